@@ -1,0 +1,1 @@
+"""The frame and the floor of the house: settings, Celery, pipeline, notices, auth, health, embedded services."""

@@ -1,0 +1,13 @@
+"""The frame."""
+
+from django.apps import AppConfig
+
+
+class ArbsiteConfig(AppConfig):
+    """The frame as an app: notices, components, jobs, API keys."""
+
+    name = "arbsite"
+
+    def ready(self) -> None:
+        """Register the system checks and this room's lines of the doctor."""
+        from arbsite import checks, doctor  # noqa: F401

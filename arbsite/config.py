@@ -1,0 +1,228 @@
+"""Every setting of the system, typed and checked at start, read from the environment or `.env`.
+
+A section is a class, its variables share a prefix (`KALSHI_REST_URL` is `Kalshi.rest_url`). Any secret may come from a
+file instead: `KALSHI_KEY_ID_FILE=/run/secrets/kalshi` replaces `KALSHI_KEY_ID`. `.env.example` lists them all with a
+line of why; a test keeps the two in step.
+"""
+
+import os
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+class BadSettings(Exception):
+    """A setting is missing or wrong; the message names it and says what to do."""
+
+
+class SecretFiles(PydanticBaseSettingsSource):
+    """Reads `NAME_FILE` for every setting called `NAME`: the file's content, stripped, is the value."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """The value of one field, from the file its `_FILE` variable names."""
+        variable = f"{self.config.get('env_prefix', '')}{field_name}_file".upper()
+        path = os.environ.get(variable)
+        if not path:
+            return None, field_name, False
+        try:
+            return Path(path).read_text().strip(), field_name, False
+        except OSError as error:
+            raise BadSettings(f"{variable}={path} cannot be read: {error.strerror}.") from error
+
+    def __call__(self) -> dict[str, Any]:
+        """All values that come from files."""
+        values = {}
+        for name, field in self.settings_cls.model_fields.items():
+            value, key, _ = self.get_field_value(field, name)
+            if value is not None:
+                values[key] = value
+        return values
+
+
+class Section(BaseSettings):
+    """A group of settings with one prefix."""
+
+    model_config = SettingsConfigDict(env_file=BASE_DIR / ".env", extra="ignore", frozen=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Files win over the environment, the environment over `.env`."""
+        return init_settings, SecretFiles(settings_cls), env_settings, dotenv_settings
+
+
+class Core(Section):
+    """The frame: where the database and broker are, what the web server may answer to."""
+
+    model_config = SettingsConfigDict(env_prefix="")
+    debug: bool = False
+    production: bool = False
+    secret_key: SecretStr = SecretStr("")
+    allowed_hosts: str = "127.0.0.1,localhost"
+    data_dir: Path = BASE_DIR / ".data"
+    database_url: SecretStr = SecretStr("")
+    redis_url: SecretStr = SecretStr("")
+    celery_broker_url: SecretStr = SecretStr("")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["json", "text"] = "json"
+    jwt_signing_key: SecretStr = SecretStr("")
+    flower_basic_auth: SecretStr = SecretStr("")
+    alert_after_seconds: int = Field(300, gt=0)
+
+    @field_validator("data_dir")
+    @classmethod
+    def absolute(cls, value: Path) -> Path:
+        """A relative data folder is meant relative to the checkout."""
+        return value if value.is_absolute() else BASE_DIR / value
+
+
+class Polymarket(Section):
+    """Where Polymarket is and how fast we may ask."""
+
+    model_config = SettingsConfigDict(env_prefix="POLYMARKET_")
+    enabled: bool = True
+    gamma_url: str = "https://gamma-api.polymarket.com"
+    clob_url: str = "https://clob.polymarket.com"
+    data_url: str = "https://data-api.polymarket.com"
+    ws_url: str = "wss://ws-subscriptions-clob.polymarket.com/ws/market"
+    private_key_file: str = ""  # read by `manage.py signer` alone
+    timeout_seconds: Decimal = Field(Decimal(10), gt=0)
+    window_ms: int = Field(50, ge=5, le=100)
+    stall_seconds: int = Field(30, gt=0)
+
+
+class Kalshi(Section):
+    """Where Kalshi is, which key signs, and how fast we may ask."""
+
+    model_config = SettingsConfigDict(env_prefix="KALSHI_")
+    enabled: bool = True
+    rest_url: str = "https://external-api.kalshi.com/trade-api/v2"
+    ws_url: str = "wss://external-api-ws.kalshi.com/trade-api/ws/v2"
+    key_id: SecretStr = SecretStr("")
+    private_key_file: str = ""  # read by `manage.py signer` alone
+    timeout_seconds: Decimal = Field(Decimal(10), gt=0)
+    window_ms: int = Field(100, ge=5, le=100)
+    stall_seconds: int = Field(30, gt=0)
+    read_tokens_per_second: int = Field(200, gt=0)
+    balance_grid: Decimal = Field(Decimal("0.0001"), gt=0)
+
+
+class Connector(Section):
+    """The market-data processes."""
+
+    model_config = SettingsConfigDict(env_prefix="CONNECTOR_")
+    max_markets: int = Field(10_000, gt=0)
+    max_windows_in_flight: int = Field(2, ge=1, le=10)
+    window_lost_seconds: int = Field(5, gt=0)
+    book_depth: int = Field(50, ge=1)
+    lease_seconds: int = Field(10, ge=3)
+    rest_poll_seconds: Decimal = Field(Decimal(2), gt=0)
+    signer_socket: str = ""
+
+    @property
+    def signer_path(self) -> str:
+        """The signer's socket: the setting, or the one below the data folder."""
+        return self.signer_socket or str(Core().data_dir / "signer.sock")
+
+
+class Universe(Section):
+    """Which markets a connector follows when no rule in the admin says otherwise."""
+
+    model_config = SettingsConfigDict(env_prefix="UNIVERSE_")
+    discover_limit: int = Field(20_000, gt=0)
+    discover_days: int = Field(90, gt=0)
+
+
+class Signals(Section):
+    """When a finding becomes a signal and a signal becomes actionable."""
+
+    model_config = SettingsConfigDict(env_prefix="SIGNALS_")
+    min_profit_pct: Decimal = Field(Decimal("0.02"), gt=0, lt=1)
+    min_profit_dollars: Decimal = Field(Decimal("0.50"), ge=0)
+    suspicious_edge: Decimal = Field(Decimal("0.15"), gt=0, lt=1)
+    max_book_age_seconds: Decimal = Field(Decimal(2), gt=0)
+    max_book_skew_seconds: Decimal = Field(Decimal(1), gt=0)
+    expire_seconds: int = Field(30, gt=0)
+
+
+class Risk(Section):
+    """What may be at stake, in dollars."""
+
+    model_config = SettingsConfigDict(env_prefix="RISK_")
+    max_order_notional: Decimal = Field(Decimal(250), gt=0)
+    max_market_notional: Decimal = Field(Decimal(500), gt=0)
+    max_bet_notional: Decimal = Field(Decimal(500), gt=0)
+    max_platform_notional: Decimal = Field(Decimal(10_000), gt=0)
+    max_total_notional: Decimal = Field(Decimal(20_000), gt=0)
+    price_collar: Decimal = Field(Decimal("0.05"), gt=0, lt=1)
+
+
+class Trading(Section):
+    """How orders are carried out. Paper is the default; live needs keys, a risk configuration and this switch."""
+
+    model_config = SettingsConfigDict(env_prefix="TRADING_")
+    mode: Literal["paper", "sandbox", "live"] = "paper"
+    live_confirmed: bool = False
+    paper_cash: Decimal = Field(Decimal(10_000), gt=0)
+
+
+class Archive(Section):
+    """How long what is kept where."""
+
+    model_config = SettingsConfigDict(env_prefix="ARCHIVE_")
+    price_days: int = Field(30, gt=0)
+    signal_days: int = Field(90, gt=0)
+    partitions_ahead: int = Field(7, gt=0)
+
+
+class Config:
+    """All sections, read once at start."""
+
+    def __init__(self) -> None:
+        self.core = Core()
+        self.polymarket = Polymarket()
+        self.kalshi = Kalshi()
+        self.connector = Connector()
+        self.universe = Universe()
+        self.signals = Signals()
+        self.risk = Risk()
+        self.trading = Trading()
+        self.archive = Archive()
+
+    def platform(self, name: str) -> "Polymarket | Kalshi":
+        """The section of one platform."""
+        return {"polymarket": self.polymarket, "kalshi": self.kalshi}[name]  # type: ignore[return-value]
+
+    def sections(self) -> dict[str, Section]:
+        """Every section by its name."""
+        return dict(vars(self))
+
+
+def load() -> Config:
+    """Read the settings; raises BadSettings with one sentence per wrong setting."""
+    try:
+        return Config()
+    except ValidationError as error:
+        prefix = _prefix(error.title)
+        lines = [
+            f"{prefix}{'_'.join(str(part) for part in problem['loc'])}".upper() + f": {problem['msg']}"
+            for problem in error.errors(include_input=False)
+        ]
+        raise BadSettings("Wrong settings (environment or .env):\n  " + "\n  ".join(lines)) from None
+
+
+def _prefix(section: str) -> str:
+    found = {cls.__name__: cls for cls in Section.__subclasses__()}
+    return str(found[section].model_config.get("env_prefix", "")) if section in found else ""

@@ -1,0 +1,123 @@
+"""Every Redis key of the system, with its type, lifetime and length. Nothing else spells a key.
+
+Redis is the present, Postgres the truth: all of this can be rebuilt, and everything is bounded, by a time to live or
+by a length.
+"""
+
+from typing import Final
+
+HOUR: Final = 3_600
+DAY: Final = 86_400
+
+# Price cache: sorted set per market and platform, score = Unix ms, member = JSON {mid, bid, ask, ts, outcome}
+PRICE_TTL: Final = HOUR
+PRICE_LENGTH: Final = 100  # newest entries kept for each market
+
+# Streams (approximate length): price events of a platform; every signal; whale and news events
+PRICE_STREAM_LENGTH: Final = 100_000
+SIGNAL_STREAM: Final = "signals:arbitrage"
+SIGNAL_STREAM_LENGTH: Final = 10_000
+SIGNAL_GROUPS: Final = ("execution", "analysis", "alert")
+WHALE_STREAM: Final = "signals:whale"
+NEWS_STREAM: Final = "events:news"
+EVENT_STREAM_LENGTH: Final = 10_000
+
+SIGNAL_TTL: Final = 7 * DAY
+ORDER_TTL: Final = 7 * DAY
+NEWS_SEEN_TTL: Final = HOUR
+WHALE_RECENT: Final = "whale:recent"
+WHALE_RECENT_LENGTH: Final = 100
+RATELIMIT_TTL: Final = 60
+
+# Pub/sub channels
+PRICE_UPDATES: Final = "price:updates"
+OPPORTUNITIES: Final = "arbitrage:opportunities"
+EXECUTION_STATUS: Final = "execution:status"
+NOTIFICATIONS: Final = "alerts:notifications"
+CHANNELS: Final = (PRICE_UPDATES, OPPORTUNITIES, EXECUTION_STATUS, NOTIFICATIONS)
+
+# Our own short-lived state, all under cache:* and always with a time to live
+BOOK_TTL: Final = 300
+WINDOW_TTL: Final = 60
+FEED_TTL: Final = 30
+RING_TTL_MS: Final = 1_000
+
+
+def prices(platform: str, market_id: str) -> str:
+    """Sorted set: the newest prices of one market."""
+    return f"price:{platform}:{market_id}"
+
+
+def price_stream(platform: str) -> str:
+    """Stream: every price event of one platform."""
+    return f"price:{platform}"
+
+
+def signal(signal_id: str) -> str:
+    """Hash: one signal as last seen."""
+    return f"signal:{signal_id}"
+
+
+def order(order_id: str) -> str:
+    """Hash: one order as last seen."""
+    return f"order:{order_id}"
+
+
+def position(position_id: str) -> str:
+    """Hash, no expiry (deleted when the position is closed): one open position."""
+    return f"position:{position_id}"
+
+
+def news_seen(digest: str) -> str:
+    """String: this story was seen within the hour."""
+    return f"news:seen:{digest}"
+
+
+def ratelimit(service: str, endpoint: str) -> str:
+    """String: the token bucket of one endpoint."""
+    return f"ratelimit:{service}:{endpoint}"
+
+
+def book(platform: str, market_id: str) -> str:
+    """String: the live book of one market, MessagePack."""
+    return f"cache:book:{platform}:{market_id}"
+
+
+def feed(platform: str) -> str:
+    """String: the connector's word that its books are alive, Unix ms of the last confirmation per connection."""
+    return f"cache:feed:{platform}"
+
+
+def window(window_id: str) -> str:
+    """String: the markets that changed in one window."""
+    return f"cache:window:{window_id}"
+
+
+def windows(platform: str) -> str:
+    """Sorted set: windows on their way through the chain, score = Unix ms when they closed."""
+    return f"cache:windows:{platform}"
+
+
+def found(window_id: str) -> str:
+    """String: the signals that one window touched."""
+    return f"cache:found:{window_id}"
+
+
+def lease(name: str) -> str:
+    """String: who holds a role that only one process may have."""
+    return f"cache:lease:{name}"
+
+
+def ring(name: str) -> str:
+    """String: a doorbell was rung within the last second."""
+    return f"cache:ring:{name}"
+
+
+def last_price(platform: str) -> str:
+    """Hash: last trade and day volume per market, from the stream of trades."""
+    return f"cache:last:{platform}"
+
+
+def health(component: str) -> str:
+    """String: JSON state of one running component."""
+    return f"cache:health:{component}"

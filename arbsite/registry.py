@@ -1,0 +1,66 @@
+"""Doors that a lower room offers and the apps above fill in their `ready()`.
+
+Imports point down only, so `manage.py stream`, `doctor`, the demo and the job runner find here what each app
+contributes, without knowing the app.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of `manage.py doctor`: `run` returns what it saw; it raises Broken when something is wrong."""
+
+    name: str
+    run: Callable[[], str]
+    needed: bool = True  # a red line of a needed part makes the exit status 1
+
+
+class Broken(Exception):
+    """A check failed. `remedy` is one sentence that says what to do."""
+
+    def __init__(self, seen: str, remedy: str) -> None:
+        super().__init__(seen)
+        self.remedy = remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work that may outlast a task: a command run as a process of its own by `manage.py jobs`."""
+
+    id: str
+    command: tuple[str, ...]  # arguments of manage.py
+    timeout_seconds: int
+    retries: int = 3
+    about: str = ""
+
+
+StreamRunner = Callable[[], None]
+
+checks: list[Check] = []
+jobs: dict[str, Job] = {}
+streams: dict[str, StreamRunner] = {}
+sweeps: dict[str, Callable[[datetime], int]] = {}
+
+
+def add_check(name: str, run: Callable[[], str], *, needed: bool = True) -> None:
+    """Add a line to `manage.py doctor`."""
+    if name not in {check.name for check in checks}:
+        checks.append(Check(name, run, needed))
+
+
+def add_job(job: Job) -> None:
+    """Make a job known under its id."""
+    jobs[job.id] = job
+
+
+def add_stream(name: str, run: StreamRunner) -> None:
+    """Make `manage.py stream NAME` run this until SIGTERM."""
+    streams[name] = run
+
+
+def add_sweep(name: str, run: Callable[[datetime], int]) -> None:
+    """Have the sweep call this every few seconds; it rings for forgotten work and returns how much it found."""
+    sweeps[name] = run

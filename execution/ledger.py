@@ -1,0 +1,217 @@
+"""Positions and profit from fills, exact to the last digit.
+
+Everything that moves money is an entry: a purchase or a sale at a price with a fee. A merge of YES + NO is
+the sale of both at prices that add up to $1; a settlement the sale of each outcome at what it pays. The cost
+of a position includes fees, so a profit is always after fees.
+
+When part of a position is sold, its share of the cost is rounded to 1e-6 dollars and the rest stays with what
+is left: a cent can move between realised and unrealised, never into or out of their sum.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from markets.books import NO, YES
+
+BUY, SELL = "BUY", "SELL"
+TRADE, MERGE, SETTLEMENT = "TRADE", "MERGE", "SETTLEMENT"
+
+ZERO, ONE = Decimal(0), Decimal(1)
+MICRO_DOLLAR = Decimal("0.000001")
+
+PositionKey = tuple[str, str, str]  # platform, market id, outcome
+
+
+class LedgerError(ValueError):
+    """An entry that cannot be: more sold than held, a size or price out of range, or a position without a
+    mark.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Contracts and money that moved. `price` is dollars of `outcome`; `fee` may be negative (a rebate)."""
+
+    platform: str
+    market_id: str
+    outcome: str
+    side: str  # BUY or SELL
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal = ZERO
+    kind: str = TRADE
+
+    @property
+    def key(self) -> PositionKey:
+        """The position this entry belongs to."""
+        return self.platform, self.market_id, self.outcome
+
+    @property
+    def cash(self) -> Decimal:
+        """Dollars into the account, fee included; negative for what leaves it."""
+        worth = self.quantity * self.price
+        return worth - self.fee if self.side == SELL else -worth - self.fee
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Contracts of one outcome. `paid` and `cost` are what is still invested, without and with fees."""
+
+    quantity: Decimal = ZERO
+    paid: Decimal = ZERO
+    cost: Decimal = ZERO
+    realised: Decimal = ZERO  # dollars, after fees of both purchase and sale
+    fees: Decimal = ZERO  # all fees ever paid on it, dollars
+
+    @property
+    def average_price(self) -> Decimal | None:
+        """Dollars per contract before fees; None when nothing is held."""
+        return self.paid / self.quantity if self.quantity else None
+
+    @property
+    def average_cost(self) -> Decimal | None:
+        """Dollars per contract with fees; None when nothing is held."""
+        return self.cost / self.quantity if self.quantity else None
+
+    def worth(self, mark: Decimal) -> Decimal:
+        """Dollars at `mark` per contract."""
+        return self.quantity * mark
+
+    def unrealised(self, mark: Decimal) -> Decimal:
+        """Profit if every contract were worth `mark`, after the fees paid to buy them."""
+        return self.worth(mark) - self.cost
+
+
+Positions = Mapping[PositionKey, Position]
+Marks = Mapping[PositionKey, Decimal]  # dollars per contract of that outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Pnl:
+    """Profit in dollars, after fees."""
+
+    realised: Decimal
+    unrealised: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        """Realised and unrealised."""
+        return self.realised + self.unrealised
+
+
+def apply(position: Position, entry: Entry) -> Position:
+    """The position after one entry. Raises LedgerError for what cannot be."""
+    if entry.quantity <= 0 or not ZERO <= entry.price <= ONE:
+        raise LedgerError(f"no entry has the quantity {entry.quantity} and the price {entry.price}")
+    if entry.side == BUY:
+        paid = entry.quantity * entry.price
+        return replace(
+            position,
+            quantity=position.quantity + entry.quantity,
+            paid=position.paid + paid,
+            cost=position.cost + paid + entry.fee,
+            fees=position.fees + entry.fee,
+        )
+    if entry.side != SELL:
+        raise LedgerError(f"side {entry.side!r} is neither BUY nor SELL")
+    if entry.quantity > position.quantity:
+        raise LedgerError(f"{entry.quantity} sold of {':'.join(entry.key)}, only {position.quantity} held")
+    left = position.quantity - entry.quantity
+    cost = _part(position.cost, entry.quantity, position.quantity)
+    paid = _part(position.paid, entry.quantity, position.quantity)
+    return replace(
+        position,
+        quantity=left,
+        paid=position.paid - paid,
+        cost=position.cost - cost,
+        realised=position.realised + entry.cash - cost,
+        fees=position.fees + entry.fee,
+    )
+
+
+def positions(entries: Iterable[Entry], start: Positions | None = None) -> dict[PositionKey, Position]:
+    """All positions after `entries`, in their order, on top of `start`."""
+    held = dict(start or {})
+    for entry in entries:
+        held[entry.key] = apply(held.get(entry.key, Position()), entry)
+    return held
+
+
+def pnl(held: Positions, marks: Marks) -> Pnl:
+    """Realised and unrealised profit. Raises LedgerError where one that is held has no mark."""
+    realised = unrealised = ZERO
+    for key, position in held.items():
+        realised += position.realised
+        if position.quantity:
+            unrealised += position.unrealised(_mark(marks, key))
+    return Pnl(realised, unrealised)
+
+
+def pnl_from_fills(entries: Iterable[Entry], marks: Marks) -> Decimal:
+    """The same total from cash and contracts alone, without costs or averages: the check on the books."""
+    cash = ZERO
+    contracts: dict[PositionKey, Decimal] = {}
+    for entry in entries:
+        cash += entry.cash
+        signed = entry.quantity if entry.side == BUY else -entry.quantity
+        contracts[entry.key] = contracts.get(entry.key, ZERO) + signed
+    return cash + sum((held * _mark(marks, key) for key, held in contracts.items() if held), ZERO)
+
+
+def mergeable(held: Positions, platform: str, market_id: str) -> Decimal:
+    """Contracts of YES + NO that are worth $1 a pair at once."""
+    yes = held.get((platform, market_id, YES), Position())
+    no = held.get((platform, market_id, NO), Position())
+    return min(yes.quantity, no.quantity)
+
+
+def merge(held: Positions, platform: str, market_id: str, quantity: Decimal) -> tuple[Entry, Entry]:
+    """The two entries that turn `quantity` pairs of YES + NO into $1 each; both outcomes share the profit
+    equally.
+
+    Raises LedgerError for more pairs than are held.
+    """
+    most = mergeable(held, platform, market_id)
+    if not ZERO < quantity <= most:
+        raise LedgerError(f"{quantity} pairs of {platform}:{market_id} cannot be merged, {most} are held")
+    yes = held[platform, market_id, YES].average_price or ZERO
+    no = held[platform, market_id, NO].average_price or ZERO
+    halfway = (yes + (ONE - yes - no) / 2).quantize(MICRO_DOLLAR, ROUND_HALF_EVEN)
+    at = min(ONE, max(ZERO, halfway))
+    return (
+        Entry(platform, market_id, YES, SELL, quantity, at, kind=MERGE),
+        Entry(platform, market_id, NO, SELL, quantity, ONE - at, kind=MERGE),
+    )
+
+
+def settlement(held: Positions, platform: str, market_id: str, yes_pays: Decimal) -> list[Entry]:
+    """The entries that close a market: YES pays `yes_pays` dollars (0 to 1), NO the rest.
+
+    Raises LedgerError for a value outside 0 to 1.
+    """
+    if not ZERO <= yes_pays <= ONE:
+        raise LedgerError(f"a contract cannot pay {yes_pays}")
+    pays = {YES: yes_pays, NO: ONE - yes_pays}
+    entries = []
+    for outcome, value in pays.items():
+        position = held.get((platform, market_id, outcome), Position())
+        if position.quantity:
+            entries.append(
+                Entry(platform, market_id, outcome, SELL, position.quantity, value, kind=SETTLEMENT)
+            )
+    return entries
+
+
+def _part(amount: Decimal, sold: Decimal, held: Decimal) -> Decimal:
+    """The share of `amount` that goes with `sold` of `held` contracts; all of it with the last one."""
+    if sold == held:
+        return amount
+    return (amount * sold / held).quantize(MICRO_DOLLAR, ROUND_HALF_EVEN)
+
+
+def _mark(marks: Marks, key: PositionKey) -> Decimal:
+    mark = marks.get(key)
+    if mark is None:
+        raise LedgerError(f"no mark for {':'.join(key)}")
+    return mark

@@ -1,0 +1,21 @@
+#!/usr/bin/env python
+"""Manual work: `python manage.py help` lists the commands."""
+
+import os
+import sys
+from pathlib import Path
+
+
+def main() -> None:
+    """Hand over to Django, with one clear line where the virtual environment is missing."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "arbsite.settings")
+    try:
+        from django.core.management import execute_from_command_line
+    except ImportError:
+        here = Path(__file__).resolve().parent
+        sys.exit(f"Django is not installed here. Run `make setup`, then `{here / '.venv/bin/python'} manage.py …`.")
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

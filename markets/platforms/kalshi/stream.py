@@ -1,0 +1,205 @@
+"""Kalshi's WebSocket as a machine without socket or clock: received frames in, live books out.
+
+The rules of the stream, as recorded and specified:
+- one subscription (`sid`) per channel; its `seq` rises by one with EVERY frame of the sid, replies included, and is
+  shared by all its markets. A hole makes every book of the sid worthless until its next snapshot;
+- a snapshot frame comes first, later ones replace the book; a delta is a signed change of one level;
+- both sides are bids: a NO bid at n is a YES ask at 1 - n (or at n itself, where `use_yes_price` was asked for);
+- after a reconnect nothing is remembered: new sids, seq from 1.
+"""
+
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+import msgspec
+
+from markets.books import MICRO, Book
+from markets.platforms.base import KALSHI, BookSnapshot, FeedMarket
+from markets.platforms.kalshi import wire
+from markets.platforms.kalshi.frames import UNREADABLE, Frames
+from markets.platforms.kalshi.numbers import PRICES, SIZES
+from markets.platforms.kalshi.subscriptions import BOOKS
+
+WS_PATH = "/trade-api/ws/v2"  # what the handshake's signature covers
+
+STALL_MS = 30_000  # nothing heard for so long: the connection is dead, whatever its TCP state says
+PROBE_MS = 15_000  # after so much silence ask for the list of subscriptions, whose answer ends it
+
+_decode_delta = msgspec.json.Decoder(wire.DeltaFrame).decode
+
+
+def handshake_path(url: str) -> str:
+    """The path that the handshake to this WebSocket URL must sign."""
+    return urlsplit(url).path or WS_PATH
+
+
+class KalshiFeed(Frames):
+    """Books of one Kalshi connection; see `base.Feed` for how it is driven.
+
+    `follow_all` learns markets and sids from the frames and sends nothing: for recorded files. `shared_seq` switches
+    the continuity check off: for extracts of a subscription that held more markets than the file.
+    `created` also reports markets that nobody follows yet when they are created. Beside `stats`, `duplicates`,
+    `backwards` and `discarded` count what is no fault but worth seeing.
+    """
+
+    platform = KALSHI
+
+    def __init__(
+        self,
+        *,
+        follow_all: bool = False,
+        shared_seq: bool = False,
+        use_yes_price: bool = False,
+        created: bool = False,
+    ) -> None:
+        super().__init__(follow_all=follow_all, shared_seq=shared_seq, use_yes_price=use_yes_price)
+        self._report_created = created
+        self._heard_ms = 0
+        self._probed_ms = 0
+        self._opened_before = False
+
+    # --- driven by the owner
+
+    def follow(self, markets: Iterable[FeedMarket]) -> None:
+        """Begin to follow markets (subscribes at once when connected)."""
+        new = [market.market_id for market in markets if market.market_id not in self.books]
+        for ticker in new:
+            self.books[ticker] = Book()
+            self._leaving.discard(ticker)
+        if new and self.subscriptions.connected:
+            self.subscriptions.add(new, self._now)
+
+    def unfollow(self, market_ids: Iterable[str]) -> None:
+        """Stop following markets and forget their books."""
+        gone = [ticker for ticker in market_ids if ticker in self.books]
+        for ticker in gone:
+            del self.books[ticker]
+            self._forget(ticker)
+            self.changed.discard(ticker)
+            self._leaving.add(ticker)
+        if gone and self.subscriptions.connected:
+            self.subscriptions.remove(gone, self._now)
+
+    def opened(self, at_ms: int) -> None:
+        """A fresh socket is up: every book is unknown; subscriptions go to the outbox."""
+        self._begin(at_ms)
+        if self._opened_before:
+            self.stats.reconnects += 1
+        self._opened_before = True
+        self._heard_ms = self._probed_ms = at_ms
+        if not self.follow_all:
+            self.subscriptions.open(self.books, at_ms)
+
+    def closed(self, at_ms: int) -> None:
+        """The socket is gone: no book is trusted until the next snapshot."""
+        self._begin(at_ms)
+
+    def tick(self, at_ms: int) -> None:
+        """Timed work: overdue replies and snapshots, the probe in silence, the stall limit."""
+        self._now = at_ms
+        if not self.subscriptions.connected:
+            return
+        silence = at_ms - self._heard_ms
+        if silence > STALL_MS:
+            self.reconnect_wanted = f"nothing heard for {silence // 1000} s"
+        elif silence > PROBE_MS and self._probed_ms < self._heard_ms + PROBE_MS:
+            self._probed_ms = at_ms
+            self.subscriptions.probe(at_ms)
+        self._uncross(at_ms)
+        self.subscriptions.tick(at_ms, len(self.books))
+        self.reconnect_wanted = self.reconnect_wanted or self.subscriptions.reconnect
+
+    def repair(self, snapshot: BookSnapshot, at_ms: int) -> None:
+        """Take a book read over REST while the stream is down.
+
+        REST books carry neither seq nor clock, so they cannot be joined to deltas: while the stream is up, the
+        stream's own `get_snapshot` is asked for instead.
+        """
+        self._now = at_ms
+        book = self.books.get(snapshot.market_id)
+        if book is None or book.trusted:
+            return
+        if self.subscriptions.connected:
+            self.subscriptions.ask([snapshot.market_id], at_ms)
+            return
+        self._take(snapshot.market_id, book, snapshot.bids, snapshot.asks, at_ms)
+
+    def receive(self, raw: bytes, at_ms: int) -> None:
+        """Apply one frame. Never raises for what a platform can send; counts and keeps bad frames instead.
+
+        The way of an ordinary delta is written out in one piece because it decides the feed's speed.
+        """
+        stats = self.stats
+        stats.frames += 1
+        self._heard_ms = at_ms
+        try:
+            frame = _decode_delta(raw)
+        except UNREADABLE:
+            self._receive_other(raw, at_ms)
+            return
+        sub = self._subs.get(frame.sid)
+        seq = frame.seq
+        if sub is not None and seq == sub.last + 1:
+            sub.last = seq
+        else:
+            sub = self._advance(frame.sid, seq, BOOKS, at_ms)
+            if sub is None:
+                return
+        msg = frame.msg
+        ticker = msg.market_ticker
+        book = self.books.get(ticker)
+        if book is None:
+            self._stranger(ticker, sub, raw, at_ms)
+            return
+        if (
+            msg.ts_ms >= sub.ts_ms
+            and book.trusted
+            and (not msg.clock or msg.clock > self._clocks.get(ticker, 0))
+        ):
+            sub.ts_ms = msg.ts_ms
+        elif not self._applicable(msg, book, sub, raw, at_ms):
+            return
+        try:
+            price = PRICES[msg.price_dollars]
+            change = SIZES[msg.delta_fp]
+        except ValueError as error:
+            self._spoiled(sub, ticker, "number", str(error), raw, at_ms)
+            return
+        side = msg.side
+        if side == "yes":
+            levels = book.bids
+            size = levels.get(price, 0) + change
+            if size > 0:
+                levels[price] = size
+                if price > book.best_bid:
+                    book.best_bid = price
+            elif size == 0:
+                levels.pop(price, 0)
+                if price == book.best_bid:
+                    book.best_bid = max(levels, default=0)
+        elif side == "no":
+            if not self.use_yes_price:
+                price = MICRO - price
+            levels = book.asks
+            size = levels.get(price, 0) + change
+            if size > 0:
+                levels[price] = size
+                if price < book.best_ask:
+                    book.best_ask = price
+            elif size == 0:
+                levels.pop(price, 0)
+                if price == book.best_ask:
+                    book.best_ask = min(levels, default=MICRO)
+        else:
+            self._spoiled(sub, ticker, "shape", f"side {side[:40]!r}", raw, at_ms)
+            return
+        if size < 0:
+            self._spoiled(
+                sub, ticker, "negative", f"level {msg.price_dollars} of {side} fell to {size}", raw, at_ms
+            )
+            return
+        if book.best_bid >= book.best_ask or self._crossed:
+            self._watch_crossing(ticker, book)
+        book.changed_ms = self.last_data_ms = at_ms
+        self.changed.add(ticker)
+        stats.book_updates += 1

@@ -1,0 +1,78 @@
+"""What a face of the sandbox is handed: one object with everything it may use.
+
+A face is a module with functions that take a `Sandbox` and return Tornado routes:
+
+    markets/sandbox/kalshi/app.py        routes(sandbox)                              REST and WebSocket
+    markets/sandbox/polymarket/app.py    clob_routes(sandbox), gamma_routes(sandbox), data_routes(sandbox)
+
+It keeps its own accounts (balances, positions, fills) and follows the engine as a listener. Its WebSocket handlers
+set TCP_NODELAY themselves and register with `sandbox.faults`. Everything runs on one IOLoop; `sandbox.later` is the
+only timer a face needs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from markets.sandbox.clock import Clock
+from markets.sandbox.engine import Engine
+from markets.sandbox.faults import Faults
+from markets.sandbox.traders import Traders
+from markets.sandbox.world import World
+
+Later = Callable[[int, Callable[[], None]], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class KalshiAccount:
+    """An account that may trade on the Kalshi face."""
+
+    name: str  # the engine's account id
+    key_id: str
+    public_pem: str  # RSA or Ed25519 public key
+    balance: int = 10_000_000_000  # micro-dollars at start
+
+
+@dataclass(frozen=True, slots=True)
+class PolymarketAccount:
+    """A wallet that may trade on the Polymarket face. API credentials come from the face's own L1 endpoint."""
+
+    name: str
+    address: str  # 0x + 40 hex, checksum case: the signing address
+    balance: int = 10_000_000_000  # micro-dollars of collateral at start
+    funder: str = ""  # the wallet that holds the money; empty: the address itself
+
+
+@dataclass(slots=True)
+class SandboxConfig:
+    """Switches of the faces' behaviour that are not faults. Times in milliseconds."""
+
+    kalshi_read_lag_ms: int = 0  # REST reads of orders show the state of that long ago
+    kalshi_rate_limits: bool = True
+    polymarket_rate_limits: bool = True
+    polymarket_mined_ms: int = 400  # MATCHED -> MINED
+    polymarket_confirmed_ms: int = 900  # MATCHED -> CONFIRMED
+    clock_skew_ms: int = 20_000  # how far a signed timestamp may be off
+    chain_id: int = 137
+
+
+@dataclass(slots=True)
+class Sandbox:
+    """The exchange, as its faces and its control endpoint see it."""
+
+    world: World
+    engine: Engine
+    faults: Faults
+    traders: Traders
+    clock: Clock
+    later: Later  # later(delay_ms, function): call it on the loop
+    config: SandboxConfig = field(default_factory=SandboxConfig)
+    kalshi_accounts: list[KalshiAccount] = field(default_factory=list)
+    polymarket_accounts: list[PolymarketAccount] = field(default_factory=list)
+    urls: dict[str, str] = field(default_factory=dict)  # filled when the ports are known
+    # Rows for GET /control/state that a face wants shown: name -> function that returns JSON-able facts.
+    facts: dict[str, Callable[[], Any]] = field(default_factory=dict)
+
+    def now_ms(self) -> int:
+        """Now, Unix milliseconds."""
+        return self.clock.now_ms()

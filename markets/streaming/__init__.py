@@ -1,0 +1,1 @@
+"""The connector: one process per platform that turns sockets into live books and windows of changes."""
