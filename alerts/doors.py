@@ -2,4 +2,4 @@
 
 
 def open_all() -> None:
-    """Register this room's checks, jobs, streams and sweeps."""
+    """Nothing yet: delivery has no job of its own."""

@@ -1,32 +1,26 @@
-"""What every endpoint shares (exact JSON, closed by default, cursors without COUNT, filters) and the frame's own endpoints."""
+"""What answers are made of: cursors without COUNT, filters, times.
 
-from collections.abc import Mapping, Sequence
+`settings.REST_FRAMEWORK` names this module, so Django REST framework imports it while its own `generics` is loading:
+views live in `arbsite.endpoints`.
+"""
+
 from datetime import datetime
 from typing import Any
 
-from django.db import DataError, models
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.http import HttpRequest
-from django.urls import path
+from django.db import DataError, models
 from django.utils.dateparse import parse_datetime
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound, ParseError, ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.filters import BaseFilterBackend
-from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from arbsite.auth import READ
-from arbsite.exact_json import ExactJSONParser, ExactJSONRenderer
-from arbsite.models import Component, Notice
-from arbsite.models import SEVERITIES
 from arbsite.problems import problem
-from arbsite.throttles import CallerThrottle
 
-__all__ = ["Cursor", "problem"]  # named by settings.REST_FRAMEWORK
+__all__ = ["PERIOD", "Cursor", "Filters", "Millis", "problem"]  # named by settings.REST_FRAMEWORK
 
 
 class Cursor(CursorPagination):
@@ -51,7 +45,9 @@ class Cursor(CursorPagination):
 
     def get_paginated_response(self, data: Any) -> Response:
         """The page between the addresses of its neighbours."""
-        return Response({"next": self.get_next_link(), "previous": self.get_previous_link(), self.results_key: data})
+        return Response(
+            {"next": self.get_next_link(), "previous": self.get_previous_link(), self.results_key: data}
+        )
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """The same, for the API description."""
@@ -116,7 +112,9 @@ def _parsed(text: str, kind: Any) -> Any:
 def _schema(kind: Any) -> dict[str, Any]:
     if isinstance(kind, tuple):
         return {"type": "string", "enum": list(kind)}
-    return {bool: {"type": "boolean"}, datetime: {"type": "string", "format": "date-time"}}.get(kind, {"type": "string"})
+    return {bool: {"type": "boolean"}, datetime: {"type": "string", "format": "date-time"}}.get(
+        kind, {"type": "string"}
+    )
 
 
 PERIOD = {"since": ("created_at__gte", datetime), "until": ("created_at__lt", datetime)}
@@ -129,102 +127,3 @@ class Millis(serializers.Field):
     def to_representation(self, value: datetime) -> int:
         """Aware time to whole milliseconds."""
         return int(value.timestamp()) * 1000 + value.microsecond // 1000
-
-
-class Endpoint(APIView):
-    """The base of every endpoint. A subclass names its `scope` and `permission`, or nobody may call it."""
-
-    scope = ""
-    permission = ""
-    renderer_classes = [ExactJSONRenderer]
-    parser_classes = [ExactJSONParser]
-    throttle_classes = [CallerThrottle]
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Check the caller, then the text of the address: no column can hold NUL."""
-        super().initial(request, *args, **kwargs)
-        if any("\x00" in str(value) for value in [*kwargs.values(), *request.query_params.dict().values()]):
-            raise ParseError("The address contains a NUL character.")
-
-
-class ListEndpoint(Endpoint, ListAPIView):
-    """Rows, filtered and paged."""
-
-    pagination_class = Cursor
-    filter_backends = [Filters]
-    filters: Mapping[str, tuple[str, Any]] = {}
-
-
-class DetailEndpoint(Endpoint, RetrieveAPIView):
-    """One row by its id."""
-
-    lookup_url_kwarg = "id"
-    lookup_field = "pk"
-
-
-class ComponentSerializer(serializers.ModelSerializer):
-    """The health row of a running part."""
-
-    detail = serializers.JSONField()
-
-    class Meta:
-        model = Component
-        fields = ["name", "state", "detail", "started_at", "updated_at"]
-
-
-class NoticeSerializer(serializers.ModelSerializer):
-    """Something that happened."""
-
-    data = serializers.JSONField()
-
-    class Meta:
-        model = Notice
-        fields = ["id", "kind", "severity", "subject", "message", "data", "created_at"]
-
-
-class Components(ListEndpoint):
-    """Every running part and how it is."""
-
-    scope, permission = READ, "arbsite.view_component"
-    queryset = Component.objects.all()
-    serializer_class = ComponentSerializer
-    filters = {"state": ("state", (Component.RUNNING, Component.DEGRADED, Component.STOPPED))}
-
-    class ByName(Cursor):
-        """In the order of their names."""
-
-        ordering = "name"
-
-    pagination_class = ByName
-
-
-class Notices(ListEndpoint):
-    """What happened, newest first."""
-
-    scope, permission = READ, "arbsite.view_notice"
-    queryset = Notice.objects.all()
-    serializer_class = NoticeSerializer
-    filters = {"kind": ("kind", str), "severity": ("severity", SEVERITIES), "subject": ("subject", str), **PERIOD}
-
-
-class UnknownPath(APIView):
-    """An address below /api/ that does not exist: a problem document, also where Django would show a page."""
-
-    authentication_classes: Sequence[Any] = []
-    permission_classes: Sequence[Any] = []
-    renderer_classes = [ExactJSONRenderer]
-
-    @extend_schema(exclude=True)
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """404, whatever the method."""
-        self.http_method_not_allowed = self._unknown  # type: ignore[method-assign]
-        return super().dispatch(request, *args, **kwargs)
-
-    def _unknown(self, *_: Any, **__: Any) -> Response:
-        raise NotFound("There is no such address.")
-
-
-urlpatterns = [
-    path("components", Components.as_view(), name="components"),
-    path("notices", Notices.as_view(), name="notices"),
-]

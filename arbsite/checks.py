@@ -1,5 +1,6 @@
 """Rules between settings, as Django system checks: a wrong combination names itself at start."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def limits_fit(**_: Any) -> list[CheckMessage]:
             hint=f"Raise {wide} or lower {narrow}.",
             id="arbsite.E010",
         )
-        for (narrow, low), (wide, high) in zip(order, order[1:], strict=False)
+        for (narrow, low), (wide, high) in pairwise(order)
         if high < low
     ]
 

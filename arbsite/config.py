@@ -114,7 +114,6 @@ class Kalshi(Section):
     private_key_file: str = ""  # read by `manage.py signer` alone
     timeout_seconds: Decimal = Field(Decimal(10), gt=0)
     window_ms: int = Field(100, ge=5, le=100)
-    stall_seconds: int = Field(30, gt=0)
     read_tokens_per_second: int = Field(200, gt=0)
     balance_grid: Decimal = Field(Decimal("0.0001"), gt=0)
 
@@ -169,6 +168,13 @@ class Risk(Section):
     price_collar: Decimal = Field(Decimal("0.05"), gt=0, lt=1)
 
 
+class Sandbox(Section):
+    """The local exchange: where its control endpoint is, when our platforms are its faces."""
+
+    model_config = SettingsConfigDict(env_prefix="SANDBOX_")
+    control_url: str = ""
+
+
 class Trading(Section):
     """How orders are carried out. Paper is the default; live needs keys, a risk configuration and this switch."""
 
@@ -198,6 +204,7 @@ class Config:
         self.universe = Universe()
         self.signals = Signals()
         self.risk = Risk()
+        self.sandbox = Sandbox()
         self.trading = Trading()
         self.archive = Archive()
 

@@ -70,8 +70,6 @@ def _fallback(value: Any) -> Any:
     """Mappings, lazy texts and whatever else prints itself."""
     if isinstance(value, Mapping):
         return dict(value)
-    if isinstance(value, float):
-        raise TypeError("a float reached the API; money is Decimal")
     return str(value)
 
 

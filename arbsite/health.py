@@ -8,10 +8,13 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
-from drf_spectacular.utils import OpenApiResponse, extend_schema, inline_serializer
+from django.urls import path
+from drf_spectacular.utils import extend_schema
 from kombu.exceptions import KombuError
 from rest_framework import serializers
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -74,53 +77,110 @@ def _depth(link: Any, queue: str) -> int:
         channel.close()
 
 
-class Health(APIView):
-    """The base of a probe: `look` returns its fields or raises Unwell."""
+# --- parts: the gateway here, the others from the apps above
+
+
+Look = Callable[[], dict[str, Any]]
+HEALTHY, UNHEALTHY = "healthy", "unhealthy"
+parts: dict[str, Look] = {}
+
+
+def add_part(name: str, look: Look) -> None:
+    """Make `/health/NAME` ask `look` for the part's fields; it raises Unwell where something is wrong."""
+    parts[name] = look
+
+
+def gateway() -> dict[str, Any]:
+    """The web server with what it stands on: the database and Redis."""
+    problems = []
+    for ask in (database_answers, redis_answers):
+        try:
+            ask()
+        except Unwell as unwell:
+            problems.append(str(unwell))
+    if problems:
+        raise Unwell(", ".join(problems))
+    return {}
+
+
+add_part("gateway", gateway)
+
+
+def report(look: Look) -> dict[str, Any]:
+    """What a part says of itself as `status`, its fields, and `problems` where it has some; never raises for a loss."""
+    try:
+        return {"status": HEALTHY, **look()}
+    except Unwell as unwell:
+        return {"status": UNHEALTHY, "problems": [str(unwell)], **unwell.fields}
+    except DATABASE_GONE as error:
+        log.warning("health: the database is away: %s", type(error).__name__)
+        connection.close()
+        return {"status": UNHEALTHY, "problems": ["database unreachable"]}
+    except REDIS_GONE as error:
+        log.warning("health: Redis is away: %s", type(error).__name__)
+        return {"status": UNHEALTHY, "problems": ["redis unreachable"]}
+
+
+def trading_mode() -> str:
+    """How orders are carried out."""
+    return str(settings.ARBSITE.trading.mode)
+
+
+class HealthSerializer(serializers.Serializer):
+    """A probe's answer; a part adds fields of its own (`last_update`, `queue_depth`, `open_orders`)."""
+
+    status = serializers.ChoiceField([HEALTHY, UNHEALTHY])
+    problems = serializers.ListField(child=serializers.CharField(), required=False)
+
+
+class Probe(APIView):
+    """The base of a probe: 200 and `healthy`, or 503 and why."""
 
     authentication_classes: Sequence[Any] = []
     permission_classes: Sequence[Any] = []  # open on purpose
     renderer_classes = [ExactJSONRenderer]
 
-    def look(self) -> dict[str, Any]:
-        """What the part reports besides its status."""
-        return {}
+    def answer(self, look: Look) -> Response:
+        """A part's report with the status that balancers read."""
+        found = report(look)
+        return Response(found, status=200 if found["status"] == HEALTHY else 503)
 
+
+DESCRIBED = extend_schema(responses={200: HealthSerializer, 503: HealthSerializer}, auth=[], tags=["health"])
+
+
+class Live(Probe):
+    """The process answers; nothing else is asked, so a lost database restarts no web server."""
+
+    @DESCRIBED
     def get(self, request: Request) -> Response:
-        """200 and `healthy`, or 503 and why."""
-        try:
-            return Response({"status": "healthy", **self.look()})
-        except Unwell as unwell:
-            answer = {"status": "unhealthy", "problems": [str(unwell)], **unwell.fields}
-            return Response(answer, status=503)
-        except DATABASE_GONE as error:
-            log.warning("health: the database is away: %s", type(error).__name__)
-            return Response({"status": "unhealthy", "problems": ["database unreachable"]}, status=503)
-        except REDIS_GONE as error:
-            log.warning("health: Redis is away: %s", type(error).__name__)
-            return Response({"status": "unhealthy", "problems": ["redis unreachable"]}, status=503)
+        """Always healthy."""
+        return self.answer(dict)
 
 
-def probe(name: str, **fields: serializers.Field) -> Callable[[type[Health]], type[Health]]:
-    """Describe a probe's answer in the API description."""
-    shape = inline_serializer(f"{name}Health", {"status": serializers.CharField(), **fields})
-    unwell = inline_serializer(
-        f"{name}Unhealthy", {"status": serializers.CharField(), "problems": serializers.ListField(child=serializers.CharField())}
-    )
-    return extend_schema(responses={200: shape, 503: OpenApiResponse(unwell)}, auth=[])
+class Ready(Probe):
+    """The web server can serve: the database and Redis answer."""
+
+    @DESCRIBED
+    def get(self, request: Request) -> Response:
+        """The gateway's health."""
+        return self.answer(gateway)
 
 
-@probe("Gateway")
-class Gateway(Health):
-    """The web server with what it stands on: the database and Redis."""
+class Part(Probe):
+    """One part: gateway, fetcher, analyzer or executor."""
 
-    def look(self) -> dict[str, Any]:
-        """Nothing besides the status."""
-        problems = []
-        for ask in (database_answers, redis_answers):
-            try:
-                ask()
-            except Unwell as unwell:
-                problems.append(str(unwell))
-        if problems:
-            raise Unwell(", ".join(problems))
-        return {}
+    @DESCRIBED
+    def get(self, request: Request, part: str) -> Response:
+        """The part's health and its own fields."""
+        if part not in parts:
+            raise NotFound(f"There is no such part; there are {', '.join(parts)}.")
+        return self.answer(parts[part])
+
+
+urlpatterns = [
+    path("health", Ready.as_view(), name="health"),
+    path("health/live", Live.as_view(), name="health-live"),
+    path("health/ready", Ready.as_view(), name="health-ready"),
+    path("health/<str:part>", Part.as_view(), name="health-part"),
+]

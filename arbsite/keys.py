@@ -41,6 +41,9 @@ BOOK_TTL: Final = 300
 WINDOW_TTL: Final = 60
 FEED_TTL: Final = 30
 RING_TTL_MS: Final = 1_000
+STALE_TTL: Final = HOUR
+CATALOGUE: Final = "cache:catalogue"  # string: a new word whenever bets, pairs or listings changed
+CATALOGUE_TTL: Final = DAY
 
 
 def prices(platform: str, market_id: str) -> str:
@@ -113,9 +116,9 @@ def ring(name: str) -> str:
     return f"cache:ring:{name}"
 
 
-def last_price(platform: str) -> str:
-    """Hash: last trade and day volume per market, from the stream of trades."""
-    return f"cache:last:{platform}"
+def stale_markets(platform: str) -> str:
+    """Set: markets to be read again over REST, because the stream had news about them."""
+    return f"cache:stale:{platform}"
 
 
 def health(component: str) -> str:

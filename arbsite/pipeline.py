@@ -21,7 +21,7 @@ def on_window(window_id: str) -> Signature:
 
 
 def on_poll(platform: str) -> Signature:
-    """Prices of a platform fetched over REST: `fetch` closes a window and sends it through the same chain."""
+    """Prices of a platform fetched over REST: `fetch` closes a window, which goes through `on_window`."""
     return step("markets.fetch", platform=platform)
 
 

@@ -7,6 +7,7 @@ contributes, without knowing the app.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,23 @@ class Job:
     about: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One table of the demo's screen: column names and rows of text."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+
 StreamRunner = Callable[[], None]
 
 checks: list[Check] = []
 jobs: dict[str, Job] = {}
 streams: dict[str, StreamRunner] = {}
 sweeps: dict[str, Callable[[datetime], int]] = {}
+panels: dict[str, Callable[[datetime], Panel]] = {}
+summaries: dict[str, Callable[[datetime], dict[str, Any]]] = {}
 
 
 def add_check(name: str, run: Callable[[], str], *, needed: bool = True) -> None:
@@ -64,3 +76,13 @@ def add_stream(name: str, run: StreamRunner) -> None:
 def add_sweep(name: str, run: Callable[[datetime], int]) -> None:
     """Have the sweep call this every few seconds; it rings for forgotten work and returns how much it found."""
     sweeps[name] = run
+
+
+def add_panel(name: str, run: Callable[[datetime], Panel]) -> None:
+    """Show this table on the demo's screen."""
+    panels[name] = run
+
+
+def add_summary(name: str, run: Callable[[datetime], dict[str, Any]]) -> None:
+    """Put these figures, which must be JSON, into the demo's closing summary; `run` takes when the demo began."""
+    summaries[name] = run

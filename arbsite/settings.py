@@ -6,7 +6,6 @@ from datetime import timedelta
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from arbsite import config as _config
-from arbsite.config import BASE_DIR
 from arbsite.logs import logging_dict
 from arbsite.secrets_file import local_secret
 from arbsite.stack import read_services

@@ -46,7 +46,8 @@ class PerMinute(BaseThrottle):
     def allow_request(self, request: Request, view: Any) -> bool:
         """Count this call; False when it is one too many. Raises Unavailable where Redis is away and that matters."""
         try:
-            return all([self._within(name) for name in self.names(request)])
+            counted = [self._within(name) for name in self.names(request)]  # every name, also after a full one
+            return all(counted)
         except REDIS_GONE as error:
             log.warning("calls are not counted, Redis is away: %s", type(error).__name__)
             if self.fails_open and getattr(view, "scope", "") == "read":

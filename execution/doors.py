@@ -1,5 +1,17 @@
 """What this room offers to the rooms below it."""
 
+from arbsite import registry
+from arbsite.registry import Job
+
 
 def open_all() -> None:
-    """Register this room's checks, jobs, streams and sweeps."""
+    """Register this room's jobs and what the demo shows of it."""
+    from execution import panels
+
+    registry.add_panel("orders", panels.orders)
+    registry.add_panel("positions", panels.positions)
+    registry.add_summary("execution", panels.summary)
+    registry.add_job(Job("risk-check", ("report", "--risk"), 120, about="Hourly risk assessment"))
+    registry.add_job(Job("position-reconcile", ("reconcile",), 600, about="Compare positions with the fills"))
+    registry.add_job(Job("daily-report", ("report", "--days", "1"), 300, about="Daily P&L report"))
+    registry.add_job(Job("weekly-report", ("report", "--days", "7"), 300, about="Weekly performance report"))

@@ -1,8 +1,7 @@
-"""Plans, orders, fills and positions. Units: prices in dollars per contract, quantities in contracts, money in dollars."""
+"""Plans, orders, fills and positions. Prices are dollars per contract, quantities contracts, money dollars."""
 
 from decimal import Decimal
 
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -106,7 +105,8 @@ class Order(models.Model):
             between_0_and_1("price", "avg_fill_price", name="orders_prices_0_1"),
             not_negative("quantity", "filled_qty", name="orders_sizes_not_negative"),
             models.CheckConstraint(
-                condition=Q(quantity__isnull=True) | Q(filled_qty__lte=F("quantity")), name="orders_filled_within_quantity"
+                condition=Q(quantity__isnull=True) | Q(filled_qty__lte=F("quantity")),
+                name="orders_filled_within_quantity",
             ),
             models.UniqueConstraint(fields=["plan", "leg"], name="orders_one_per_leg"),
         ]  # fmt: skip
@@ -129,9 +129,9 @@ class Fill(models.Model):
     side = models.CharField(max_length=8)
     quantity = models.DecimalField(max_digits=20, decimal_places=8)
     price = models.DecimalField(max_digits=10, decimal_places=6)
-    fee = models.DecimalField(max_digits=20, decimal_places=8, default=Decimal(0))
+    fee = models.DecimalField(max_digits=28, decimal_places=12, default=Decimal(0))
     cash = models.DecimalField(
-        max_digits=24, decimal_places=10
+        max_digits=28, decimal_places=12
     )  # dollars, fee included: negative leaves the account
     mode = models.CharField(max_length=16, default="paper")
     trade_id = models.CharField(max_length=ID_LENGTH)
@@ -167,16 +167,17 @@ class Position(models.Model):
     avg_price = models.DecimalField(max_digits=10, decimal_places=6)  # dollars per contract before fees
     current_price = models.DecimalField(max_digits=10, decimal_places=6, null=True)  # best bid of the outcome
     unrealized_pnl = models.DecimalField(max_digits=20, decimal_places=6, default=Decimal(0))
-    realized_pnl = models.DecimalField(max_digits=24, decimal_places=10, default=Decimal(0))
+    realized_pnl = models.DecimalField(max_digits=28, decimal_places=12, default=Decimal(0))
     opened_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True)
     updated_at = models.DateTimeField(default=timezone.now, db_default=Now())
 
     mode = models.CharField(max_length=16, default="paper")
     cost = models.DecimalField(
-        max_digits=24, decimal_places=10, default=Decimal(0)
+        max_digits=28, decimal_places=12, default=Decimal(0)
     )  # dollars paid for what is held, fees included
-    fees = models.DecimalField(max_digits=20, decimal_places=8, default=Decimal(0))  # dollars of fees so far
+    paid = models.DecimalField(max_digits=28, decimal_places=12, default=Decimal(0))  # the same without fees
+    fees = models.DecimalField(max_digits=28, decimal_places=12, default=Decimal(0))  # dollars of fees so far
 
     class Meta:
         db_table = "positions"

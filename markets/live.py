@@ -123,11 +123,17 @@ def touched(window_id: str) -> list[str]:
 
 
 def in_flight(platform: str, *, since_ms: int) -> set[str]:
-    """Windows on their way through the chain; those closed before `since_ms` count as lost and are dropped."""
-    pipe = redis_client().pipeline(transaction=False)
-    pipe.zremrangebyscore(keys.windows(platform), "-inf", f"({since_ms}")
-    pipe.zrange(keys.windows(platform), 0, -1)
-    return {raw.decode() for raw in pipe.execute()[1]}
+    """Windows on their way through the chain; those closed before `since_ms` count as lost: the sweep rings for them."""
+    found = redis_client().zrangebyscore(keys.windows(platform), since_ms, "+inf")
+    return {raw.decode() for raw in found}
+
+
+def take_lost(platform: str, *, before_ms: int) -> list[str]:
+    """The windows that closed before `before_ms` and were never finished; they are no longer in flight afterwards."""
+    client = redis_client()
+    lost = [raw.decode() for raw in client.zrangebyscore(keys.windows(platform), "-inf", f"({before_ms}")]
+    # Of two sweeps only the one that removes a window rings for it
+    return [window_id for window_id in lost if client.zrem(keys.windows(platform), window_id)]
 
 
 def finish(window_id: str) -> None:

@@ -1,4 +1,4 @@
-"""Markets, prices, bets and pairs. Units: prices in dollars per contract (0 to 1), sizes in contracts, money in dollars."""
+"""Markets, prices, bets and pairs. Prices are dollars per contract (0 to 1), sizes contracts, money dollars."""
 
 from decimal import Decimal
 from typing import Any

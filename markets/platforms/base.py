@@ -5,6 +5,7 @@ sockets or clock that turns received frames into live books. The connector, repl
 same feed.
 """
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -201,7 +202,7 @@ class FeedStats:
         return asdict(self)
 
 
-class Feed:
+class Feed(ABC):
     """Books of one connection, driven by received frames: no socket, no clock.
 
     The owner calls `opened` when a socket is up, `receive` for each frame, `tick` about ten times a second and
@@ -224,33 +225,33 @@ class Feed:
         self.last_data_ms = 0  # last frame that carried market data (keep-alives do not count)
         self.reconnect_wanted = ""  # why the owner should close this socket and open a new one
 
+    @abstractmethod
     def follow(self, markets: Iterable[FeedMarket]) -> None:
         """Begin to follow markets (subscribes at once when connected)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def unfollow(self, market_ids: Iterable[str]) -> None:
         """Stop following markets and forget their books."""
-        raise NotImplementedError
 
+    @abstractmethod
     def opened(self, at_ms: int) -> None:
         """A fresh socket is up: every book is unknown; subscriptions go to the outbox."""
-        raise NotImplementedError
 
+    @abstractmethod
     def receive(self, raw: bytes, at_ms: int) -> None:
         """Apply one frame. Never raises for what a platform can send; counts and keeps bad frames instead."""
-        raise NotImplementedError
 
+    @abstractmethod
     def tick(self, at_ms: int) -> None:
         """Timed work: keep-alives, pending continuity checks, silent-stall detection, overdue snapshots."""
-        raise NotImplementedError
 
+    @abstractmethod
     def repair(self, snapshot: BookSnapshot, at_ms: int) -> None:
         """Take a book read over REST for a market whose stream is in doubt."""
-        raise NotImplementedError
 
+    @abstractmethod
     def closed(self, at_ms: int) -> None:
         """The socket is gone: no book is trusted until the next snapshot."""
-        raise NotImplementedError
 
 
 class Throttle(Protocol):

@@ -1,7 +1,11 @@
 """The sandbox's time, handed to everything else: the only module here that reads the machine's clock."""
 
+import heapq
 import time
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
+
+Later = Callable[[int, Callable[[], None]], Any]  # later(delay_ms, function)
 
 
 class Clock(Protocol):
@@ -38,3 +42,25 @@ class ManualClock:
         """Move on by `ms`; returns the new time."""
         self.at_ms += ms
         return self.at_ms
+
+
+class Timers:
+    """`Later` for a sandbox without a loop: what was put off runs when `run_due` is called."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self._heap: list[tuple[int, int, Callable[[], None]]] = []
+        self._count = 0
+
+    def __call__(self, delay_ms: int, do: Callable[[], None]) -> None:
+        """Put off a call by `delay_ms`."""
+        self._count += 1
+        heapq.heappush(self._heap, (self.clock.now_ms() + delay_ms, self._count, do))
+
+    def run_due(self) -> int:
+        """Make the calls that are due by now, in order; returns how many."""
+        done = 0
+        while self._heap and self._heap[0][0] <= self.clock.now_ms():
+            heapq.heappop(self._heap)[2]()
+            done += 1
+        return done

@@ -1,26 +1,24 @@
 """What a face of the sandbox is handed: one object with everything it may use.
 
-A face is a module with functions that take a `Sandbox` and return Tornado routes:
+A face is a module with functions that take a `Sandbox` and return Tornado routes (or a whole `Application`):
 
     markets/sandbox/kalshi/app.py        routes(sandbox)                              REST and WebSocket
     markets/sandbox/polymarket/app.py    clob_routes(sandbox), gamma_routes(sandbox), data_routes(sandbox)
 
-It keeps its own accounts (balances, positions, fills) and follows the engine as a listener. Its WebSocket handlers
-set TCP_NODELAY themselves and register with `sandbox.faults`. Everything runs on one IOLoop; `sandbox.later` is the
-only timer a face needs.
+It keeps its own accounts (balances, positions, fills) in `sandbox.shared` under its platform's name and follows the
+engine as a listener. Its WebSocket handlers set TCP_NODELAY themselves and register with `sandbox.faults`. Everything
+runs on one event loop; `sandbox.later` is the only timer a face needs. `urls` is filled before the routes are made.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from markets.sandbox.clock import Clock
+from markets.sandbox.clock import Clock, Later
 from markets.sandbox.engine import Engine
 from markets.sandbox.faults import Faults
 from markets.sandbox.traders import Traders
 from markets.sandbox.world import World
-
-Later = Callable[[int, Callable[[], None]], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +63,15 @@ class Sandbox:
     faults: Faults
     traders: Traders
     clock: Clock
-    later: Later  # later(delay_ms, function): call it on the loop
+    later: Later  # later(delay_ms, function) on the loop; the server puts its own here
     config: SandboxConfig = field(default_factory=SandboxConfig)
     kalshi_accounts: list[KalshiAccount] = field(default_factory=list)
     polymarket_accounts: list[PolymarketAccount] = field(default_factory=list)
     urls: dict[str, str] = field(default_factory=dict)  # filled when the ports are known
     # Rows for GET /control/state that a face wants shown: name -> function that returns JSON-able facts.
     facts: dict[str, Callable[[], Any]] = field(default_factory=dict)
+    # What a face keeps between its own functions (one ledger for clob and data, say), under a name of its own.
+    shared: dict[str, Any] = field(default_factory=dict)
 
     def now_ms(self) -> int:
         """Now, Unix milliseconds."""

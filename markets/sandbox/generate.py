@@ -66,10 +66,10 @@ class Generator:
         inverted = draw % 1000 < spec.inverted_share * 1000
         key = stamp(now_ms if short else close_ms, seconds=short)
         ticker_tail = f"{key}-T{number}"
-        threshold = topic.threshold(number // len(TOPICS) + draw % 5)
+        threshold = topic.threshold(number // len(TOPICS) * 5 + draw % 5)  # no two pairs ask the same
         truth = MICRO if digest(spec.seed, "truth", number, generation) % 2 else 0
         day = _day(close_ms, exact=short)
-        pair_id = f"sbx-{number}-{key.lower()}"
+        pair_id = self.pair_id(number, key)
         kalshi = self._kalshi(topic, ticker_tail, draw, now_ms, close_ms, truth, threshold, day, short)
         polymarket = self._polymarket(
             topic,
@@ -85,6 +85,11 @@ class Generator:
         kalshi[1][0].pair_id = polymarket[1][0].pair_id = pair_id
         pair = Pair(pair_id, polymarket[1][0].id, kalshi[1][0].id, inverted, short, kalshi[1][0].question)
         return pair, kalshi, polymarket
+
+    @staticmethod
+    def pair_id(number: int, key: str) -> str:
+        """The id of a slot's pair; `key` is the stamp of its close, for short-lived ones of its listing."""
+        return f"sbx-{number}-{key.lower()}"
 
     def make_extra(self, platform: str, number: int, size: int, now_ms: int) -> Made:
         """An unpaired event of `size` markets of which exactly one pays."""

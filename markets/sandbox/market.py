@@ -175,9 +175,9 @@ class WorldSpec:
     """
 
     seed: int = 1
-    pairs: int = 24
+    pairs: int = 20
     short_lived: int = 6  # of the pairs
-    short_seconds: tuple[int, int] = (40, 180)  # life of a short-lived pair, from..to
+    short_seconds: tuple[int, int] = (30, 120)  # life of a short-lived pair, from..to
     long_weeks: tuple[int, int] = (1, 8)
     extra_kalshi: int = 6  # unpaired, in events of three that exclude each other
     extra_polymarket: int = 6  # unpaired, in neg-risk events of three

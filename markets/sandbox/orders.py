@@ -32,7 +32,7 @@ class SandboxError(Exception):
     """Something the sandbox exchange refuses; the message says why."""
 
 
-class Rejected(SandboxError):  # noqa: N818 - a word for what happened, as everywhere in the house
+class Rejected(SandboxError):
     """The engine refused an operation and nothing changed. `code` is one of the words below.
 
     unknown_market, market_not_open, market_closed, price_off_grid, price_range, size_step, size_too_small,

@@ -49,7 +49,7 @@ class Fair:
         step = rng.gauss(0, 1) * self.volatility * seconds**0.5
         left_ms = max(self.close_ms - now_ms, 1)
         if left_ms < self.life_ms // 3:  # the outcome begins to show
-            goal, pull = (HIGHEST if self.truth else LOWEST), min(1.0, 3 * elapsed / left_ms)
+            goal, pull = (HIGHEST if self.truth else LOWEST), min(0.3, 3 * elapsed / left_ms)
         else:
             goal, pull = self.anchor, min(1.0, seconds / 600)
         self.price = min(max(round(self.price + step + (goal - self.price) * pull), LOWEST), HIGHEST)

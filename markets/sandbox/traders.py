@@ -2,9 +2,9 @@
 
 Driven by `step(now_ms)`; everything random comes from one seed, so the same seed and the same steps give the same
 world. Per pair one fair value walks. Each platform's maker follows it with a lag and a bias of its own. Now and then
-a maker is *dislocated*: for half a second to some tens of seconds all its quotes stand off by the fees, both spreads
-and one to four cents, which is what a cross-platform gap is. When somebody else than a background trader takes from
-a dislocated maker, it withdraws soon after.
+a maker is *dislocated*: for one to eight seconds all its quotes stand off by the fees, both spreads and two to six
+cents, which is what a cross-platform gap is; then it comes back by itself. When somebody else than a background
+trader takes from a dislocated maker, it withdraws sooner.
 
 There is no YES+NO gap within one platform, on purpose: on both platforms YES and NO are two views of one book, so
 asks of YES and NO that add to less than a dollar are a crossed book, and a matching engine never shows one.
@@ -45,10 +45,10 @@ class TraderSpec:
 
     seed: int = 1
     levels: int = 5
-    rate: float = 60.0  # level changes per second over all markets; 0 stands still but for forced gaps
-    gap_every_s: float = 90.0  # mean time between dislocations of one pair; 0: none
-    gap_seconds: tuple[float, float] = (0.5, 20.0)  # how long one lasts
-    gap_edge: tuple[int, int] = (1 * CENT, 4 * CENT)  # net of fees, micro-dollars per contract
+    rate: float = 100.0  # level changes per second over all markets; 0 stands still but for forced gaps
+    gap_every_s: float = 30.0  # mean time between dislocations of one pair; 0: none
+    gap_seconds: tuple[float, float] = (1.0, 8.0)  # how long one lasts
+    gap_edge: tuple[int, int] = (2 * CENT, 6 * CENT)  # net of fees, micro-dollars per contract
     taker_every_s: float = 15.0  # mean time between noise trades in one market; 0: none
 
 
@@ -136,7 +136,7 @@ class Traders:
         self._live.append(quoter)
         if market.state == OPEN:
             self._show(quoter, quoter.wanted(self.spec.levels, rng), now_ms)
-        self._at(now_ms + self._pause(self._requote_s()), lambda at: self._wake(quoter, at))
+        self._at(now_ms + self._pause(self._requote_s(quoter, now_ms)), lambda at: self._wake(quoter, at))
         if self.spec.taker_every_s:
             self._at(now_ms + self._pause(self._taker_s()), lambda at: self._take(quoter, at))
         if pair is not None and kalshi and self.spec.gap_every_s:
@@ -165,7 +165,7 @@ class Traders:
             quoter.fair.move(now_ms, self._rng)
             quoter.think(now_ms, self._rng)
             self._show(quoter, quoter.wanted(self.spec.levels, self._rng), now_ms)
-        self._at(now_ms + self._pause(self._requote_s()), lambda at: self._wake(quoter, at))
+        self._at(now_ms + self._pause(self._requote_s(quoter, now_ms)), lambda at: self._wake(quoter, at))
 
     def _show(self, quoter: Quoter, wanted: Wanted, now_ms: int, *, exact: bool = False) -> None:
         """Cancel what is not wanted any more, then place what is missing. Kept levels keep size and priority.
@@ -184,11 +184,16 @@ class Traders:
                 quoter.market.id, quoter.account, side, price, size, at_ms=now_ms, stp=o.STP_MAKER
             )  # fmt: skip
 
-    def _requote_s(self) -> float:
-        """Mean seconds between two thoughts of a maker, so that requotes use about a third of the rate."""
+    def _requote_s(self, quoter: Quoter, now_ms: int) -> float:
+        """Mean seconds between two thoughts of a maker, so that requotes use about a third of the rate.
+
+        Shorter towards the close: the outcome shows, and who sleeps then would be dollars off, not cents.
+        """
         if not self.rate:
             return 1.0
-        return min(max(3 * CHANGES_PER_REQUOTE * max(len(self._live), 1) / self.rate, 0.25), 30.0)
+        usual = min(max(3 * CHANGES_PER_REQUOTE * max(len(self._live), 1) / self.rate, 0.25), 30.0)
+        left_s = (quoter.market.close_ms - now_ms) / 1000
+        return min(usual, max(left_s / 40, 0.25))
 
     def _taker_s(self) -> float:
         return max(self.spec.taker_every_s, 20 * len(self._live) / self.rate if self.rate else 1.0)

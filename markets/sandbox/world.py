@@ -2,8 +2,8 @@
 
 Drives the engine's market states; draws nothing at random after generation and reads no clock.
 `step(now_ms)` opens, closes, determines and settles what is due; every method that changes a market can also be
-called at any time (the control endpoint does). Each change is announced through the engine as a `MarketChanged` event, so the
-faces see it in line with the book's own events:
+called at any time (the control endpoint does). Each change is announced through the engine as a `MarketChanged`
+event, so the faces see it in line with the book's own events:
 
     created {}                       a successor of a short-lived pair was listed
     opened {}                        trading began
@@ -38,7 +38,7 @@ from markets.platforms.base import (
 from markets.sandbox import engine as states
 from markets.sandbox import orders as o
 from markets.sandbox.engine import Engine
-from markets.sandbox.generate import Generator, Made
+from markets.sandbox.generate import Generator, Made, stamp
 from markets.sandbox.market import (
     AMENDED,
     KALSHI_GRIDS,
@@ -51,10 +51,8 @@ from markets.sandbox.market import (
 )
 from markets.sandbox.orders import Band, Event, SandboxError, Trade
 
-KALSHI_LOT, POLYMARKET_LOT = (
-    10_000,
-    1,
-)  # micro-contracts; Polymarket's cash orders buy odd fractions of a share
+# Micro-contracts; Polymarket's cash orders buy odd fractions of a share
+KALSHI_LOT, POLYMARKET_LOT = 10_000, 1
 EXTRA_EVENT_SIZE = 3
 T = TypeVar("T")
 
@@ -322,7 +320,10 @@ class World:
             return
         self._rolled.add(pair.id)
         slot, generation = self._slots[pair.id]
-        self._list_pair(slot, generation + 1, now_ms)
+        listed_ms = now_ms
+        while self._generator.pair_id(slot, stamp(listed_ms, seconds=True)) in self.pairs:
+            listed_ms += 1_000  # names carry the second; its predecessor was closed within its first
+        self._list_pair(slot, generation + 1, listed_ms)
 
 
 def _result(value: int) -> str:

@@ -71,7 +71,7 @@ class Hooks:
     feed: Callable[[], Feed]
     headers: Callable[[], list[str]] | None
     rest: MarketData
-    universe: Callable[[], list[Followed]]
+    universe: Callable[[], list[Followed] | None]  # None: nothing changed since it was asked last
     health: Callable[["Connector", int], None]  # writes the health row; must not raise for a lost database
     changes: Callable[[list[MarketChange]], None]  # news about markets, to be read again over REST
     frame: Callable[[str, bytes, int], None] | None = None  # the recorder: connection, bytes, ms
@@ -105,7 +105,7 @@ class Connector:
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="rest")
         self._repairs: Future[list[BookSnapshot]] | None = None
         self._poll: Future[list[BookSnapshot]] | None = None
-        self._reading: Future[list[Followed]] | None = None
+        self._reading: Future[list[Followed] | None] | None = None
         self._due = {"tick": 0, "lease": 0, "vouch": 0, "universe": 0, "health": 0, "refresh": 0, "poll": 0}
 
     # --- life
@@ -178,7 +178,7 @@ class Connector:
         elif arrival.kind == "alive":
             shard.heard_ms = arrival.at_ms
         elif arrival.kind == "opened":
-            shard.up, shard.heard_ms = True, arrival.at_ms
+            shard.up, shard.heard_ms, shard.down_since_ms = True, arrival.at_ms, 0
             shard.feed.opened(arrival.at_ms)
         else:
             if shard.up or not shard.down_since_ms:
@@ -436,7 +436,8 @@ class Connector:
         if self._reading is not None and self._reading.done():
             reading, self._reading = self._reading, None
             markets = reading.result()
-            self._follow(markets)
+            if markets is not None:
+                self._follow(markets)
 
     def _follow(self, markets: list[Followed]) -> None:
         fresh = {followed.market.market_id: followed for followed in markets}

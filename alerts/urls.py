@@ -1,0 +1,5 @@
+"""The addresses of the alerts room below `/api/v1`."""
+
+from alerts import api
+
+urlpatterns = api.urlpatterns

@@ -1,0 +1,1 @@
+"""The demo: the whole system on one machine against the sandbox exchange, from nothing."""

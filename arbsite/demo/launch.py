@@ -1,0 +1,223 @@
+"""Starts and stops everything the demo consists of. This process itself never touches the database.
+
+1. embedded PostgreSQL and Valkey          threads of this process (arbsite.stack)
+2. the sandbox exchange                    supervised, and known by the file it writes its addresses into
+3. migrate, cron table, login, discovery   `manage.py demo --prepare`
+4. signer, connectors, workers, beat, …    supervised
+5. the screen                              `manage.py demo --view`, whose end ends everything
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from arbsite import lifeline
+from arbsite.config import BASE_DIR
+from arbsite.stack import Stack, StackError
+from arbsite.supervisor import Program, Supervisor
+
+MANAGE = [sys.executable, str(BASE_DIR / "manage.py")]
+CELERY = [sys.executable, "-m", "celery", "-A", "arbsite"]
+HOT_QUEUES, OTHER_QUEUES = "markets,signals,execution", "arbsite,alerts,persist"
+SANDBOX_PATIENCE = 60.0  # seconds
+LOGIN = ("demo", "arbsite-demo")
+
+
+class DemoError(Exception):
+    """The demo cannot run; the message is one sentence that says what to do."""
+
+
+Say = Callable[[str], None]
+
+
+def run(
+    data: Path, *, seconds: int | None, pairs: int, rate: float, web_port: int, flower_port: int, say: Say
+) -> int:
+    """Run the demo until it is interrupted or `seconds` have passed; returns the exit status."""
+    web_port, flower_port = free_port(web_port, "WEB_PORT"), free_port(flower_port, "FLOWER_PORT")
+    began = time.time()
+    interrupted = _interruptible()
+    stack = Stack(data)
+    try:
+        say("starting PostgreSQL and Valkey")
+        services = stack.start()
+    except StackError as error:
+        raise DemoError(str(error)) from error
+    exchange, system = None, None
+    try:
+        base = environment(data, services.database_url, services.redis_url)
+        say("starting the sandbox exchange")
+        exchange = Supervisor(data / "exchange", [sandbox_program(data, base, pairs, rate)])
+        exchange.start()
+        base |= sandbox_environment(_await_urls(data / "exchange" / "urls.json", began, interrupted), data)
+        say("preparing the database, reading the markets")
+        _step([*MANAGE, "demo", "--prepare"], base)
+        system = Supervisor(data, programs(base, data, web_port, flower_port))
+        say("starting signer, connectors, workers, beat, jobs, Flower and the web server")
+        system.start()
+        view = [
+            *MANAGE,
+            "demo",
+            "--view",
+            "--began",
+            str(began),
+            "--web",
+            str(web_port),
+            "--flower",
+            str(flower_port),
+        ]
+        return _watch(view + (["--seconds", str(seconds)] if seconds else []), base, interrupted)
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        say("stopping")
+        for supervisor in (system, exchange):
+            if supervisor is not None:
+                supervisor.stop()
+        stack.stop()
+
+
+def environment(data: Path, database_url: str, redis_url: str) -> dict[str, str]:
+    """What every process of the demo is told."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.endswith("_PRIVATE_KEY_FILE")},
+        "DATA_DIR": str(data),
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "CELERY_BROKER_URL": "",
+        "DJANGO_SETTINGS_MODULE": "arbsite.settings",
+        "PYTHONUNBUFFERED": "1",
+        "TRADING_MODE": "paper",
+    }
+
+
+def sandbox_environment(urls: dict[str, str], data: Path) -> dict[str, str]:
+    """The sandbox in the platforms' place."""
+    key_id = data / "exchange" / "keys" / "kalshi_key_id"
+    return {
+        "POLYMARKET_GAMMA_URL": urls["gamma"],
+        "POLYMARKET_CLOB_URL": urls["clob"],
+        "POLYMARKET_DATA_URL": urls["data"],
+        "POLYMARKET_WS_URL": urls["clob_ws"],
+        "KALSHI_REST_URL": urls["kalshi_rest"],
+        "KALSHI_WS_URL": urls["kalshi_ws"],
+        "KALSHI_KEY_ID_FILE": str(key_id),
+        "SANDBOX_CONTROL_URL": urls["control"],
+    }
+
+
+def sandbox_program(data: Path, base: dict[str, str], pairs: int, rate: float) -> Program:
+    """The exchange; it comes back on the same ports."""
+    folder = data / "exchange"
+    command = [
+        *MANAGE, "sandbox", "--ports-file", str(folder / "urls.json"), "--keys-dir", str(folder / "keys"),
+        "--pairs", str(pairs), "--rate", str(rate),
+    ]  # fmt: skip
+    return Program("sandbox", command, env=base)
+
+
+def programs(base: dict[str, str], data: Path, web_port: int, flower_port: int) -> list[Program]:
+    """Every other process."""
+    keys = data / "exchange" / "keys"
+    signer = {
+        "KALSHI_PRIVATE_KEY_FILE": str(keys / "kalshi_private.pem"),
+        "POLYMARKET_PRIVATE_KEY_FILE": str(keys / "polymarket_private_key"),
+    }
+    flower = {**base, "FLOWER_UNAUTHENTICATED_API": "false"}
+    web = [
+        sys.executable, "-m", "gunicorn", "arbsite.wsgi", "--bind", f"127.0.0.1:{web_port}", "--workers", "1",
+        "--threads", "4", "--timeout", "60",
+    ]  # fmt: skip
+    return [
+        Program("signer", [*MANAGE, "signer"], env={**base, **signer}),
+        Program("worker-hot", worker("hot", HOT_QUEUES, 2), env=base, stop_seconds=15),
+        Program("stream-polymarket", [*MANAGE, "stream", "polymarket"], env=base),
+        Program("stream-kalshi", [*MANAGE, "stream", "kalshi"], env=base),
+        Program("worker-other", worker("other", OTHER_QUEUES, 1), env=base, stop_seconds=15),
+        Program("beat", [*MANAGE, "beat"], env=base),
+        Program("web", web, env=base),
+        Program("jobs", [*MANAGE, "jobs"], env=base),
+        Program(
+            "flower",
+            [
+                *CELERY,
+                "flower",
+                "--address=127.0.0.1",
+                f"--port={flower_port}",
+                f"--basic-auth={':'.join(LOGIN)}",
+            ],
+            env=flower,
+        ),
+    ]
+
+
+def worker(name: str, queues: str, processes: int) -> list[str]:
+    """A Celery worker for some queues."""
+    return [
+        *CELERY, "worker", "-Q", queues, "-c", str(processes), "-n", f"{name}@%h", "-l", "INFO", "--without-mingle",
+    ]  # fmt: skip
+
+
+def free_port(wanted: int, variable: str) -> int:
+    """`wanted` if nobody listens there, else any free port; a port asked for by its variable must be free."""
+    asked = int(os.environ.get(variable) or 0)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", asked or wanted))
+        except OSError as error:
+            if asked:
+                raise DemoError(f"Port {asked} is taken: set {variable} to another one.") from error
+        else:
+            return asked or wanted
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _await_urls(path: Path, began: float, interrupted: Callable[[], bool]) -> dict[str, str]:
+    deadline = time.monotonic() + SANDBOX_PATIENCE
+    while time.monotonic() < deadline and not interrupted():
+        if path.exists() and path.stat().st_mtime >= began:
+            return dict(json.loads(path.read_text()))
+        time.sleep(0.05)
+    if interrupted():
+        raise KeyboardInterrupt
+    raise DemoError(f"The sandbox exchange does not start: read {path.parent / 'logs' / 'sandbox.log'}.")
+
+
+def _step(command: list[str], env: dict[str, str]) -> None:
+    done = subprocess.run(
+        lifeline.command(command), env=env, cwd=BASE_DIR, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise DemoError(f"{' '.join(command[1:])} failed: {(done.stderr or done.stdout).strip()[-2_000:]}")
+
+
+def _watch(command: list[str], env: dict[str, str], interrupted: Callable[[], bool]) -> int:
+    """The screen, until it ends or we are interrupted; then it is asked to close, so that it can say its last word."""
+    view = subprocess.Popen(lifeline.command(command), env=env, cwd=BASE_DIR, start_new_session=True)
+    while view.poll() is None:
+        if interrupted():
+            view.send_signal(signal.SIGINT)
+            try:
+                view.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                view.kill()
+            return 0
+        time.sleep(0.1)
+    return view.returncode
+
+
+def _interruptible() -> Callable[[], bool]:
+    """Whether Ctrl-C, SIGTERM or a closed terminal has asked us to end."""
+    seen: list[int] = []
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, lambda number, _: seen.append(number))
+    return lambda: bool(seen)

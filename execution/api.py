@@ -1,0 +1,152 @@
+"""Execution over the API: orders, positions, the portfolio, and the executor's health."""
+
+from typing import Any
+
+from django.urls import path
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from arbsite import health
+from arbsite.api import PERIOD, Cursor, Millis
+from arbsite.auth import READ
+from arbsite.endpoints import DetailEndpoint, Endpoint, ListEndpoint
+from execution import portfolio
+from execution.models import MODES, Fill, Order, Position
+from markets.platforms.base import PLATFORMS
+
+
+class FillSerializer(serializers.ModelSerializer):
+    """Money that moved for an order. `cash` is dollars, negative where it left the account."""
+
+    created_at = Millis()
+
+    class Meta:
+        model = Fill
+        fields = ["id", "kind", "quantity", "price", "fee", "cash", "trade_id", "created_at"]
+
+
+class OrderSerializer(serializers.ModelSerializer):
+    """An order. Prices are dollars per contract, quantities contracts, times Unix milliseconds."""
+
+    order_id = serializers.CharField(source="id")
+    signal_id = serializers.CharField(allow_null=True)
+    plan_id = serializers.CharField(allow_null=True)
+    market_id = serializers.CharField(allow_null=True)
+    created_at = Millis()
+    updated_at = Millis()
+
+    class Meta:
+        model = Order
+        fields = [
+            "order_id", "signal_id", "plan_id", "leg", "mode", "platform", "market_id", "outcome", "side", "quantity",
+            "price", "order_type", "time_in_force", "status", "filled_qty", "avg_fill_price", "fee", "error_message",
+            "client_order_id", "platform_order_id", "created_at", "updated_at",
+        ]  # fmt: skip
+
+
+class OrderDetailSerializer(OrderSerializer):
+    """With its fills."""
+
+    fills = FillSerializer(many=True)
+
+    class Meta(OrderSerializer.Meta):
+        fields = [*OrderSerializer.Meta.fields, "fills"]
+
+
+class Orders(ListEndpoint):
+    """Orders, newest first."""
+
+    scope, permission = READ, "execution.view_order"
+    queryset = Order.objects.all()
+    serializer_class = OrderSerializer
+    filters = {
+        "status": ("status", Order.STATUSES),
+        "platform": ("platform", PLATFORMS),
+        "mode": ("mode", MODES),
+        "signal_id": ("signal_id", str),
+        "market_id": ("market_id", str),
+        **PERIOD,
+    }
+
+
+class OrderDetail(DetailEndpoint):
+    """One order with its fills."""
+
+    scope, permission = READ, "execution.view_order"
+    queryset = Order.objects.prefetch_related("fills")
+    serializer_class = OrderDetailSerializer
+
+
+class PositionSerializer(serializers.ModelSerializer):
+    """What is held of one outcome. `current_price` is its best bid; profit is dollars after fees."""
+
+    position_id = serializers.CharField(source="id")
+    platform = serializers.CharField(source="market.platform")
+    market_id = serializers.CharField()
+    question = serializers.CharField(source="market.question", allow_null=True)
+    opened_at = Millis()
+    updated_at = Millis()
+    closed_at = Millis(allow_null=True)
+
+    class Meta:
+        model = Position
+        fields = [
+            "position_id", "mode", "platform", "market_id", "question", "outcome", "side", "quantity", "avg_price",
+            "current_price", "cost", "fees", "unrealized_pnl", "realized_pnl", "opened_at", "updated_at", "closed_at",
+        ]  # fmt: skip
+
+
+class ByOpening(Cursor):
+    """The last opened first."""
+
+    ordering = "-opened_at"
+
+
+class Positions(ListEndpoint):
+    """Every open position, the last opened first."""
+
+    scope, permission = READ, "execution.view_position"
+    queryset = Position.objects.filter(quantity__gt=0).select_related("market")
+    serializer_class = PositionSerializer
+    pagination_class = ByOpening
+    filters = {
+        "mode": ("mode", MODES),
+        "platform": ("market__platform", PLATFORMS),
+        "market_id": ("market_id", str),
+    }
+
+
+class PortfolioSummary(Endpoint):
+    """What we hold, what it is worth and what was earned, in dollars."""
+
+    scope, permission = READ, "execution.view_position"
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> Response:
+        """The portfolio as of now."""
+        found = portfolio.summary(now=timezone.now(), mode=health.trading_mode())
+        return Response({**found, "as_of": Millis().to_representation(found["as_of"])})
+
+
+def executor() -> dict[str, Any]:
+    """Execution: orders that are not finished. Raises Unwell where the answer to one was lost."""
+    statuses = list(Order.objects.filter(status__in=Order.OPEN_STATUSES).values_list("status", flat=True))
+    fields = {"open_orders": len(statuses), "mode": health.trading_mode()}
+    unknown = statuses.count("UNKNOWN")
+    if unknown:
+        raise health.Unwell(f"{unknown} orders of unknown state wait for reconciliation", **fields)
+    return fields
+
+
+health.add_part("executor", executor)
+
+urlpatterns = [
+    path("orders", Orders.as_view(), name="orders"),
+    path("orders/<str:id>", OrderDetail.as_view(), name="order"),
+    path("positions", Positions.as_view(), name="positions"),
+    path("portfolio/summary", PortfolioSummary.as_view(), name="portfolio-summary"),
+]

@@ -1,0 +1,51 @@
+"""What the demo shows of this room: the newest orders, positions and profit."""
+
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from arbsite.registry import Panel
+from execution import portfolio
+from execution.models import Fill, Order, Plan, Position
+
+SHOWN = 6
+
+
+def orders(now: datetime) -> Panel:
+    """The newest paper orders."""
+    rows = [
+        (f"{order.created_at:%H:%M:%S}", order.platform, f"{order.side} {order.outcome}", (order.market_id or "")[:24],
+         f"{order.filled_qty:.0f}/{order.quantity:.0f}", f"{order.avg_fill_price or 0:.4f}", f"${order.fee:.4f}",
+         order.status or "")
+        for order in Order.objects.order_by("-created_at")[:SHOWN]
+    ]  # fmt: skip
+    return Panel(
+        "Paper orders", ("time", "platform", "order", "market", "filled", "price", "fee", "state"), rows
+    )
+
+
+def positions(now: datetime) -> Panel:
+    """The largest open positions, and the totals."""
+    totals = portfolio.summary(now=now)
+    rows = [
+        (row.market.platform, row.outcome, row.market_id[:24], f"{row.quantity:.0f}", f"{row.avg_price:.4f}",
+         f"${row.unrealized_pnl:.2f}")
+        for row in Position.objects.filter(quantity__gt=0).select_related("market").order_by("-cost")[:SHOWN]
+    ]  # fmt: skip
+    title = (
+        f"Positions ({totals['open_positions']} open) · P&L ${totals['pnl']} = realised ${totals['realized_pnl']}"
+        f" + unrealised ${totals['unrealized_pnl']} · from fills ${totals['pnl_from_fills']}"
+    )
+    return Panel(title, ("platform", "outcome", "market", "contracts", "average", "unrealised"), rows)
+
+
+def summary(began: datetime) -> dict[str, Any]:
+    """Plans, fills, and the profit computed in two ways."""
+    totals = portfolio.summary(now=timezone.now())
+    return {
+        "plans_filled": Plan.objects.filter(created_at__gte=began, status=Plan.FILLED).count(),
+        "fills": Fill.objects.filter(created_at__gte=began, kind=Fill.TRADE).count(),
+        "pnl": str(totals["pnl"]),
+        "pnl_from_fills": str(totals["pnl_from_fills"]),
+    }

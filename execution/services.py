@@ -1,0 +1,300 @@
+"""Acting on signals with paper orders: plan on the books of now, check the limits, fill, book; one commit a window.
+
+A signal is acted on once: its plan's unique key says so, whatever the queue does. Whoever moves money holds the
+ledger's lock, so limits are checked against what is really held.
+"""
+
+import logging
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import ROUND_DOWN, Decimal
+
+from django.conf import settings
+from django.db import transaction
+
+from arbsite.models import INFO, LOW, MEDIUM, Notice
+from execution import booking, holdings, lifecycle, limits, paper, planning, publishing
+from execution.booking import Movement
+from execution.ledger import Entry, PositionKey, mergeable
+from execution.ledger import merge as merge_entries
+from execution.limits import Held
+from execution.models import Order, Plan, Position
+from execution.paper import PaperResult
+from execution.planning import NoPlan, Ticket
+from markets import live
+from markets.bets import Bet as BetValue
+from markets.bets import MarketKey
+from markets.books import BookView, dollars, micro
+from signals import catalogue, rules, storing
+from signals.catalogue import Catalogue
+from signals.findings import Finding
+from signals.models import Signal
+from signals.services import found_in
+
+log = logging.getLogger(__name__)
+
+PAPER = "paper"
+ZERO = Decimal(0)
+PRICE_STEP = Decimal("0.000001")
+
+
+@dataclass(slots=True)
+class Batch:
+    """Everything one call writes, gathered first."""
+
+    plans: list[Plan] = field(default_factory=list)
+    orders: list[Order] = field(default_factory=list)
+    movements: list[Movement] = field(default_factory=list)
+    signals: list[Signal] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    held: Held = field(default_factory=Held)
+    # What this batch has taken from each side: a paper trade leaves the real book as it was
+    taken: dict[PositionKey, dict[int, int]] = field(default_factory=dict)
+
+
+def execute(window_id: str, *, now_ms: int) -> int:
+    """Act on the actionable signals of a window and let the window go; returns how many plans were made."""
+    try:
+        ids = found_in(window_id)
+        return act_on(ids, now_ms=now_ms) if ids else 0
+    finally:
+        live.finish(window_id)
+
+
+def act_on(signal_ids: Iterable[str], *, now_ms: int) -> int:
+    """Plan and fill these signals, as far as they are actionable and nobody has acted on them."""
+    if settings.ARBSITE.trading.mode != PAPER:
+        return 0  # a system check refuses other modes in this release
+    known = catalogue.current()
+    now = datetime.fromtimestamp(now_ms / 1_000, UTC)
+    with transaction.atomic():
+        signals = list(
+            Signal.objects.select_for_update(skip_locked=True)
+            .filter(id__in=list(signal_ids), status=Signal.ACTIONABLE, plan__isnull=True)
+            .order_by("-net_profit")
+        )
+        if not signals:
+            return 0
+        holdings.lock_ledger()
+        batch = Batch(held=holdings.held(PAPER, known))
+        books = live.book_views(
+            market
+            for signal in signals
+            if signal.bet_id in known.bets
+            for market in known.bets[signal.bet_id].markets
+        )
+        for signal in signals:
+            _act(signal, known, books, batch, now_ms, now)
+        positions = _write(batch, now)
+    publishing.tell(batch.plans, batch.orders, positions.values(), batch.signals)
+    return len(batch.plans)
+
+
+def _act(
+    signal: Signal,
+    known: Catalogue,
+    books: dict[MarketKey, BookView],
+    batch: Batch,
+    now_ms: int,
+    now: datetime,
+) -> None:
+    """Plan one signal and, if it stands, fill its legs on the books of now."""
+    bet = known.bets.get(signal.bet_id or "")
+    if bet is None:
+        _leave(signal, "bet_suspended", "the bet is not active any more", batch, now)
+        return
+    finding = storing.finding_of(bet.id, signal.direction, signal.size, signal.annualised, signal.metadata)
+    planned = _plan(bet, finding, known, books, batch.held, now_ms)
+    if isinstance(planned, NoPlan):
+        _leave(signal, planned.code, planned.sentence, batch, now)
+        return
+    plan = Plan(
+        id=f"plan_{secrets.token_hex(8)}", signal=signal, mode=PAPER, status=lifecycle.EXECUTING,
+        size=planned.finding.size, outlay=planned.finding.outlay, expected_profit=planned.finding.net_profit,
+        reason=f"limited by {planned.finding.limited_by}", created_at=now,
+    )  # fmt: skip
+    orders = _fill_legs(plan, planned.tickets, known, books, batch, now)
+    filled = {order.filled_qty for order in orders}
+    if filled == {ZERO}:
+        plan.status, plan.reason = lifecycle.ABANDONED, "nothing filled"
+    else:
+        plan.status = (
+            lifecycle.FILLED
+            if len(filled) == 1 and len(orders) == len(planned.tickets)
+            else lifecycle.PARTIAL
+        )
+    plan.finished_at = now
+    batch.plans.append(plan)
+    signal.status, signal.processed_at = Signal.EXECUTED, now
+    batch.signals.append(signal)
+    severity = LOW if plan.status == lifecycle.FILLED else MEDIUM
+    message = f"{planned.finding.size} × {signal.direction}, expected ${plan.expected_profit:.2f}"
+    batch.notices.append(
+        Notice(kind=f"plan_{plan.status.lower()}", severity=severity, subject=plan.id, message=message,
+               data={"signal": signal.id}, created_at=now)
+    )  # fmt: skip
+
+
+def _plan(
+    bet: BetValue,
+    finding: Finding,
+    known: Catalogue,
+    books: dict[MarketKey, BookView],
+    held: Held,
+    now_ms: int,
+) -> planning.Plan | NoPlan:
+    """A plan inside every limit: cut once to the room that is left, where the limits say so."""
+    base, hurdles, risk = rules.rules(), rules.hurdles(), holdings.limits()
+    planned = planning.plan(bet, finding, books, known.listings, base, hurdles, now_ms)
+    for _ in range(2):
+        if isinstance(planned, NoPlan):
+            return planned
+        refusals = limits.check_plan(planned.tickets, held, risk, _bests(planned.tickets, books))
+        if not refusals:
+            return planned
+        room = _room(planned.tickets, held, risk)
+        if room <= 0:
+            break
+        smaller = replace(finding, size=min(room, planned.finding.size))
+        planned = planning.plan(bet, smaller, books, known.listings, base, hurdles, now_ms)
+    return NoPlan(refusals[0].code, "; ".join(refusal.sentence for refusal in refusals))
+
+
+def _room(tickets: Sequence[Ticket], held: Held, risk: limits.Limits) -> Decimal:
+    """Contracts of each leg for which every limit has room, by the legs' limit prices."""
+    room = min(limits.room(ticket, held, risk) / ticket.limit_price for ticket in tickets)
+    return max(ZERO, room.quantize(Decimal("0.01"), ROUND_DOWN))
+
+
+def _bests(tickets: Sequence[Ticket], books: dict[MarketKey, BookView]) -> list[Decimal | None]:
+    found: list[Decimal | None] = []
+    for ticket in tickets:
+        view = books.get((ticket.platform, ticket.market_id))
+        ladder = view.asks_for(ticket.outcome) if view is not None else ()
+        found.append(dollars(ladder[0][0]) if ladder else None)
+    return found
+
+
+def _fill_legs(
+    plan: Plan,
+    tickets: Sequence[Ticket],
+    known: Catalogue,
+    books: dict[MarketKey, BookView],
+    batch: Batch,
+    now: datetime,
+) -> list[Order]:
+    """Both legs, the thinner one first; the second is cut to what the first has filled."""
+    orders: list[Order] = []
+    waiting = list(tickets)
+    while waiting:
+        ticket = waiting.pop(0)
+        market = (ticket.platform, ticket.market_id)
+        fees = known.listings[market].fees
+        assert fees is not None  # planning refuses markets without fees
+        taken = batch.taken.setdefault((*market, ticket.outcome), {})
+        result = paper.fill(ticket, books[market], fees, ticket.time_in_force, taken=taken)
+        for level in result.fills:
+            taken[micro(level.price)] = taken.get(micro(level.price), 0) + micro(level.size)
+        order = _order(plan, ticket, len(orders), result, now)
+        orders.append(order)
+        batch.held = batch.held.plus(ticket)
+        batch.movements += _movements(order, ticket, result)
+        if waiting:
+            following = waiting[0]
+            listing = known.listings[following.platform, following.market_id]
+            rest = planning.for_filled(following, result.filled, listing)
+            if isinstance(rest, NoPlan):
+                batch.notices.append(
+                    Notice(kind="leg_alone", severity=MEDIUM, subject=plan.id, message=rest.sentence, data={},
+                           created_at=now)
+                )  # fmt: skip
+                break
+            waiting[0] = rest
+    batch.orders += orders
+    return orders
+
+
+def _order(plan: Plan, ticket: Ticket, leg: int, result: PaperResult, now: datetime) -> Order:
+    order_id = f"ord_{secrets.token_hex(8)}"
+    average = result.average_price
+    return Order(
+        id=order_id,
+        signal_id=plan.signal_id,
+        plan=plan,
+        leg=leg,
+        platform=ticket.platform,
+        market_id=ticket.market_id,
+        outcome=ticket.outcome,
+        side=ticket.side,
+        quantity=ticket.size,
+        price=ticket.limit_price,
+        order_type="LIMIT",
+        time_in_force=ticket.time_in_force,
+        status=result.status,
+        filled_qty=result.filled,
+        avg_fill_price=average.quantize(PRICE_STEP) if average is not None else None,
+        fee=result.cost.fee,
+        mode=PAPER,
+        client_order_id=order_id,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _movements(order: Order, ticket: Ticket, result: PaperResult) -> list[Movement]:
+    return [
+        Movement(
+            Entry(
+                ticket.platform,
+                ticket.market_id,
+                ticket.outcome,
+                ticket.side,
+                fill.size,
+                fill.price,
+                fill.fee,
+            ),
+            trade_id=f"{order.id}:{number}",
+            order_id=order.id,
+        )
+        for number, fill in enumerate(result.fills)
+    ]
+
+
+def _leave(signal: Signal, code: str, sentence: str, batch: Batch, now: datetime) -> None:
+    signal.status, signal.processed_at = Signal.REFUSED, now
+    signal.reasons = [{"code": code, "sentence": sentence}]
+    batch.signals.append(signal)
+
+
+def _write(batch: Batch, now: datetime) -> dict[PositionKey, Position]:
+    """All rows of a batch, in few statements."""
+    Plan.objects.bulk_create(batch.plans)
+    Order.objects.bulk_create(batch.orders)
+    positions = booking.book(batch.movements, mode=PAPER, now=now)
+    positions |= booking.book(_merges(positions), mode=PAPER, now=now)
+    Signal.objects.bulk_update(batch.signals, ["status", "processed_at", "reasons"])
+    batch.notices += [
+        Notice(kind="order_filled", severity=INFO, subject=order.id, created_at=now, data={"plan": order.plan_id},
+               message=f"{order.side} {order.filled_qty} {order.outcome} at {order.avg_fill_price}: {order.market_id}")
+        for order in batch.orders if order.filled_qty
+    ]  # fmt: skip
+    Notice.objects.bulk_create(batch.notices)
+    return positions
+
+
+def _merges(positions: dict[PositionKey, Position]) -> list[Movement]:
+    """YES and NO of one market are a dollar at once: the platforms net or merge them."""
+    movements = []
+    for platform, market_id in sorted({key[:2] for key in positions}):
+        rows = holdings.rows_of(PAPER, [market_id])
+        values = {key: holdings.value_of(row) for key, row in rows.items()}
+        quantity = mergeable(values, platform, market_id)
+        if quantity > 0:
+            number = secrets.token_hex(8)
+            movements += [
+                Movement(entry, trade_id=f"merge_{number}:{entry.outcome}")
+                for entry in merge_entries(values, platform, market_id, quantity)
+            ]
+    return movements

@@ -1,0 +1,110 @@
+"""Each platform's REST client and feed, made from the settings. The one place that knows all platforms' classes."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+
+from arbsite.ratelimit import Bucket, RedisThrottle, TooBusy
+from markets import signer_client
+from markets.platforms.base import (
+    KALSHI,
+    POLYMARKET,
+    Feed,
+    FeedMarket,
+    FeeSchedule,
+    MarketData,
+    MarketInfo,
+    PlatformError,
+)
+from markets.platforms.kalshi import fees as kalshi_fees
+from markets.platforms.kalshi import rest as kalshi_rest
+from markets.platforms.kalshi import stream as kalshi_stream
+from markets.platforms.polymarket import fees as polymarket_fees
+from markets.platforms.polymarket import parse as polymarket_parse
+from markets.platforms.polymarket import rest as polymarket_rest
+from markets.platforms.polymarket import stream as polymarket_stream
+
+KALSHI_MARKETS_PER_CONNECTION = 5_000
+POLYMARKET_MARKETS_PER_CONNECTION = (
+    200  # one token a market; larger subscriptions break a connection silently
+)
+
+
+class PlatformThrottle:
+    """Our own rate limit of a platform, speaking of its refusals as the platform's errors."""
+
+    def __init__(self, platform: str, buckets: dict[str, Bucket]) -> None:
+        self._throttle = RedisThrottle(platform, buckets)
+
+    def acquire(self, endpoint: str, cost: int = 1) -> None:
+        """Wait for tokens. Raises PlatformError when the wait would be unreasonable."""
+        try:
+            self._throttle.acquire(endpoint, cost)
+        except TooBusy as error:
+            raise PlatformError(str(error)) from error
+
+
+def rest(platform: str) -> MarketData:
+    """The public REST side of a platform."""
+    return {POLYMARKET: _polymarket_rest, KALSHI: _kalshi_rest}[platform]()
+
+
+def feed(platform: str) -> Feed:
+    """A new feed for one connection."""
+    if platform == POLYMARKET:
+        stall_ms = settings.ARBSITE.polymarket.stall_seconds * 1_000
+        return polymarket_stream.PolymarketFeed(stall_ms=stall_ms)
+    return kalshi_stream.KalshiFeed()
+
+
+def handshake(platform: str) -> Callable[[], list[str]] | None:
+    """A function that returns the headers of a WebSocket handshake, or None where none are needed."""
+    if platform == POLYMARKET:
+        return None
+    path = kalshi_stream.handshake_path(settings.ARBSITE.kalshi.ws_url)
+    return lambda: [f"{name}: {value}" for name, value in signer_client.kalshi_headers("GET", path).items()]
+
+
+def markets_per_connection(platform: str) -> int:
+    """Below the size that breaks a connection."""
+    return {POLYMARKET: POLYMARKET_MARKETS_PER_CONNECTION, KALSHI: KALSHI_MARKETS_PER_CONNECTION}[platform]
+
+
+def feed_market(info: MarketInfo) -> FeedMarket:
+    """What a feed must know of a market."""
+    return polymarket_parse.feed_market(info) if info.platform == POLYMARKET else FeedMarket(info.id)
+
+
+def fees_from_json(platform: str, document: dict[str, Any] | None) -> FeeSchedule | None:
+    """The stored fee schedule of a market; None where it is unknown."""
+    if not document:
+        return None
+    return {POLYMARKET: polymarket_fees.from_json, KALSHI: kalshi_fees.from_json}[platform](document)
+
+
+def _kalshi_rest() -> MarketData:
+    config = settings.ARBSITE.kalshi
+    rate = config.read_tokens_per_second
+    throttle = PlatformThrottle(KALSHI, {"*": Bucket(rate, rate)})
+    return kalshi_rest.KalshiRest(config.rest_url, throttle=throttle, timeout=float(config.timeout_seconds))
+
+
+def _polymarket_rest() -> MarketData:
+    config = settings.ARBSITE.polymarket
+    throttle = PlatformThrottle(POLYMARKET, polymarket_buckets())
+    return polymarket_rest.PolymarketRest(
+        config.gamma_url,
+        config.clob_url,
+        config.data_url,
+        throttle=throttle,
+        timeout=float(config.timeout_seconds),
+    )
+
+
+def polymarket_buckets() -> dict[str, Bucket]:
+    """Polymarket's documented limits, as tokens a second per family of endpoints."""
+    return {
+        endpoint: Bucket(requests / 10, requests / 10)
+        for endpoint, requests in polymarket_rest.REQUESTS_PER_10_SECONDS.items()
+    }

@@ -1,0 +1,174 @@
+"""Prices on their way out of a window: price events in Redis at once, rows of the `prices` table a little later.
+
+Books are held in YES terms and NO is their exact mirror, so an event and a row describe YES; NO is one minus it.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from celery import current_app
+from django.db import connection, transaction
+
+from arbsite import keys
+from arbsite.connections import redis_client
+from markets import live
+from markets.books import YES, dollars
+from markets.live import LiveBook
+from markets.models import PriceCursor
+from markets.normalize import price_event
+from markets.platforms.base import PLATFORMS
+
+STORE_BATCH = 5_000  # stream entries read at once
+COLUMNS = ("market_id", "outcome", "bid", "ask", "mid_price", "spread", "volume", "timestamp")
+
+Entry = tuple[bytes, dict[bytes, bytes]]  # stream id and fields
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+_decode = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal).decode
+
+# KEYS: the stream, then one price cache a market. ARGV: channel, stream length, cache length, cache TTL, Unix ms, then
+# for each market its event and its cache member.
+_PUBLISH = """
+for i = 2, #KEYS do
+  local event, member = ARGV[2 * i + 2], ARGV[2 * i + 3]
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'event', event)
+  redis.call('ZADD', KEYS[i], ARGV[5], member)
+  redis.call('ZREMRANGEBYRANK', KEYS[i], 0, -1 - tonumber(ARGV[3]))
+  redis.call('EXPIRE', KEYS[i], ARGV[4])
+  redis.call('PUBLISH', ARGV[1], event)
+end
+return #KEYS - 1
+"""
+
+
+def normalize(window_id: str, *, now_ms: int) -> int:
+    """Write the price events of a window's markets; returns how many. Safe to run twice: the newest price wins."""
+    platform = live.platform_of(window_id)
+    if platform not in PLATFORMS:
+        return 0
+    books = live.raw_books(platform, live.touched(window_id))
+    if not books:
+        return 0
+    names = [keys.price_stream(platform)]
+    values: list[Any] = [
+        keys.PRICE_UPDATES, keys.PRICE_STREAM_LENGTH, keys.PRICE_LENGTH, keys.PRICE_TTL, now_ms,
+    ]  # fmt: skip
+    for market_id, book in books.items():
+        event = event_of(platform, market_id, book)
+        names.append(keys.prices(platform, market_id))
+        values += [_encode(event), _encode(_cached(event))]
+    redis_client().register_script(_PUBLISH)(keys=names, args=values)
+    _ring(platform)
+    return len(books)
+
+
+def event_of(platform: str, market_id: str, book: LiveBook) -> dict[str, Any]:
+    """The specification's price event of a live book, in YES terms."""
+    return price_event(
+        source=platform,
+        market_id=market_id,
+        outcome=YES,
+        timestamp=book.changed_ms,
+        best_bid=dollars(book.bids[0][0]) if book.bids else None,
+        best_ask=dollars(book.asks[0][0]) if book.asks else None,
+        last_price=_dollars(book.last_price),
+        volume_24h=_dollars(book.volume_24h),
+        liquidity=_dollars(book.liquidity),
+    )
+
+
+def _dollars(value: int | None) -> Decimal | None:
+    return None if value is None else dollars(value)
+
+
+def _cached(event: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "mid": event.get("mid_price"),
+        "bid": event["best_bid"],
+        "ask": event["best_ask"],
+        "ts": event["timestamp"],
+        "outcome": event["outcome"],
+    }
+
+
+def _ring(platform: str) -> None:
+    """Ask for the rows to be written, at most once a second for each platform."""
+    if redis_client().set(keys.ring(f"prices:{platform}"), 1, nx=True, px=keys.RING_TTL_MS):
+        current_app.send_task("persist.prices", kwargs={"platform": platform})
+
+
+# --- rows
+
+
+def persist(platform: str, *, now_ms: int) -> int:
+    """Store the price events of every second that is over: the last of each market and second; returns the rows.
+
+    The cursor is written with the rows, in one transaction, so a crash anywhere repeats nothing and loses nothing.
+    """
+    total = 0
+    # A second is over when no event of it can still arrive: stream ids are the server's own clock
+    end = f"{now_ms - now_ms % 1_000 - 1}"
+    while True:
+        with transaction.atomic():
+            cursor = _locked_cursor(platform, now_ms)
+            entries = _whole_seconds(keys.price_stream(platform), f"({cursor.stream_id}", end)
+            if not entries:
+                return total
+            rows = _last_of_each_second(entries)
+            _copy(rows)
+            cursor.stream_id, cursor.updated_at = entries[-1][0].decode(), _utc(now_ms)
+            cursor.save()
+        total += len(rows)
+
+
+def _whole_seconds(stream: str, start: str, end: str) -> list[Entry]:
+    """The next entries, cut where a second ends, so that no second is spread over two batches."""
+    count = STORE_BATCH
+    while True:
+        entries: list[Entry] = redis_client().xrange(stream, min=start, max=end, count=count)
+        if len(entries) < count:
+            return entries
+        last = _second(entries[-1])
+        whole = [entry for entry in entries if _second(entry) != last]
+        if whole:
+            return whole
+        count *= 2
+
+
+def _second(entry: Entry) -> int:
+    return int(entry[0].split(b"-")[0]) // 1_000
+
+
+def _locked_cursor(platform: str, now_ms: int) -> PriceCursor:
+    PriceCursor.objects.bulk_create(
+        [PriceCursor(platform=platform, stream_id="0-0", updated_at=_utc(now_ms))], ignore_conflicts=True
+    )
+    return PriceCursor.objects.select_for_update().get(pk=platform)
+
+
+def _last_of_each_second(entries: Sequence[Entry]) -> list[tuple[Any, ...]]:
+    """One row per market, outcome and second."""
+    last: dict[tuple[str, str, int], tuple[Any, ...]] = {}
+    for entry in entries:
+        second = _second(entry)
+        event = _decode(entry[1][b"event"])
+        bid, ask = event["best_bid"], event["best_ask"]
+        both = bid is not None and ask is not None
+        last[event["market_id"], event["outcome"], second] = (
+            event["market_id"], event["outcome"], bid, ask, (bid + ask) / 2 if both else None,
+            ask - bid if both else None, event.get("volume_24h"), _utc(second * 1_000),
+        )  # fmt: skip
+    return list(last.values())
+
+
+def _copy(rows: Sequence[tuple[Any, ...]]) -> None:
+    with connection.cursor() as cursor, cursor.copy(f"COPY prices ({', '.join(COLUMNS)}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _utc(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms // 1_000, UTC)

@@ -1,0 +1,173 @@
+"""Signals, their snapshots and the events that weigh on them, in the admin."""
+
+from decimal import Decimal
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from arbsite.admin import BigTableAdmin, ReadOnlyAdmin, link, list_link, pretty, recent, words
+from markets.models import Bet, Market
+from signals.models import TYPES, CalendarEvent, NewsEvent, Signal, SignalSnapshot, WhaleAlert
+
+
+@admin.register(Signal)
+class SignalAdmin(ReadOnlyAdmin):
+    """Findings: what could be earned, where, and what became of it."""
+
+    list_display = [
+        "created_at", "id", "type", "status", "direction", "size", "net_profit", "edge_percent", "annualised",
+        "confidence", "bet_link",
+    ]  # fmt: skip
+    list_filter = [words("status", Signal.STATUSES), words("type", TYPES), recent("created_at")]
+    search_fields = ["id", "market_a", "market_b", "direction"]
+    search_help_text = "A signal's or market's id, or a direction."
+    ordering = ["-created_at"]
+    fields = [
+        "id", "type", "status", "bet_link", "direction", "markets", "legs", "size", "outlay", "net_profit",
+        "profit_pct", "edge", "annualised", "confidence", "sources", "reasons_text", "plan_link", "pages",
+        "created_at", "refreshed_at", "processed_at", "closed_at", "close_reason", "metadata_text",
+    ]  # fmt: skip
+    readonly_fields = ["bet_link", "markets", "legs", "reasons_text", "plan_link", "pages", "metadata_text"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        """Without the computation, which a list does not show."""
+        rows = super().get_queryset(request)
+        match = request.resolver_match
+        if match is not None and match.url_name == "signals_signal_changelist":
+            return rows.defer("metadata")
+        return rows
+
+    @admin.display(description="edge", ordering="edge")
+    def edge_percent(self, signal: Signal) -> str:
+        """Cents per dollar of payoff."""
+        return "-" if signal.edge is None else f"{signal.edge * 100:.2f} %"
+
+    @admin.display(description="bet")
+    def bet_link(self, signal: Signal) -> SafeString | str:
+        """The bet's page."""
+        return link(Bet, signal.bet_id)
+
+    @admin.display(description="markets")
+    def markets(self, signal: Signal) -> SafeString | str:
+        """Both markets' pages."""
+        ids = dict.fromkeys(one for one in (signal.market_a, signal.market_b) if one)
+        return format_html_join(" ↔ ", "{}", ((link(Market, one),) for one in ids)) or "-"
+
+    @admin.display(description="legs")
+    def legs(self, signal: Signal) -> SafeString | str:
+        """What would be bought where."""
+        rows = [
+            (
+                leg.get("side", ""), Decimal(leg.get("size", 0)).normalize(), leg.get("outcome", ""),
+                leg.get("platform", ""), leg.get("limit_price", ""), leg.get("fee", ""),
+            )
+            for leg in (signal.metadata or {}).get("legs", [])
+        ]  # fmt: skip
+        lines = [
+            (f"{side} {size:f} {outcome} on {where} at ${price}, fee ${fee}",)
+            for side, size, outcome, where, price, fee in rows
+        ]
+        return format_html_join(format_html("<br>"), "{}", lines) or "-"
+
+    @admin.display(description="reasons")
+    def reasons_text(self, signal: Signal) -> SafeString:
+        """Why it was refused or doubted."""
+        return pretty(signal.reasons)
+
+    @admin.display(description="plan")
+    def plan_link(self, signal: Signal) -> SafeString | str:
+        """The plan that acts on it."""
+        plan = getattr(signal, "plan", None)
+        return link(type(plan), plan.pk) if plan else "-"
+
+    @admin.display(description="pages")
+    def pages(self, signal: Signal) -> SafeString:
+        """Its orders and snapshots."""
+        orders = format_html(
+            '<a href="{}?signal__id__exact={}">orders</a>',
+            reverse("admin:execution_order_changelist"),
+            signal.pk,
+        )
+        return format_html("{} · {}", orders, list_link(SignalSnapshot, "snapshots", q=signal.pk))
+
+    @admin.display(description="computation")
+    def metadata_text(self, signal: Signal) -> SafeString:
+        """Every figure of the finding."""
+        return pretty(signal.metadata)
+
+
+@admin.register(SignalSnapshot)
+class SignalSnapshotAdmin(ReadOnlyAdmin):
+    """Entries of the signal stream, kept for backtests."""
+
+    list_display = ["at", "event", "signal_link", "stream_id"]
+    list_filter = [recent("at")]
+    search_fields = ["signal_id"]
+    ordering = ["-pk"]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        """By the signal's whole id: the index holds nothing else."""
+        return (queryset.filter(signal_id=search_term.strip()) if search_term.strip() else queryset), False
+
+    @admin.display(description="signal")
+    def signal_link(self, snapshot: SignalSnapshot) -> SafeString | str:
+        """The signal's page."""
+        return link(Signal, snapshot.signal_id)
+
+
+@admin.register(WhaleAlert)
+class WhaleAlertAdmin(ReadOnlyAdmin):
+    """Large transfers."""
+
+    list_display = ["created_at", "token_symbol", "amount", "direction", "exchange", "category", "processed"]
+    list_filter = [words("direction", ("INFLOW", "OUTFLOW", "NEUTRAL")), "processed", recent("created_at")]
+    search_fields = ["transaction_hash", "exchange", "token_symbol"]
+    ordering = ["-created_at"]
+
+
+@admin.register(NewsEvent)
+class NewsEventAdmin(ReadOnlyAdmin):
+    """Stories."""
+
+    list_display = [
+        "created_at",
+        "headline",
+        "source",
+        "sentiment",
+        "urgency",
+        "impact_estimate",
+        "processed",
+    ]
+    list_filter = [words("sentiment", ("positive", "negative", "neutral")), "processed", recent("created_at")]
+    search_fields = ["headline", "source"]
+    ordering = ["-created_at"]
+
+
+@admin.register(CalendarEvent)
+class CalendarEventAdmin(BigTableAdmin):
+    """What is known to happen; people may add what no source announces."""
+
+    list_display = ["starts_at", "name", "source", "certainty"]
+    list_filter = [recent("starts_at")]
+    search_fields = ["name", "source"]
+    ordering = ["-starts_at"]
+    autocomplete_fields = ["bets"]
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Its metadata may stay empty."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None and db_field.name == "metadata":
+            field.required = False
+        return field
+
+    def save_model(self, request: HttpRequest, obj: CalendarEvent, form: Any, change: bool) -> None:
+        """An empty metadata field means none."""
+        obj.metadata = obj.metadata or {}
+        super().save_model(request, obj, form, change)

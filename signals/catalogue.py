@@ -1,0 +1,102 @@
+"""A process's own copy of the active bets and their markets' listings, kept in step by one word in Redis.
+
+Detection would otherwise read the same rows for every window. Only what changed since the last look is read again.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db.models import Max, Q
+
+from markets import catalogue_version, store
+from markets.bets import Bet as BetValue
+from markets.bets import MarketKey
+from markets.models import Bet, Market, Pair
+from signals.findings import Listing
+
+# Rows of transactions that committed late carry an older time than what we have seen
+OVERLAP = timedelta(seconds=60)
+
+
+@dataclass(slots=True)
+class Catalogue:
+    """Active bets by id, the bets of each market, the listings of all their markets."""
+
+    bets: dict[str, BetValue] = field(default_factory=dict)
+    by_market: dict[MarketKey, set[str]] = field(default_factory=lambda: defaultdict(set))
+    listings: dict[MarketKey, Listing] = field(default_factory=dict)
+    m0: dict[str, Decimal] = field(default_factory=dict)  # chance that a bet pays nothing
+    word: bytes = b""
+    seen: datetime | None = None
+
+    def touched(self, platform: str, market_ids: Iterable[str]) -> list[BetValue]:
+        """The active bets that have one of these markets."""
+        ids: set[str] = set()
+        for market_id in market_ids:
+            ids |= self.by_market.get((platform, market_id), set())
+        return [self.bets[bet_id] for bet_id in sorted(ids)]
+
+
+_copy = Catalogue()
+
+
+def current() -> Catalogue:
+    """The catalogue as of now."""
+    word = catalogue_version.current()
+    if word != _copy.word:
+        _read_changes(_copy)
+        _copy.word = word
+    return _copy
+
+
+def forget() -> None:
+    """Drop the copy; the next look reads everything (tests, and who restored a database)."""
+    global _copy
+    _copy = Catalogue()
+
+
+def _read_changes(copy: Catalogue) -> None:
+    since = copy.seen - OVERLAP if copy.seen else None
+    bets = Bet.objects.prefetch_related("outcomes__market").select_related("pair")
+    markets = Market.objects.filter(bet_outcomes__isnull=False).distinct()
+    if since is not None:
+        bets, markets = bets.filter(updated_at__gte=since), markets.filter(updated_at__gte=since)
+    else:
+        bets = bets.filter(status=Bet.ACTIVE)
+    for market in markets:
+        copy.listings[market.platform, market.id] = Listing.of(store.info_of(market))
+    for row in bets:
+        _drop(copy, row.id)
+        if row.status == Bet.ACTIVE:
+            _take(copy, row)
+    copy.seen = _newest(copy.seen)
+
+
+def _newest(before: datetime | None) -> datetime | None:
+    times = [
+        Bet.objects.aggregate(at=Max("updated_at"))["at"],
+        Market.objects.filter(Q(followed=True) | Q(bet_outcomes__isnull=False)).aggregate(
+            at=Max("updated_at")
+        )["at"],
+        before,
+    ]
+    return max((at for at in times if at is not None), default=None)
+
+
+def _take(copy: Catalogue, row: Bet) -> None:
+    value = row.value()
+    copy.bets[row.id] = value
+    for market in value.markets:
+        copy.by_market[market].add(row.id)
+    pair: Pair | None = getattr(row, "pair", None)
+    copy.m0[row.id] = pair.m0 if pair is not None else Decimal(0)
+
+
+def _drop(copy: Catalogue, bet_id: str) -> None:
+    old = copy.bets.pop(bet_id, None)
+    if old is not None:
+        for market in old.markets:
+            copy.by_market[market].discard(bet_id)

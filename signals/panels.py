@@ -1,0 +1,37 @@
+"""What the demo shows of this room: the open opportunities."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from arbsite.registry import Panel
+from signals.models import Signal
+
+SHOWN = 8
+
+
+def opportunities(now: datetime) -> Panel:
+    """The best open signals, with both markets and their prices."""
+    found = Signal.objects.filter(status__in=Signal.OPEN).order_by("-profit_pct")
+    rows = []
+    for row in found[:SHOWN]:
+        legs = row.metadata.get("legs", [])
+        names = [
+            f"{leg['platform']} {leg['outcome']} {leg['market_id'][:18]} @ {_short(leg['best_price'])}"
+            for leg in legs
+        ]
+        rows.append(
+            (*(names + ["", ""])[:2], f"{row.size:.0f}", f"${row.net_profit:.2f}", f"{row.profit_pct:.2%}",
+             "at once" if row.annualised is None else f"{row.annualised:.0%}", row.status)
+        )  # fmt: skip
+    columns = ("market A", "market B", "size", "net", "net edge", "annualised", "state")
+    return Panel(f"Open opportunities ({found.count()})", columns, rows)
+
+
+def _short(price: str) -> str:
+    return f"${Decimal(price).normalize():f}"
+
+
+def summary(began: datetime) -> dict[str, Any]:
+    """How many signals were opened."""
+    return {"signals_opened": Signal.objects.filter(created_at__gte=began).count()}

@@ -1,0 +1,56 @@
+"""What everybody else hears of signals: the hash of each, the stream with its three groups, the channel."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from arbsite import keys
+from arbsite.connections import redis_client
+from signals.models import Signal
+
+OPENED, REFRESHED, CLOSED = "opened", "refreshed", "closed"
+
+
+def tell(fresh: Iterable[Signal], renewed: Iterable[Signal], gone: Iterable[Signal], *, now_ms: int) -> None:
+    """Write hashes and stream entries, publish what was opened; one round trip."""
+    pipe = redis_client().pipeline(transaction=False)
+    for event, rows in ((OPENED, fresh), (REFRESHED, renewed), (CLOSED, gone)):
+        for row in rows:
+            fields = fields_of(row)
+            pipe.hset(keys.signal(row.id), mapping=fields)
+            pipe.expire(keys.signal(row.id), keys.SIGNAL_TTL)
+            entry = {**fields, "event": event, "at": str(now_ms)}
+            pipe.xadd(keys.SIGNAL_STREAM, entry, maxlen=keys.SIGNAL_STREAM_LENGTH, approximate=True)
+            if event == OPENED:
+                pipe.publish(keys.OPPORTUNITIES, json.dumps(entry))
+    if pipe.command_stack:
+        pipe.execute()
+
+
+def status(rows: Iterable[Signal]) -> None:
+    """Write the new status into the hashes."""
+    pipe = redis_client().pipeline(transaction=False)
+    for row in rows:
+        pipe.hset(keys.signal(row.id), "status", row.status)
+        pipe.expire(keys.signal(row.id), keys.SIGNAL_TTL)
+    if pipe.command_stack:
+        pipe.execute()
+
+
+def fields_of(row: Signal) -> dict[str, str]:
+    """A signal as the stream and its hash spell it: all text."""
+    legs: list[dict[str, Any]] = row.metadata.get("legs", [])
+    names = [f"{leg['platform']}:{leg['market_id']}" for leg in legs] or ["", ""]
+    return {
+        "signal_id": row.id,
+        "type": row.type,
+        "status": row.status,
+        "profit_pct": str(row.profit_pct),
+        "confidence": str(row.confidence),
+        "market_a": names[0],
+        "market_b": names[-1],
+        "direction": row.direction,
+        "size": str(row.size),
+        "net_profit": str(row.net_profit),
+        "edge": str(row.edge),
+    }
