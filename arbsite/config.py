@@ -78,8 +78,6 @@ class Core(Section):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "text"] = "json"
     jwt_signing_key: SecretStr = SecretStr("")
-    flower_basic_auth: SecretStr = SecretStr("")
-    alert_after_seconds: int = Field(300, gt=0)
 
     @field_validator("data_dir")
     @classmethod
@@ -115,7 +113,6 @@ class Kalshi(Section):
     timeout_seconds: Decimal = Field(Decimal(10), gt=0)
     window_ms: int = Field(100, ge=5, le=100)
     read_tokens_per_second: int = Field(200, gt=0)
-    balance_grid: Decimal = Field(Decimal("0.0001"), gt=0)
 
 
 class Connector(Section):
@@ -189,7 +186,6 @@ class Archive(Section):
 
     model_config = SettingsConfigDict(env_prefix="ARCHIVE_")
     price_days: int = Field(30, gt=0)
-    signal_days: int = Field(90, gt=0)
     partitions_ahead: int = Field(7, gt=0)
 
 

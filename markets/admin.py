@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.views.main import ChangeList
@@ -18,7 +19,7 @@ from django.utils.safestring import SafeString
 
 from arbsite.admin import BigTableAdmin, ReadOnlyAdmin, link, list_link, pretty, words
 from arbsite.connections import REDIS_GONE
-from markets import catalogue_version, ladders, live, pair_admin
+from markets import catalogue_version, ladders, live, pair_admin, universe
 from markets.models import Bet, BetOutcome, Market, Pair, Price, UniverseRule
 from markets.platforms.base import PLATFORMS, STATUSES
 
@@ -98,7 +99,7 @@ class MarketAdmin(BigTableAdmin):
     @admin.action(description="Follow the selected markets (pin)", permissions=["change"])
     def pin(self, request: HttpRequest, queryset: QuerySet) -> None:
         """Have the connectors follow these, whatever the rules say."""
-        self.message_user(request, f"{_pin(queryset, True)} markets are picked; market-refresh follows them.")
+        self.message_user(request, f"{_pin(queryset, True)} markets are picked and followed from now on.")
 
     @admin.action(description="Leave the selected markets to the rules (unpin)", permissions=["change"])
     def unpin(self, request: HttpRequest, queryset: QuerySet) -> None:
@@ -175,7 +176,19 @@ class MarketAdmin(BigTableAdmin):
 
 
 def _pin(markets: QuerySet, pinned: bool) -> int:
-    return markets.exclude(pinned=pinned).update(pinned=pinned, updated_at=timezone.now())
+    """Set the pin and have the universe chosen anew; returns how many markets it changed for."""
+    changed = dict(markets.exclude(pinned=pinned).values_list("pk", "platform"))
+    now = timezone.now()
+    count = Market.objects.filter(pk__in=changed).update(pinned=pinned, updated_at=now)
+    _choose(set(changed.values()), now)
+    return count
+
+
+def _choose(platforms: Iterable[str], now: datetime) -> None:
+    """Apply pins and rules at once; the connectors see the new word."""
+    for platform in sorted(platforms):
+        universe.select(platform, now=now)
+    catalogue_version.changed()
 
 
 # --- prices
@@ -321,7 +334,7 @@ class BetAdmin(ReadOnlyAdmin):
 
 @admin.register(UniverseRule)
 class UniverseRuleAdmin(BigTableAdmin):
-    """Which markets the connectors follow; the next market-refresh applies a change."""
+    """Which markets the connectors follow; a change applies at once."""
 
     list_display = [
         "name", "enabled", "platform", "category", "min_liquidity", "min_volume_24h", "closes_within_days",
@@ -332,15 +345,23 @@ class UniverseRuleAdmin(BigTableAdmin):
     ordering = ["name"]
 
     def save_model(self, request: HttpRequest, obj: UniverseRule, form: Any, change: bool) -> None:
-        """Keep the rule and say that something changed."""
+        """Keep the rule and choose anew."""
         super().save_model(request, obj, form, change)
-        catalogue_version.changed()
+        _choose(PLATFORMS, timezone.now())
+
+    def delete_model(self, request: HttpRequest, obj: UniverseRule) -> None:
+        """Forget the rule and choose anew."""
+        super().delete_model(request, obj)
+        _choose(PLATFORMS, timezone.now())
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
+        """Forget the rules and choose anew."""
+        super().delete_queryset(request, queryset)
+        _choose(PLATFORMS, timezone.now())
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """The platform is one of ours, or empty for both."""
         if db_field.name == "platform":
-            from django import forms
-
             return forms.ChoiceField(
                 choices=[("", "both"), *((name, name) for name in PLATFORMS)], required=False
             )

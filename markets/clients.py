@@ -1,6 +1,7 @@
 """Each platform's REST client and feed, made from the settings. The one place that knows all platforms' classes."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -56,6 +57,20 @@ def feed(platform: str) -> Feed:
         stall_ms = settings.ARBSITE.polymarket.stall_seconds * 1_000
         return polymarket_stream.PolymarketFeed(stall_ms=stall_ms)
     return kalshi_stream.KalshiFeed()
+
+
+def replay_feed(platform: str, *, shared_seq: bool = False) -> Feed:
+    """A feed that follows whatever it hears and sends nothing, for recorded frames."""
+    if platform == POLYMARKET:
+        return polymarket_stream.PolymarketFeed(follow_all=True)
+    return kalshi_stream.KalshiFeed(follow_all=True, shared_seq=shared_seq)
+
+
+def standard_fees(platform: str) -> FeeSchedule:
+    """The platform's usual schedule, for a market of which nothing but its frames is known."""
+    if platform == POLYMARKET:
+        return polymarket_fees.PolymarketFees(rate=Decimal("0.05"))
+    return kalshi_fees.KalshiFees(fee_type="quadratic", multiplier=Decimal(1))
 
 
 def handshake(platform: str) -> Callable[[], list[str]] | None:

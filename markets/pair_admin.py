@@ -9,7 +9,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -201,9 +201,9 @@ class PairAdmin(BigTableAdmin):
         for pair in pairs:
             try:
                 _carry_out(pair, decision, request.user, shown.get(pair.pk, ""))
-            except (services.PairError, ValidationError) as error:
+            except services.PairError as error:
                 left.append(pair.pk)
-                self.message_user(request, f"{pair}: {'; '.join(map(str, error.args))}", messages.ERROR)
+                self.message_user(request, f"{pair}: {error}", messages.ERROR)
             else:
                 self.log_change(request, pair, f"Decided: {decision}.")
                 self.message_user(request, f"{pair}: {decision} done.", messages.SUCCESS)

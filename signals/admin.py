@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from arbsite.admin import BigTableAdmin, ReadOnlyAdmin, link, list_link, pretty, recent, words
 from markets.models import Bet, Market
@@ -61,18 +61,8 @@ class SignalAdmin(ReadOnlyAdmin):
     @admin.display(description="legs")
     def legs(self, signal: Signal) -> SafeString | str:
         """What would be bought where."""
-        rows = [
-            (
-                leg.get("side", ""), Decimal(leg.get("size", 0)).normalize(), leg.get("outcome", ""),
-                leg.get("platform", ""), leg.get("limit_price", ""), leg.get("fee", ""),
-            )
-            for leg in (signal.metadata or {}).get("legs", [])
-        ]  # fmt: skip
-        lines = [
-            (f"{side} {size:f} {outcome} on {where} at ${price}, fee ${fee}",)
-            for side, size, outcome, where, price, fee in rows
-        ]
-        return format_html_join(format_html("<br>"), "{}", lines) or "-"
+        lines = [(_leg_line(leg),) for leg in (signal.metadata or {}).get("legs", [])]
+        return format_html_join(mark_safe("<br>"), "{}", lines) or "-"
 
     @admin.display(description="reasons")
     def reasons_text(self, signal: Signal) -> SafeString:
@@ -99,6 +89,14 @@ class SignalAdmin(ReadOnlyAdmin):
     def metadata_text(self, signal: Signal) -> SafeString:
         """Every figure of the finding."""
         return pretty(signal.metadata)
+
+
+def _leg_line(leg: dict[str, Any]) -> str:
+    size = Decimal(leg.get("size", 0)).normalize()
+    return (
+        f"{leg.get('side')} {size:f} {leg.get('outcome')} on {leg.get('platform')} at ${leg.get('limit_price')},"
+        f" fee ${leg.get('fee')}"
+    )
 
 
 @admin.register(SignalSnapshot)

@@ -184,7 +184,8 @@ class SandboxServer:
             return bind_sockets(port, self.host)
         except OSError as error:
             raise ServerError(
-                f"port {port} for the sandbox's {name} server is not free: {error.strerror}"
+                f"port {port} for the sandbox's {name} server is not free ({error.strerror}):"
+                " choose others, or end what holds it"
             ) from error
 
 

@@ -253,7 +253,7 @@ class Traders:
         """The dislocation is over (unless it was already)."""
         if quoter.offset and quoter.offset_until_ms <= now_ms and quoter.market.id in self.quoters:
             quoter.offset = 0
-            if quoter.market.state == OPEN and quoter.frozen_until_ms <= now_ms:
+            if self.rate and quoter.market.state == OPEN and quoter.frozen_until_ms <= now_ms:
                 self._show(quoter, quoter.wanted(self.spec.levels, self._rng), now_ms)
 
     def _fees(self, pair: Pair, price: int) -> int:

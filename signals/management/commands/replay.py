@@ -1,0 +1,153 @@
+"""`manage.py replay FILE…`: recorded frames through the live code, with a digest over everything that was decided."""
+
+import heapq
+import json
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from markets import bets, clients, recordings
+from markets.platforms.base import KALSHI, OPEN, PLATFORMS, POLYMARKET, TickBand
+from markets.recordings import Damage, Recorded, Unreadable
+from signals.findings import Listing
+from signals.replaying import Replay, Setup
+
+GUESS_LINES = 50
+# What a recording of frames does not hold: the widest listing of each platform, so that nothing is hidden by it
+CENT, FINE = Decimal("0.01"), Decimal("0.0001")
+
+
+class Command(BaseCommand):
+    """Replay files in the order of their recorded times."""
+
+    help = "Feed recorded frames through parse, books and detection; report counts and a digest over all decisions."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Files and how to read them."""
+        parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a recording, plain or gzip")
+        parser.add_argument("--json", action="store_true", help="print one JSON document")
+        parser.add_argument("--speed", default="max", help="times the recorded speed, or max (default)")
+        parser.add_argument("--platform", choices=PLATFORMS, help="default: seen from the frames")
+        parser.add_argument(
+            "--shared-seq",
+            action="store_true",
+            help="per-market extracts of a shared subscription: seq has holes",
+        )
+        parser.add_argument(
+            "--pair", action="append", default=[], metavar="POLYMARKET=KALSHI", help="also look at this pair"
+        )
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        """Replay all files as one recording."""
+        speed = _speed(options["speed"])
+        damage = Damage()
+        try:
+            named = [(options["platform"] or _guess(path), path) for path in options["files"]]
+            replay = Replay(_setups({name for name, _ in named}, options))
+            began = time.perf_counter()
+            for platform, recorded in _merged(named, damage):
+                if speed:
+                    _keep_pace(began, recorded.at_ms, speed)
+                replay.take(platform, recorded)
+        except Unreadable as error:
+            raise CommandError(str(error)) from error
+        result = replay.finish().as_json()
+        result["malformed"] += damage.lines
+        if damage.truncated:
+            result["truncated"] = True
+            self.stderr.write("a file ends in the middle: everything before that was replayed")
+        if options["json"]:
+            self.stdout.write(json.dumps(result))
+        else:
+            for name, value in result.items():
+                self.stdout.write(f"{name:<13} {value}")
+
+
+def _speed(text: str) -> float | None:
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not speed > 0:
+        raise CommandError(f"--speed {text}: give `max` or a positive number, such as 1 or 10.")
+    return speed
+
+
+_pace: dict[str, int] = {}
+
+
+def _keep_pace(began: float, at_ms: int, speed: float) -> None:
+    first = _pace.setdefault("first", at_ms)
+    due = (at_ms - first) / 1_000 / speed
+    time.sleep(max(0.0, due - (time.perf_counter() - began)))
+
+
+def _guess(path: Path) -> str:
+    """The platform whose words the first frames use."""
+    for number, recorded in enumerate(recordings.read(path, Damage())):
+        if b'"sid"' in recorded.raw or b'"market_ticker"' in recorded.raw:
+            return KALSHI
+        if b'"event_type"' in recorded.raw or b'"asset_id"' in recorded.raw:
+            return POLYMARKET
+        if number > GUESS_LINES:
+            break
+    raise CommandError(
+        f"{path}: no frame of a known platform in its first lines; give --platform if you know it."
+    )
+
+
+def _merged(named: list[tuple[str, Path]], damage: Damage) -> Iterator[tuple[str, Recorded]]:
+    """All files as one: one platform's files one after the other by their first time, two platforms by receive time."""
+    lanes: dict[str, list[Path]] = {}
+    for platform, path in named:
+        lanes.setdefault(platform, []).append(path)
+
+    def lane(platform: str) -> Iterator[tuple[int, str, Recorded]]:
+        for path in sorted(lanes[platform], key=_first_ms):
+            for recorded in recordings.read(path, damage):
+                # Connections of different files are different connections
+                name = f"{path.name}:{recorded.connection}"
+                yield recorded.at_ms, platform, Recorded(recorded.at_ms, name, recorded.raw, recorded.control)
+
+    merged = heapq.merge(*(lane(platform) for platform in sorted(lanes)), key=lambda item: item[0])
+    for _, platform, recorded in merged:
+        yield platform, recorded
+
+
+def _first_ms(path: Path) -> int:
+    return next((recorded.at_ms for recorded in recordings.read(path, Damage())), 0)
+
+
+def _setups(platforms: set[str], options: dict[str, Any]) -> list[Setup]:
+    pairs = [_pair(text) for text in options["pair"]]
+    return [
+        Setup(
+            platform=platform,
+            feed=lambda platform=platform: clients.replay_feed(platform, shared_seq=options["shared_seq"]),  # type: ignore[misc]
+            listing=_listing,
+            window_ms={KALSHI: 100, POLYMARKET: 50}[platform],
+            bets=tuple(pairs) if number == 0 else (),
+        )
+        for number, platform in enumerate(sorted(platforms))
+    ]
+
+
+def _pair(text: str) -> bets.Bet:
+    polymarket, separator, kalshi = text.partition("=")
+    if not separator:
+        raise CommandError(f"--pair {text}: write POLYMARKET=KALSHI, the two market ids.")
+    return bets.pair(f"pair:{text}", (POLYMARKET, polymarket), (KALSHI, kalshi))
+
+
+def _listing(platform: str, market_id: str) -> Listing:
+    return Listing(
+        platform=platform, market_id=market_id, status=OPEN, ticks=(TickBand(Decimal(0), Decimal(1), FINE),),
+        min_size=Decimal(0), size_step=CENT, fees=clients.standard_fees(platform), settles=None,
+    )  # fmt: skip

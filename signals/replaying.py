@@ -1,0 +1,177 @@
+"""Recorded frames through the very same parse → book → detect code as live ones; the same input gives the same digest.
+
+Nothing here reads a clock or a database: time is the recording's own, and what is not recorded (fees, ticks) is an
+argument. Changes are conflated in windows of recorded time, as the connector does.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from markets.bets import Bet, MarketKey, yes_no
+from markets.books import Book, BookView
+from markets.platforms.base import Feed, FeedStats
+from markets.recordings import Recorded
+from signals import decision, detection
+from signals.decision import Hurdles
+from signals.findings import Finding, Listing, Rules
+
+DEPTH = 50
+
+
+@dataclass(slots=True)
+class Setup:
+    """What a replay needs besides its frames. `feed` makes a feed that follows whatever it hears."""
+
+    platform: str
+    feed: Callable[[], Feed]
+    listing: Callable[[str, str], Listing]  # platform, market id
+    window_ms: int = 100
+    bets: tuple[Bet, ...] = ()  # besides YES + NO of every market
+    rules: Rules = field(default_factory=Rules)
+    hurdles: Hurdles = field(default_factory=Hurdles)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a replay saw and decided."""
+
+    stats: FeedStats
+    signals: int
+    seconds: float  # of recorded time
+    digest: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The figures of the report."""
+        return {
+            "frames": self.stats.frames,
+            "book_updates": self.stats.book_updates,
+            "gaps": self.stats.gaps,
+            "resyncs": self.stats.resyncs,
+            "malformed": self.stats.malformed,
+            "crossed": self.stats.crossed,
+            "signals": self.signals,
+            "seconds": round(self.seconds, 3),
+            "digest": self.digest,
+        }
+
+
+class Replay:
+    """Feeds of any number of connections and platforms, one detector, one digest."""
+
+    def __init__(self, setups: Iterable[Setup]) -> None:
+        self.setups = {setup.platform: setup for setup in setups}
+        self.feeds: dict[tuple[str, str], Feed] = {}
+        self.books: dict[MarketKey, BookView] = {}
+        self.listings: dict[MarketKey, Listing] = {}
+        self.bets: dict[MarketKey, list[Bet]] = {}
+        self.signals = 0
+        self._open: set[tuple[str, str]] = set()  # bet and direction of the signals that stand
+        self._first_ms = self._last_ms = 0
+        self._window_end: dict[str, int] = {}
+        self._hash = hashlib.sha256()
+        for setup in self.setups.values():
+            for bet in setup.bets:
+                for market in bet.markets:
+                    self.bets.setdefault(market, []).append(bet)
+
+    def take(self, platform: str, recorded: Recorded) -> None:
+        """One recorded line."""
+        at_ms = recorded.at_ms
+        self._first_ms = self._first_ms or at_ms
+        self._last_ms = max(self._last_ms, at_ms)
+        end = self._window_end.get(platform, 0)
+        if end and at_ms >= end:
+            self._close_window(platform, end)
+            end = 0
+        feed = self._feed(platform, recorded)
+        if not recorded.control:
+            feed.receive(recorded.raw, at_ms)
+        feed.outbox.clear()
+        if not end and (feed.changed or feed.dropped):
+            self._window_end[platform] = at_ms + self.setups[platform].window_ms
+
+    def finish(self) -> Outcome:
+        """Close what is open and report."""
+        for platform in self.setups:
+            self._close_window(platform, self._last_ms)
+        stats = FeedStats()
+        for feed in self.feeds.values():
+            for name, value in feed.stats.as_json().items():
+                setattr(stats, name, getattr(stats, name) + value)
+        self._hash.update(repr(sorted(stats.as_json().items())).encode())
+        seconds = (self._last_ms - self._first_ms) / 1_000
+        return Outcome(stats, self.signals, seconds, self._hash.hexdigest())
+
+    def _feed(self, platform: str, recorded: Recorded) -> Feed:
+        key = (platform, recorded.connection)
+        feed = self.feeds.get(key)
+        if feed is None:
+            # A new connection takes the place of the platform's earlier one: its books are worth nothing any more
+            for (other, _), old in self.feeds.items():
+                if other == platform:
+                    old.closed(recorded.at_ms)
+            feed = self.feeds[key] = self.setups[platform].feed()
+            feed.opened(recorded.at_ms)
+        return feed
+
+    def _close_window(self, platform: str, at_ms: int) -> None:
+        self._window_end[platform] = 0
+        touched: list[MarketKey] = []
+        for (name, _), feed in self.feeds.items():
+            if name != platform:
+                continue
+            for market_id in feed.dropped:
+                self.books.pop((platform, market_id), None)
+            touched += [(platform, market_id) for market_id in sorted(feed.changed | feed.dropped)]
+            for market_id in feed.changed:
+                self._view(platform, market_id, feed.books.get(market_id), at_ms)
+            feed.changed, feed.dropped = set(), set()
+            feed.trades.clear()
+            feed.changes.clear()
+            feed.bad.clear()
+        if touched:
+            self._detect(platform, touched, at_ms)
+
+    def _view(self, platform: str, market_id: str, book: Book | None, at_ms: int) -> None:
+        if book is None or not book.trusted:
+            self.books.pop((platform, market_id), None)
+            return
+        view = BookView(
+            platform, market_id, book.bid_ladder(DEPTH), book.ask_ladder(DEPTH), book.changed_ms, at_ms
+        )
+        self.books[platform, market_id] = view
+        self._hash.update(f"{at_ms} {market_id} {view.bids[:1]} {view.asks[:1]}\n".encode())
+
+    def _detect(self, platform: str, touched: list[MarketKey], at_ms: int) -> None:
+        setup = self.setups[platform]
+        seen: set[str] = set()
+        for market in touched:
+            for bet in self._bets_of(market):
+                if bet.id in seen:
+                    continue
+                seen.add(bet.id)
+                result = detection.find(bet, self.books, self.listings, setup.rules, at_ms)
+                self._note(bet, result.findings, setup.hurdles, at_ms)
+
+    def _bets_of(self, market: MarketKey) -> list[Bet]:
+        if market not in self.listings:
+            self.listings[market] = self.setups[market[0]].listing(*market)
+            self.bets.setdefault(market, []).append(yes_no(f"own:{market[1]}", *market))
+        return self.bets[market]
+
+    def _note(self, bet: Bet, findings: tuple[Finding, ...], hurdles: Hurdles, at_ms: int) -> None:
+        """Count signals as they open, and put every decision into the digest."""
+        standing = {key for key in self._open if key[0] == bet.id}
+        found = {(finding.bet_id, finding.direction) for finding in findings}
+        self._open -= standing - found
+        for finding in findings:
+            key = (finding.bet_id, finding.direction)
+            if key not in self._open:
+                self._open.add(key)
+                self.signals += 1
+            verdict = decision.decide(finding, hurdles, at_ms)
+            self._hash.update(
+                f"{at_ms} {key} {finding.size} {finding.outlay} {finding.net_profit} {verdict.state}\n".encode()
+            )
