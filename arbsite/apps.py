@@ -10,4 +10,4 @@ class ArbsiteConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks and this room's lines of the doctor."""
-        from arbsite import checks, doctor  # noqa: F401
+        from arbsite import celery, checks, doctor  # noqa: F401 - celery: shared tasks belong to our application

@@ -7,11 +7,12 @@ from django.views.defaults import server_error as page_500
 from django.views.generic import RedirectView
 
 from arbsite.endpoints import UnknownPath
+from arbsite.health import addresses
 from arbsite.problems import answer
 
 api = [
     path("", include("arbsite.endpoints")),
-    path("", include("arbsite.health")),
+    path("", include(addresses())),
     path("", include("markets.urls")),
     path("", include("signals.urls")),
     path("", include("execution.urls")),
@@ -21,7 +22,7 @@ api = [
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("admin/", admin.site.urls),
-    path("", include("arbsite.health")),
+    *addresses(schema=None),
     path("api/v1/", include(api)),
     re_path(r"^api/", UnknownPath.as_view()),
 ]

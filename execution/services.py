@@ -71,7 +71,7 @@ def act_on(signal_ids: Iterable[str], *, now_ms: int) -> int:
     now = datetime.fromtimestamp(now_ms / 1_000, UTC)
     with transaction.atomic():
         signals = list(
-            Signal.objects.select_for_update(skip_locked=True)
+            Signal.objects.select_for_update(of=("self",), skip_locked=True)
             .filter(id__in=list(signal_ids), status=Signal.ACTIONABLE, plan__isnull=True)
             .order_by("-net_profit")
         )

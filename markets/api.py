@@ -23,7 +23,7 @@ class RawSerializer(serializers.Serializer):
     """What is to be normalised, and who sent it."""
 
     source = serializers.CharField(max_length=64)
-    raw_data = serializers.DictField(child=serializers.JSONField())
+    raw_data = serializers.DictField()  # whatever the source sends; the rule reads it
 
 
 class PriceEventSerializer(serializers.Serializer):

@@ -30,14 +30,17 @@ class Unreadable(Exception):
     """A file that is no recording; the message names it and says why."""
 
 
+NOTHING = msgspec.Raw()
+
+
 class _Line(msgspec.Struct):
     recv_ms: int | None = None
     recv_ns: int | None = None
     receivedAt: str | None = None
     at: str | None = None
     conn: str | int = ""
-    frame: msgspec.Raw | None = None
-    event: msgspec.Raw | None = None
+    frame: msgspec.Raw = NOTHING
+    event: msgspec.Raw = NOTHING
     payloadUtf8: str | None = None
     raw_b64: str | None = None
     control: str | None = None
@@ -122,10 +125,9 @@ def _raw(found: _Line) -> bytes | None:
             return base64.b64decode(found.raw_b64, validate=True)
         except binascii.Error as error:
             raise ValueError("not base64") from error
-    raw = found.frame if found.frame is not None else found.event
-    if raw is None:
+    body = bytes(found.frame) or bytes(found.event)
+    if not body:
         return None
-    body = bytes(raw)
     return _text.decode(body).encode() if body.startswith(b'"') else body
 
 

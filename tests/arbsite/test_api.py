@@ -20,7 +20,10 @@ def headers(db):
 def notices(db):
     for number in range(7):
         Notice.objects.record(
-            "tick" if number % 2 else "tock", f"s{number}", "it happened", at=NOW + timedelta(seconds=number // 2)
+            "tick" if number % 2 else "tock",
+            f"s{number}",
+            "it happened",
+            at=NOW + timedelta(seconds=number // 2),
         )
 
 
@@ -73,7 +76,9 @@ def test_nonsense_in_the_address_is_refused(client, headers, query):
 
 def test_components_come_by_name(client, headers):
     for name in ("worker", "beat"):
-        Component.objects.create(name=name, state="RUNNING", detail={"pid": 1}, started_at=NOW, updated_at=NOW)
+        Component.objects.create(
+            name=name, state="RUNNING", detail={"pid": 1}, started_at=NOW, updated_at=NOW
+        )
     rows = client.get("/api/v1/components", headers=headers).json()["results"]
     assert [row["name"] for row in rows] == ["beat", "worker"] and rows[0]["detail"] == {"pid": 1}
 
@@ -95,7 +100,9 @@ def test_the_description_shows_what_the_caller_may_use(client, headers):
     assert shown["openapi"].startswith("3.")
     assert "/api/v1/notices" in shown["paths"] and "/api/v1/orders" not in shown["paths"]
     everything = client.get("/api/v1/schema", headers=key(user("root", is_superuser=True), "read")).json()
-    assert {"/api/v1/orders", "/api/v1/opportunities/{id}", "/api/v1/normalize/price"} <= set(everything["paths"])
+    assert {"/api/v1/orders", "/api/v1/opportunities/{id}", "/api/v1/normalize/price"} <= set(
+        everything["paths"]
+    )
 
 
 def test_the_description_is_made_without_warnings(db):

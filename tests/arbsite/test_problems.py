@@ -42,13 +42,15 @@ def test_a_fault_of_ours_is_not_dressed_up():
 
 
 def test_nested_fields_are_named_with_dots():
-    error = exceptions.ValidationError({"raw_data": {"bid": ["Too high."]}, "legs": [{}, {"size": ["Missing."]}]})
+    error = exceptions.ValidationError(
+        {"raw_data": {"bid": ["Too high."]}, "legs": [{}, {"size": ["Missing."]}]}
+    )
     assert told(error).data["errors"] == {"raw_data.bid": ["Too high."], "legs.1.size": ["Missing."]}
 
 
 def test_a_lost_part_says_when_to_come_again():
     assert told(OperationalError()).headers["Retry-After"] == "5"
-    assert told(exceptions.Throttled(wait=7.2)).headers["Retry-After"] == "7"
+    assert told(exceptions.Throttled(wait=7.2)).headers["Retry-After"] == "8"
 
 
 def test_a_crash_below_the_api_is_a_problem_too():

@@ -21,7 +21,9 @@ def headers(db):
 
 @pytest.fixture
 def market(db):
-    return Market.objects.create(id="KX-ABC", platform="kalshi", slug="abc", question="Will it?", status="OPEN")
+    return Market.objects.create(
+        id="KX-ABC", platform="kalshi", slug="abc", question="Will it?", status="OPEN"
+    )
 
 
 def order(name, market, **fields):
@@ -71,11 +73,18 @@ def test_only_open_positions_are_shown(client, headers, market):
     assert (found["unrealized_pnl"], found["opened_at"]) == (Decimal(15), MILLIS)
 
 
-def test_positions_cost_the_same_whatever_their_number(client, headers, market, django_assert_max_num_queries):
+def test_positions_cost_the_same_whatever_their_number(
+    client, headers, market, django_assert_max_num_queries
+):
     for number in range(10):
         other = Market.objects.create(id=f"KX-{number}", platform="kalshi", slug="s", status="OPEN")
         Position.objects.create(
-            id=f"pos_{number}", market=other, outcome="YES", quantity=1, avg_price=Decimal("0.5"), opened_at=NOW
+            id=f"pos_{number}",
+            market=other,
+            outcome="YES",
+            quantity=1,
+            avg_price=Decimal("0.5"),
+            opened_at=NOW,
         )
     with django_assert_max_num_queries(6):
         assert len(exact(client.get("/api/v1/positions", headers=headers))["results"]) == 10

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from markets.normalize import Wrong, price, price_event
 
-RAW = {"market_id": "0x4bab", "outcome": "YES", "bid": Decimal("0.652"), "ask": Decimal("0.658"), "ts": 1706275200000}
+RAW = {
+    "market_id": "0x4bab",
+    "outcome": "YES",
+    "bid": Decimal("0.652"),
+    "ask": Decimal("0.658"),
+    "ts": 1706275200000,
+}
 prices = st.decimals(min_value=0, max_value=1, places=6)
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.decimals() | st.text() | st.floats(),
@@ -33,7 +39,9 @@ def test_the_specifications_own_example():
 
 
 def test_what_the_source_adds_is_kept_or_ignored():
-    found = price("kalshi", {**RAW, "last_price": "0.655", "volume_24h": 125000, "liquidity": "45000.00", "new": 1})
+    found = price(
+        "kalshi", {**RAW, "last_price": "0.655", "volume_24h": 125000, "liquidity": "45000.00", "new": 1}
+    )
     assert (found["last_price"], found["volume_24h"], found["liquidity"]) == (Decimal("0.655"), 125000, 45000)
     assert "new" not in found
 
@@ -103,5 +111,7 @@ def test_the_hot_path_judges_nothing():
         volume_24h=Decimal(0),
     )  # fmt: skip
     assert found["spread"] == Decimal("-0.2") and found["volume_24h"] == 0 and "liquidity" not in found
-    empty = price_event(source="kalshi", market_id="m", outcome="NO", timestamp=1, best_bid=None, best_ask=None)
+    empty = price_event(
+        source="kalshi", market_id="m", outcome="NO", timestamp=1, best_bid=None, best_ask=None
+    )
     assert empty["mid_price"] is None and empty["spread"] is None

@@ -59,7 +59,11 @@ def test_the_specifications_own_form_stays_as_it_is():
 
 @pytest.mark.parametrize(
     ("giver", "taker", "direction"),
-    [("exchange", "unknown", "OUTFLOW"), ("exchange", "exchange", "NEUTRAL"), ("unknown", "unknown", "NEUTRAL")],
+    [
+        ("exchange", "unknown", "OUTFLOW"),
+        ("exchange", "exchange", "NEUTRAL"),
+        ("unknown", "unknown", "NEUTRAL"),
+    ],
 )
 def test_only_one_exchange_gives_a_direction(giver, taker, direction):
     raw = {**TRANSFER, "from": {"owner_type": giver, "owner": "a"}, "to": {"owner_type": taker, "owner": "a"}}
@@ -154,7 +158,9 @@ def test_nothing_that_json_can_hold_breaks_them(raw):
 
 
 def test_recorded_transfers_are_understood(recorded):
-    document = json.loads((recorded / "sources/whale_alert/v1_transactions_ok.json").read_text(), parse_float=Decimal)
+    document = json.loads(
+        (recorded / "sources/whale_alert/v1_transactions_ok.json").read_text(), parse_float=Decimal
+    )
     found = [whale("whale_alert", row) for row in document["transactions"]]
     assert len(found) == document["count"] and {row["token_symbol"] for row in found} == {"USDT"}
 

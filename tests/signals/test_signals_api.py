@@ -89,11 +89,15 @@ def test_a_list_costs_few_statements(client, headers, django_assert_max_num_quer
 def test_whales_and_news_are_normalised(client, headers):
     raw = {"symbol": "USDT", "amount": "2000000", "timestamp": MILLIS, "direction": "OUTFLOW"}
     body = {"source": "webhook", "raw_data": raw}
-    found = exact(client.post("/api/v1/normalize/whale", body, "application/json", headers=headers))["normalized"]
+    found = exact(client.post("/api/v1/normalize/whale", body, "application/json", headers=headers))[
+        "normalized"
+    ]
     assert found["category"] == "large_transfer" and found["sentiment_score"] == Decimal("-0.4337")
     raw = {"headline": "Rates held", "url": "https://example.com/x", "timestamp": MILLIS}
     body = {"source": "gdelt", "raw_data": raw}
-    found = exact(client.post("/api/v1/normalize/news", body, "application/json", headers=headers))["normalized"]
+    found = exact(client.post("/api/v1/normalize/news", body, "application/json", headers=headers))[
+        "normalized"
+    ]
     assert (found["event_type"], found["headline"], found["via"]) == ("news_event", "Rates held", "gdelt")
 
 

@@ -73,7 +73,7 @@ class Frames(Continuity):
                 self.stats.unknown += 1
 
     def _data(self, frame: wire.Envelope, channel: str, raw: bytes, at_ms: int) -> None:
-        if frame.sid is None or frame.seq is None or frame.msg is None:
+        if frame.sid is None or frame.seq is None or not frame.msg:
             self._keep("shape", f"{frame.type} without sid, seq or msg", raw, at_ms)
             return
         sub = self._advance(frame.sid, frame.seq, channel, at_ms)
@@ -102,7 +102,7 @@ class Frames(Continuity):
                 self._stranger(ticker, sub, raw, at_ms)
                 return
             book = self.books[ticker] = Book()
-        if msg.yes is not None or msg.no is not None:
+        if msg.yes or msg.no:
             self._spoiled(sub, ticker, "shape", "a snapshot as before March 2026 (integer cents)", raw, at_ms)
             return
         try:

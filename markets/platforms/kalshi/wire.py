@@ -14,6 +14,9 @@ from msgspec import Raw, Struct
 # --- WebSocket ---------------------------------------------------------------------------------------------------
 
 
+ABSENT = Raw()  # a member that is not there; falsy. `Raw | None` would decode to None whatever is there
+
+
 class DeltaMsg(Struct, gc=False):
     """A signed change of one level; `price_dollars` is the price of `side` unless `use_yes_price` was asked for."""
 
@@ -40,7 +43,7 @@ class Envelope(Struct):
     sid: int | None = None
     seq: int | None = None
     id: int | None = None
-    msg: Raw | None = None
+    msg: Raw = ABSENT
 
 
 class SnapshotMsg(Struct):
@@ -54,8 +57,8 @@ class SnapshotMsg(Struct):
     yes_dollars_fp: list[tuple[str, str]] | None = None
     no_dollars_fp: list[tuple[str, str]] | None = None
     clock: int = 0
-    yes: Raw | None = None
-    no: Raw | None = None
+    yes: Raw = ABSENT
+    no: Raw = ABSENT
 
 
 class TradeMsg(Struct):

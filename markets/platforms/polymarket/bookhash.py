@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from markets.platforms.polymarket.units import MAX_CACHED, micro_text
+from markets.platforms.polymarket.units import TEXTS
 
 
 class Sha1(Protocol):
@@ -47,20 +47,6 @@ class Members:
         return replace(self, last_price=last_price)
 
 
-class _LevelTexts(dict[tuple[int, int], str]):
-    """(price, size) to the level's JSON; most levels of a book stay as they are between two checks."""
-
-    def __missing__(self, level: tuple[int, int]) -> str:
-        text = f'{{"price":"{micro_text(level[0])}","size":"{micro_text(level[1])}"}}'
-        if len(self) >= MAX_CACHED:
-            self.clear()
-        self[level] = text
-        return text
-
-
-_TEXTS = _LevelTexts()
-
-
 def padded(price: str) -> str:
     """A last trade price as the hash has it: at least three decimals, empty when there was no trade."""
     if not price:
@@ -75,14 +61,18 @@ def begun(
     """The hash over everything up to and including the levels, to be finished with candidates of the
     members.
     """
-    texts = _TEXTS
-    bid_text = ",".join([texts[level] for level in sorted(bids.items())])
-    ask_text = ",".join([texts[level] for level in sorted(asks.items(), reverse=True)])
+    bid_text = _side_text(bids, sorted(bids))
+    ask_text = _side_text(asks, sorted(asks, reverse=True))
     head = (
         f'{{"market":"{market}","asset_id":"{asset_id}","timestamp":"{timestamp}","hash":"",'
         f'"bids":[{bid_text}],"asks":[{ask_text}],'
     )
     return hashlib.sha1(head.encode(), usedforsecurity=False)
+
+
+def _side_text(side: Mapping[int, int], prices: list[int]) -> str:
+    texts = TEXTS
+    return ",".join([f'{{"price":"{texts[price]}","size":"{texts[side[price]]}"}}' for price in prices])
 
 
 def finished(hasher: Sha1, members: Members) -> str:

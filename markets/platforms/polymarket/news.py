@@ -1,72 +1,35 @@
-"""What the market channel tells besides book changes: trades, tick changes, new and resolved markets, and
-rubbish.
-"""
+"""What the market channel tells besides book changes: trades, tick changes, new and resolved markets, rubbish."""
 
 from typing import Any
 
 import msgspec
 
 from markets.books import NO, YES, dollars
-from markets.platforms.base import POLYMARKET, BadFrame, Feed, FeedMarket, MarketChange, PublicTrade
+from markets.platforms.base import MarketChange, PublicTrade
 from markets.platforms.polymarket.frames import kind_of
-from markets.platforms.polymarket.tokens import Token
-from markets.platforms.polymarket.units import condition_id, level_price, to_micro, token_id
+from markets.platforms.polymarket.snapshots import Snapshots
+from markets.platforms.polymarket.units import condition_id, level_price, to_micro
 from markets.platforms.polymarket.wire import Change, Event
 
 MAX_SEEN_TRADES = 10_000
-KNOWN_EVENTS = frozenset(
-    (
-        "book",
-        "price_change",
-        "last_trade_price",
-        "tick_size_change",
-        "best_bid_ask",
-        "new_market",
-        "market_resolved",
-    )
-)
+DATA_EVENTS = frozenset(("book", "price_change", "last_trade_price", "tick_size_change", "best_bid_ask"))
+KNOWN_EVENTS = DATA_EVENTS | {"new_market", "market_resolved"}
 
 
-class News(Feed):
+class News(Snapshots):
     """The slow half of the feed: everything but `price_change`."""
 
-    platform = POLYMARKET
-    follow_all: bool
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._tokens: dict[str, Token] = {}  # by token id
-        self._by_key: dict[str, Token] = {}  # by the key of Feed.books
-        self._by_market: dict[str, Token] = {}  # by condition id
-        self._gone: set[str] = set()  # unfollowed ids: their frames in flight are no error
+    def __init__(self, *, follow_all: bool, hash_check_ms: int) -> None:
+        super().__init__(follow_all=follow_all, hash_check_ms=hash_check_ms)
         self._seen: dict[tuple[str, ...], None] = {}
-        self._now = 0
-        self._connected = False
-
-    # Provided by the feed proper
-
-    def _price_change(self, event: Event, changes: list[Change], raw: bytes, at_ms: int) -> None:
-        raise NotImplementedError
-
-    def _book(self, event: Event, raw: bytes, at_ms: int) -> None:
-        raise NotImplementedError
-
-    def _distrust(self, token_ids: list[str], why: str) -> None:
-        raise NotImplementedError
-
-    def _drop(self, token: Token) -> None:
-        raise NotImplementedError
-
-    def _ask(self, token: Token) -> None:
-        raise NotImplementedError
-
-    def _compare_best(self, token: Token, bid: str, ask: str, number: int) -> None:
-        raise NotImplementedError
+        self._pong_ms = 0
 
     # Events
 
     def _event(self, event: Event, raw: bytes, at_ms: int) -> None:
         kind = event.event_type
+        if kind in DATA_EVENTS:
+            self.last_data_ms = at_ms  # news of all markets say nothing about ours, so they do not count
         if kind == "book":
             self._book(event, raw, at_ms)
         elif kind == "price_change":
@@ -102,8 +65,7 @@ class News(Feed):
     def _trade(self, event: Event, raw: bytes, at_ms: int) -> None:
         found = self._owner(event)
         if found is None:
-            if not self.follow_all:
-                self._check_known(event.market, event.asset_id, raw, at_ms)
+            self._check_known(event.market, event.asset_id, raw, at_ms)
             return
         token, outcome = found
         try:
@@ -130,8 +92,7 @@ class News(Feed):
         """Every level of the old grid is worthless: drop the book and read a new one."""
         found = self._owner(event)
         if found is None:
-            if not self.follow_all:
-                self._check_known(event.market, event.asset_id, raw, at_ms)
+            self._check_known(event.market, event.asset_id, raw, at_ms)
             return
         token, _ = found
         try:
@@ -139,9 +100,9 @@ class News(Feed):
         except ValueError as error:
             self._bad("number", str(error), raw, at_ms)
             return
-        if event.new_tick_size == token.tick and event.asset_id != token.token_id:
+        if event.new_tick_size == token.tick and (event.asset_id != token.token_id or not token.book.trusted):
             return  # the mirror token's copy of news we have had
-        token.tick = event.new_tick_size
+        token.tick = token.new_tick = event.new_tick_size
         token.members = None
         self._drop(token)
         self._ask(token)
@@ -171,53 +132,7 @@ class News(Feed):
         detail = {"result": result, "winning_outcome": event.winning_outcome}
         self.changes.append(MarketChange(market_id, "settled", detail | {"token": event.winning_asset_id}))
 
-    # Who is who
-
-    def _add(self, token: Token) -> None:
-        self._tokens[token.token_id] = token
-        self._by_key[token.key] = token
-        self._by_market.setdefault(token.market, token)
-        self.books[token.key] = token.book
-        self._gone -= {token.market, token.token_id}
-
-    def _discover(self, event: Event, raw: bytes, at_ms: int) -> Token | None:
-        """Replay: a token's first book makes it known."""
-        try:
-            market_id, name = condition_id(event.market), token_id(event.asset_id)
-        except ValueError as error:
-            self._bad("shape", str(error), raw, at_ms)
-            return None
-        key = f"{market_id}:{name}"
-        token = Token(key, event.market, name, FeedMarket(key, name), at_ms)
-        self._add(token)
-        return token
-
-    def _owner(self, event: Event) -> tuple[Token, str] | None:
-        """The followed token an event is about, and which outcome of it: YES, or NO for its mirror token."""
-        token = self._tokens.get(event.asset_id)
-        if token is not None:
-            return token, YES
-        if self.follow_all:
-            return None
-        try:
-            token = self._by_market.get(condition_id(event.market))
-        except ValueError:
-            return None
-        return (token, NO) if token is not None else None
-
-    def _check_known(self, market: str, asset_id: str, raw: bytes, at_ms: int) -> None:
-        """Count a frame about a market nobody follows, unless it was followed a moment ago or is a
-        mirror's.
-        """
-        name = market.lower().ljust(66, "0")
-        if name not in self._by_market and name not in self._gone and asset_id not in self._gone:
-            self._bad("unknown_market", f"market {market[:70]!r}", raw, at_ms)
-
     # Rubbish
-
-    def _bad(self, kind: str, detail: str, raw: bytes, at_ms: int) -> None:
-        self.stats.malformed += 1
-        self.bad.append(BadFrame(kind, detail, raw, at_ms))
 
     def _undecodable(self, raw: bytes, at_ms: int, error: Exception) -> None:
         """Not one of our shapes. Say which kind of bad, save what can be saved of an array, distrust what
@@ -231,7 +146,6 @@ class News(Feed):
                 return
             self._bad("json", str(error), raw, at_ms)
             return
-        self.last_data_ms = at_ms
         for item in frame if isinstance(frame, list) else [frame]:
             self._loose(item, raw, at_ms)
 

@@ -18,11 +18,11 @@ USUAL_TICKS = ("0.01", "0.001", "0.005", "0.0025", "0.0001", "0.1")
 
 
 class Token:
-    """The stream state of one token. Attributes are public to `stream.py`, which is the only user."""
+    """The stream state of one token. Attributes are public to the feed's layers, its only users."""
 
     __slots__ = (
         "asked_ms", "book", "checked_ms", "crossed", "floor", "frame", "hash", "key", "lasts", "market",
-        "members", "meta", "overflowed", "pending", "stale_reads", "subscribed_ms", "suspect", "tick",
+        "members", "meta", "new_tick", "overflowed", "pending", "stale_reads", "subscribed_ms", "suspect", "tick",
         "timestamp", "token_id", "ts", "waiting",
     )  # fmt: skip
 
@@ -33,13 +33,12 @@ class Token:
         self.meta = meta
         self.tick = meta.tick
         self.book = Book()
-        self.members: Members | None = (
-            None  # proven by a snapshot's hash; None: this book cannot be hash-checked
-        )
+        self.members: Members | None = None  # proven by a book's hash; None: this book cannot be hash-checked
         self.lasts: list[str] = [""]  # candidates of the market's last trade price, likeliest first
         self.asked_ms = -(10**12)
         self.checked_ms = -(10**12)
         self.stale_reads = 0
+        self.new_tick = ""  # announced by the stream; a REST book with another tick is an old one
         self.subscribed_ms = now_ms
         self.waiting: deque[tuple[int, str, Change]] = deque(maxlen=MAX_WAITING)
         self.forget()

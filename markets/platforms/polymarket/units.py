@@ -11,6 +11,7 @@ from decimal import Decimal
 from markets.books import MICRO
 
 MAX_CACHED = 100_000
+_SCALE = (1_000_000, 100_000, 10_000, 1_000, 100, 10, 1)
 _CONDITION = re.compile(r"0x(?:[0-9a-f]{62}|[0-9a-f]{64})")
 
 
@@ -21,18 +22,19 @@ def micro_text(value: int) -> str:
 
 
 def to_micro(text: str) -> int:
-    """A plain decimal text as an integer of 1e-6; ValueError for anything else (signs, exponents, NaN, 7
-    decimals).
-    """
+    """A plain decimal text as an integer of 1e-6; ValueError for anything else (signs, exponents, NaN, 7 decimals)."""
     whole, dot, part = text.partition(".")
-    if not (whole + part).isdigit() or not text.isascii() or not whole or (dot and not part):
-        raise ValueError(f"{text!r} is not a plain non-negative decimal number")
-    part = part.rstrip("0")
+    digits = whole + part
+    if not (digits.isdigit() and digits.isascii() and whole) or (dot and not part):
+        raise ValueError(f"{text[:40]!r} is not a plain non-negative decimal number")
     if len(part) > 6:
-        raise ValueError(f"{text!r} has more than six decimals")
+        part = part.rstrip("0")
+        if len(part) > 6:
+            raise ValueError(f"{text[:40]!r} has more than six decimals")
+        digits = whole + part
     if len(whole) > 18:
         raise ValueError(f"a number of {len(whole)} digits is out of range")
-    return int(whole) * MICRO + int(part.ljust(6, "0"))
+    return int(digits) * _SCALE[len(part)]
 
 
 def level_price(text: str) -> int:
@@ -54,14 +56,34 @@ class PriceCache(dict[str, int]):
         return price
 
 
+class MicroTexts(dict[int, str]):
+    """Integers of 1e-6 as the platform prints them: what book hashes are made of."""
+
+    def __missing__(self, value: int) -> str:
+        if len(self) >= MAX_CACHED:
+            self.clear()
+        text = self[value] = micro_text(value)
+        return text
+
+
+TEXTS = MicroTexts()
+
+
 class SizeCache(dict[str, int]):
-    """Texts of sizes to micro-shares; raises ValueError for a text that is none."""
+    """Texts of sizes to micro-shares; raises ValueError for a text that is none.
+
+    A text as the platform prints it goes into TEXTS as well, so that a hash check need not print it again.
+    """
 
     def __missing__(self, text: str) -> int:
         size = to_micro(text)
         if len(self) >= MAX_CACHED:
             self.clear()
         self[text] = size
+        if text[0] != "0" and ("." not in text or text[-1] != "0"):
+            if len(TEXTS) >= MAX_CACHED:
+                TEXTS.clear()
+            TEXTS[size] = text
         return size
 
 
