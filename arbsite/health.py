@@ -170,7 +170,9 @@ class Ready(Probe):
 class Part(Probe):
     """One part: gateway, fetcher, analyzer or executor."""
 
-    @extend_schema(operation_id="health_part", responses={200: HealthSerializer, 503: HealthSerializer}, auth=[])
+    @extend_schema(
+        operation_id="health_part", responses={200: HealthSerializer, 503: HealthSerializer}, auth=[]
+    )
     def get(self, request: Request, part: str) -> Response:
         """The part's health and its own fields."""
         if part not in parts:

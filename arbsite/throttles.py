@@ -46,7 +46,9 @@ class PerMinute(BaseThrottle):
     def allow_request(self, request: Request, view: Any) -> bool:
         """Count this call; False when it is one too many. Raises Unavailable where Redis is away and that matters."""
         try:
-            counted = [self._within(name) for name in self.names(request)]  # every name, also after a full one
+            counted = [
+                self._within(name) for name in self.names(request)
+            ]  # every name, also after a full one
             return all(counted)
         except REDIS_GONE as error:
             log.warning("calls are not counted, Redis is away: %s", type(error).__name__)

@@ -148,6 +148,6 @@ def test_a_count_stops_early(db, monkeypatch):
     Heartbeat.objects.bulk_create(
         Heartbeat(component="x", minute=NOW + timedelta(minutes=at)) for at in range(20)
     )
-    assert EstimatingPaginator(Heartbeat.objects.filter(component="x"), 100).count == 6
-    assert EstimatingPaginator(Heartbeat.objects.filter(component="y"), 100).count == 0
+    assert EstimatingPaginator(Heartbeat.objects.filter(component="x").order_by("pk"), 100).count == 6
+    assert EstimatingPaginator(Heartbeat.objects.filter(component="y").order_by("pk"), 100).count == 0
     assert COUNT_UP_TO == 10_000

@@ -94,7 +94,8 @@ def test_a_score_is_a_fraction_and_mirrors(amount):
     ("name", "value", "field"),
     [
         ("amount_usd", -1, "amount_usd"), ("symbol", "", "symbol"), ("timestamp", None, "timestamp"),
-        ("timestamp", "yesterday", "timestamp"), ("direction", "UP", "direction"), ("sentiment_score", 2, "sentiment_score"),
+        ("timestamp", "yesterday", "timestamp"), ("direction", "UP", "direction"),
+        ("sentiment_score", 2, "sentiment_score"),
         ("related_markets", "x", "related_markets"), ("height", -1, "height"),
     ],
 )  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from markets.sandbox.kalshi.groups import Group
 from markets.sandbox.kalshi.limits import Limits
 from markets.sandbox.kalshi.money import Position, Wallet
 from markets.sandbox.orders import Order
@@ -98,7 +99,8 @@ class User:
     user_id: str = ""
     wallets: dict[tuple[int, int], Wallet] = field(default_factory=dict)  # (subaccount, shard)
     positions: dict[tuple[int, str], Position] = field(default_factory=dict)  # (subaccount, market)
-    orders: dict[str, Notes] = field(default_factory=dict)
+    orders: dict[str, Notes] = field(default_factory=dict)  # by order id, oldest first
+    groups: dict[str, Group] = field(default_factory=dict)
     fills: list[Fill] = field(default_factory=list)
     settlements: list[Settlement] = field(default_factory=list)
     subaccounts: dict[int, bool] = field(default_factory=lambda: {0: False})  # number -> netting switch

@@ -55,7 +55,9 @@ class Keyring:
             raise ValueError(f"a Kalshi key is RSA or Ed25519, not {type(public).__name__}")
         return self.add(key_id, user, public, **more)
 
-    def check(self, headers: Mapping[str, str], method: str, path: str, now_ms: int) -> ApiKey:
+    def check(
+        self, headers: Mapping[str, str], method: str, path: str, now_ms: int, *, window_ms: int = WINDOW_MS
+    ) -> ApiKey:
         """The key that signed this request. Raises ApiError with one of the four refusals."""
         signature, key_id = headers.get(SIGNATURE, ""), headers.get(KEY, "")
         if not signature:
@@ -64,7 +66,7 @@ class Keyring:
         if key is None:
             raise _unauthenticated("NOT_FOUND")
         timestamp = headers.get(TIMESTAMP, "")
-        if not timestamp.isdecimal() or abs(int(timestamp) - now_ms) > WINDOW_MS:
+        if not timestamp.isdecimal() or abs(int(timestamp) - now_ms) > window_ms:
             raise refused(401, "header_timestamp_expired")
         if not verified(key.public, signature, f"{timestamp}{method}{path}".encode()):
             raise _unauthenticated("INCORRECT_API_KEY_SIGNATURE")

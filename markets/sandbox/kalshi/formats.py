@@ -6,6 +6,7 @@ number for a price, a third decimal of a count) is refused here.
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from markets.books import MICRO
@@ -46,6 +47,7 @@ def cents(micro: int) -> int:
     return -(-micro // CENT) if micro < 0 else micro // CENT
 
 
+@lru_cache(maxsize=4096)
 def moment(at_ms: int) -> str:
     """RFC 3339 in UTC with milliseconds."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at_ms % 1000:03d}Z"
