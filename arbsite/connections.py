@@ -1,6 +1,7 @@
 """One way to reach Redis: pooled, with time-outs, so that a dead server is noticed in seconds."""
 
 from functools import cache
+from typing import Any
 
 import redis
 from django.conf import settings
@@ -14,8 +15,11 @@ REDIS_GONE = (RedisConnectionError, RedisTimeoutError)
 
 
 @cache
-def redis_client() -> redis.Redis:
-    """The process's shared client; keys and values are bytes. Safe to use from several threads and after a fork."""
+def redis_client() -> Any:
+    """The process's shared `redis.Redis`; keys and values are bytes. Safe to use from several threads and after a fork.
+
+    Typed as Any: its stubs describe every answer as bytes, text or a future, whichever client one might have made.
+    """
     return redis.Redis.from_url(
         settings.REDIS_URL,
         socket_timeout=5,

@@ -4,7 +4,7 @@ Imports point down only, so `manage.py stream`, `doctor`, the demo and the job r
 contributes, without knowing the app.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -44,7 +44,7 @@ class Panel:
 
     title: str
     columns: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
 
 
 StreamRunner = Callable[[], None]

@@ -145,7 +145,9 @@ class Supervisor:
             else:
                 return
         self.stop()
-        raise SupervisorError(f"The supervisor does not start: read {self.data_dir / 'logs' / 'supervisor.log'}.")
+        raise SupervisorError(
+            f"The supervisor does not start: read {self.data_dir / 'logs' / 'supervisor.log'}."
+        )
 
 
 def serve(plan: dict[str, Any]) -> None:
@@ -154,7 +156,9 @@ def serve(plan: dict[str, Any]) -> None:
     from circus.watcher import Watcher
 
     watchers = [_watcher(Watcher, program, Path(plan["logs"])) for program in plan["programs"]]
-    arbiter = Arbiter(watchers, plan["endpoint"], plan["pubsub"], check_delay=0.5, proc_name="arbsite-supervisor")
+    arbiter = Arbiter(
+        watchers, plan["endpoint"], plan["pubsub"], check_delay=0.5, proc_name="arbsite-supervisor"
+    )
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     arbiter.start()
 

@@ -1,6 +1,7 @@
 """What this room offers to the rooms below it."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from arbsite import registry
 from arbsite.registry import Broken, Job
@@ -21,8 +22,8 @@ def open_all() -> None:
     registry.add_panel("feeds", panels.feeds)
     registry.add_summary("feeds", panels.summary)
     for platform in PLATFORMS:
-        registry.add_check(f"{platform} REST", lambda platform=platform: reach(platform))
-        registry.add_check(f"{platform} stream", lambda platform=platform: stream(platform))
+        registry.add_check(f"{platform} REST", partial(reach, platform))
+        registry.add_check(f"{platform} stream", partial(stream, platform))
     registry.add_check("signer", signer)
 
 

@@ -3,6 +3,7 @@
 The thread does nothing but read; books, subscriptions and decisions belong to the connector's loop.
 """
 
+import contextlib
 import logging
 import queue
 import random
@@ -123,10 +124,8 @@ class Connection(threading.Thread):
 
     @staticmethod
     def _abort(socket: websocket.WebSocket) -> None:
-        try:
+        with contextlib.suppress(*GONE):  # gone already is what we want
             socket.shutdown()
-        except GONE:
-            pass  # it is gone already, which is what we want
 
     def _close(self) -> None:
         socket, self._socket = self._socket, None

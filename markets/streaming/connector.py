@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from arbsite.connections import REDIS_GONE
 from arbsite.lease import Lease
@@ -243,7 +244,7 @@ class Connector:
             if feed.dropped:
                 dropped, feed.dropped = feed.dropped, set()
                 self.windows.dirty -= dropped
-                self._guarded(lambda gone=dropped: live.forget(self.options.platform, gone))
+                self._guarded(partial(live.forget, self.options.platform, dropped))
             if feed.changed:
                 self.windows.add(feed.changed, at_ms)
                 feed.changed = set()
@@ -317,9 +318,7 @@ class Connector:
         for start in range(0, len(markets), 500):
             changes = self._changes(set(markets[start : start + 500]))
             if not self._guarded(
-                lambda part=changes: live.keep(
-                    self.options.platform, part, self._alive(), depth=self.options.depth
-                )
+                partial(live.keep, self.options.platform, changes, self._alive(), depth=self.options.depth)
             ):
                 return
 

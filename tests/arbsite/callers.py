@@ -12,8 +12,8 @@ PASSWORD = "correct horse battery"
 
 
 def user(name="reader", *permissions, **fields):
-    """A user who holds these permissions, like `signals.view_signal`."""
-    found = get_user_model().objects.create_user(name, password=PASSWORD, **fields)
+    """A user who holds these permissions, like `signals.view_signal`; without a password unless one is given."""
+    found = get_user_model().objects.create_user(name, **fields)
     for permission in permissions:
         app, codename = permission.split(".")
         found.user_permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))

@@ -132,6 +132,16 @@ def test_the_last_use_is_written_once_a_minute(db, django_assert_num_queries):
 # --- tokens
 
 
+@pytest.fixture(autouse=True)
+def quick_hashes(settings):
+    """The slow hash of passwords is Django's own affair."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def owner_with_password():
+    return user("a", VIEW, password=PASSWORD)
+
+
 def tokens(client, name="a"):
     response = client.post("/api/v1/token", {"username": name, "password": PASSWORD}, "application/json")
     assert response.status_code == 200
@@ -143,18 +153,18 @@ def bearer(token):
 
 
 def test_a_password_buys_a_token_that_opens(db, client):
-    user("a", VIEW)
+    owner_with_password()
     assert client.get(COMPONENTS, headers=bearer(tokens(client)["access"])).status_code == 200
 
 
 def test_a_wrong_password_buys_nothing(db, client):
-    user("a", VIEW)
+    owner_with_password()
     response = client.post("/api/v1/token", {"username": "a", "password": "guess"}, "application/json")
     assert response.status_code == 401 and response["Content-Type"] == "application/problem+json"
 
 
 def test_guessing_passwords_is_slowed_down(db, client):
-    user("a", VIEW)
+    owner_with_password()
     answers = [
         client.post(
             "/api/v1/token",
@@ -168,7 +178,7 @@ def test_guessing_passwords_is_slowed_down(db, client):
 
 
 def test_a_refresh_token_works_once_and_is_no_access_token(db, client):
-    user("a", VIEW)
+    owner_with_password()
     pair = tokens(client)
     assert client.get(COMPONENTS, headers=bearer(pair["refresh"])).status_code == 401
     body = {"refresh": pair["refresh"]}
@@ -178,14 +188,14 @@ def test_a_refresh_token_works_once_and_is_no_access_token(db, client):
 
 
 def test_a_revoked_refresh_token_is_over(db, client):
-    user("a", VIEW)
+    owner_with_password()
     body = {"refresh": tokens(client)["refresh"]}
     assert client.post("/api/v1/token/revoke", body, "application/json").status_code == 200
     assert client.post("/api/v1/token/refresh", body, "application/json").status_code == 401
 
 
 def test_a_new_password_ends_every_token(db, client):
-    owner = user("a", VIEW)
+    owner = owner_with_password()
     access = tokens(client)["access"]
     owner.set_password("another long password")
     owner.save()
@@ -194,7 +204,7 @@ def test_a_new_password_ends_every_token(db, client):
 
 @pytest.mark.parametrize("fault", ["audience", "issuer", "key", "none", "expired"])
 def test_a_forged_token_opens_nothing(db, client, fault):
-    user("a", VIEW)
+    owner_with_password()
     claims = jwt.decode(tokens(client)["access"], options={"verify_signature": False})
     secret, algorithm = settings.JWT_SIGNING_KEY, "HS256"
     if fault == "audience":
@@ -213,7 +223,7 @@ def test_a_forged_token_opens_nothing(db, client, fault):
 
 def test_a_token_signed_as_the_server_does_opens(db, client):
     """The control of the test above: its way of forging would work with the right claims."""
-    user("a", VIEW)
+    owner_with_password()
     claims = jwt.decode(tokens(client)["access"], options={"verify_signature": False})
     good = jwt.encode(claims, settings.JWT_SIGNING_KEY, algorithm="HS256")
     assert client.get(COMPONENTS, headers=bearer(good)).status_code == 200

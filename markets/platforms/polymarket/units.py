@@ -24,17 +24,17 @@ def micro_text(value: int) -> str:
 def to_micro(text: str) -> int:
     """A plain decimal text as an integer of 1e-6; ValueError for anything else (signs, exponents, NaN, 7 decimals)."""
     whole, dot, part = text.partition(".")
-    digits = whole + part
-    if not (digits.isdigit() and digits.isascii() and whole) or (dot and not part):
+    digits, places = whole + part, len(part)
+    if not (whole and digits.isdigit() and digits.isascii()) or (dot and not part):
         raise ValueError(f"{text[:40]!r} is not a plain non-negative decimal number")
-    if len(part) > 6:
+    if places > 6:
         part = part.rstrip("0")
-        if len(part) > 6:
+        digits, places = whole + part, len(part)
+        if places > 6:
             raise ValueError(f"{text[:40]!r} has more than six decimals")
-        digits = whole + part
     if len(whole) > 18:
         raise ValueError(f"a number of {len(whole)} digits is out of range")
-    return int(digits) * _SCALE[len(part)]
+    return int(digits) * _SCALE[places]
 
 
 def level_price(text: str) -> int:
@@ -79,10 +79,9 @@ class SizeCache(dict[str, int]):
         size = to_micro(text)
         if len(self) >= MAX_CACHED:
             self.clear()
+            TEXTS.clear()
         self[text] = size
-        if text[0] != "0" and ("." not in text or text[-1] != "0"):
-            if len(TEXTS) >= MAX_CACHED:
-                TEXTS.clear()
+        if text[0] != "0" and (text[-1] != "0" or "." not in text):
             TEXTS[size] = text
         return size
 
