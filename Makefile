@@ -4,8 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 LOCKS := requirements/base.txt requirements/dev.txt requirements/sdk.txt
 PYTHON ?= python3.11
-DJANGO_SETTINGS_MODULE := arbsite.settings
-export DJANGO_SETTINGS_MODULE
+unexport DJANGO_SETTINGS_MODULE
 # Checks must not depend on what a developer keeps in .env or on services that happen to run
 CHECK_ENV := DATA_DIR=.data/check
 PRODUCTION_ENV := PRODUCTION=true DEBUG=false ALLOWED_HOSTS=arbsite.example \

@@ -47,6 +47,18 @@ class Panel:
     rows: Sequence[tuple[str, ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of `make bench`: what was measured, beside what it is compared with in the same run."""
+
+    name: str
+    value: float
+    unit: str  # seconds, ratio, rows/s, …
+    reference: str = ""  # what the value is a ratio to, or stands beside
+    target: str = ""
+    met: bool | None = None
+
+
 StreamRunner = Callable[[], None]
 
 checks: list[Check] = []
@@ -54,6 +66,7 @@ jobs: dict[str, Job] = {}
 streams: dict[str, StreamRunner] = {}
 sweeps: dict[str, Callable[[datetime], int]] = {}
 panels: dict[str, Callable[[datetime], Panel]] = {}
+benchmarks: dict[str, Callable[[], list[Figure]]] = {}
 summaries: dict[str, Callable[[datetime], dict[str, Any]]] = {}
 
 
@@ -86,3 +99,8 @@ def add_panel(name: str, run: Callable[[datetime], Panel]) -> None:
 def add_summary(name: str, run: Callable[[datetime], dict[str, Any]]) -> None:
     """Put these figures, which must be JSON, into the demo's closing summary; `run` takes when the demo began."""
     summaries[name] = run
+
+
+def add_benchmark(name: str, run: Callable[[], list[Figure]]) -> None:
+    """Make `manage.py bench` run this; it may use the database and Redis of the bench's own data folder."""
+    benchmarks[name] = run

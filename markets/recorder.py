@@ -11,7 +11,6 @@ import logging
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +27,7 @@ class Recorder:
         self.name = name
         self.lines = 0
         self._keep_files = keep_files
-        self._file: IO[bytes] | None = None
+        self._file: gzip.GzipFile | None = None
         self._bytes = 0
         self._opened_ms = 0
         self._flushed_ms = 0

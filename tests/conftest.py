@@ -31,6 +31,9 @@ def pytest_configure(config: pytest.Config) -> None:
     import django
 
     django.setup()
+    if not hasattr(config, "workerinput"):
+        # Workers inherit the environment: with this set they would read their settings before the lines above run
+        del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

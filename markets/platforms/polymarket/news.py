@@ -8,7 +8,7 @@ from markets.books import NO, YES, dollars
 from markets.platforms.base import MarketChange, PublicTrade
 from markets.platforms.polymarket.frames import kind_of
 from markets.platforms.polymarket.snapshots import Snapshots
-from markets.platforms.polymarket.units import condition_id, level_price, to_micro
+from markets.platforms.polymarket.units import condition_id, level_price, to_micro, unix_ms
 from markets.platforms.polymarket.wire import Change, Event
 
 MAX_SEEN_TRADES = 10_000
@@ -69,7 +69,7 @@ class News(Snapshots):
             return
         token, outcome = found
         try:
-            price, size, ts = level_price(event.price), to_micro(event.size), int(event.timestamp)
+            price, size, ts = level_price(event.price), to_micro(event.size), unix_ms(event.timestamp)
             if event.side not in ("BUY", "SELL"):
                 raise ValueError(f"side {event.side[:20]!r}")
         except ValueError as error:

@@ -7,7 +7,7 @@ from markets.platforms.polymarket import frames
 from markets.platforms.polymarket.continuity import Continuity
 from markets.platforms.polymarket.parse import PolymarketBook
 from markets.platforms.polymarket.tokens import Token, traded_prices
-from markets.platforms.polymarket.units import level_price, to_micro
+from markets.platforms.polymarket.units import level_price, to_micro, unix_ms
 from markets.platforms.polymarket.wire import Change, Event, Level
 
 FIRST_BOOK_MS = 30_000  # a token without a book for so long is overdue
@@ -81,7 +81,7 @@ class Snapshots(Continuity):
             self._check_known(event.market, event.asset_id, raw, at_ms)
             return
         try:
-            ts = int(event.timestamp)
+            ts = unix_ms(event.timestamp)
             bids, asks = _ladder(event.bids), _ladder(event.asks)
         except ValueError as error:
             self._bad(_kind(event), f"{token.key}: {error}", raw, at_ms)

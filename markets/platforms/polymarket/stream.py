@@ -14,7 +14,7 @@ from markets.platforms.polymarket import frames
 from markets.platforms.polymarket.news import News
 from markets.platforms.polymarket.snapshots import FIRST_BOOK_MS
 from markets.platforms.polymarket.tokens import Token
-from markets.platforms.polymarket.units import PriceCache, SizeCache, condition_id
+from markets.platforms.polymarket.units import PriceCache, SizeCache, condition_id, unix_ms
 from markets.platforms.polymarket.wire import Change, Event
 
 MAX_TOKENS_PER_CONNECTION = 200  # more in one socket got no first books, or made the server hang up
@@ -164,9 +164,9 @@ class PolymarketFeed(News):
                 ts = token.ts
             else:
                 try:
-                    ts = int(timestamp)
-                except ValueError:
-                    self._bad("time", f"timestamp {timestamp[:40]!r}", raw, at_ms)
+                    ts = unix_ms(timestamp)
+                except ValueError as error:
+                    self._bad("time", str(error), raw, at_ms)
                     self._distrust([one.asset_id for one in changes], "a price_change without a time")
                     return
                 if ts < token.ts:

@@ -41,7 +41,7 @@ def level_price(text: str) -> int:
     """A level's price in micro-dollars; ValueError unless it lies strictly between 0 and 1."""
     price = to_micro(text)
     if not 0 < price < MICRO:
-        raise ValueError(f"price {text} is not between 0 and 1")
+        raise ValueError(f"price {text[:40]} is not between 0 and 1")
     return price
 
 
@@ -84,6 +84,13 @@ class SizeCache(dict[str, int]):
         if text[0] != "0" and (text[-1] != "0" or "." not in text):
             TEXTS[size] = text
         return size
+
+
+def unix_ms(text: str) -> int:
+    """A time of the market channel, Unix milliseconds in decimal; ValueError for anything else."""
+    if not (text.isdigit() and text.isascii() and len(text) <= 15):
+        raise ValueError(f"timestamp {text[:40]!r} is not a time in milliseconds")
+    return int(text)
 
 
 def condition_id(text: str) -> str:

@@ -93,6 +93,12 @@ class GammaMarket(Struct, frozen=True, rename="camel", kw_only=True):
     tags: list[Tag] | None = None
 
 
+class ConditionOnly(Struct, frozen=True, rename="camel"):
+    """The one member that says which market a Gamma object is."""
+
+    condition_id: str | None = None
+
+
 class MarketsPage(Struct, frozen=True):
     """A page of `/markets/keyset`; each market is decoded alone, so that one bad one costs only itself."""
 
@@ -168,6 +174,16 @@ class DataPage(Struct, frozen=True):
     """Envelope of the data API's second version."""
 
     data: list[Raw]
+
+
+class Resolution(Struct, frozen=True, kw_only=True):
+    """A row of `/v2/resolutions`; payouts are micro-dollars of each outcome's token."""
+
+    status: str = ""
+    payouts: list[Decimal] | None = None
+    reporter: str | None = None
+    was_disputed: bool = False
+    condition_id: str | None = None
 
 
 class Level(Struct, frozen=True, gc=False):

@@ -1,0 +1,136 @@
+"""JSON over HTTP as this platform's public hosts speak it: throttled, retried for reads, every failure in our words."""
+
+import logging
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import msgspec
+import requests
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity.wait import wait_exponential_jitter
+
+from markets.platforms.base import Malformed, PlatformError, Refused, Throttle
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+Params = Iterable[tuple[str, str]]
+LONGEST_WAIT = 5.0  # seconds between two attempts, whatever Retry-After asks
+
+
+class Busy(PlatformError):
+    """The host asks us to wait, is broken for the moment, or could not be reached."""
+
+    def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after  # seconds
+
+
+class JsonHttp:
+    """Reads of one host. Every call waits for the throttle, and is repeated at most `attempts` times in all.
+
+    Only requests that change nothing go through here, so a repeated one is harmless.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        session: requests.Session,
+        throttle: Throttle | None,
+        *,
+        timeout: float,
+        attempts: int,
+        backoff: float,
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._session = session
+        self._throttle = throttle
+        self._timeout = timeout
+        self._attempts = attempts
+        self._jitter = wait_exponential_jitter(initial=backoff, max=LONGEST_WAIT, jitter=backoff)
+
+    def get(self, endpoint: str, path: str, kind: type[T] | Any, params: Params = ()) -> T:
+        """The answer to GET as `kind`. `endpoint` names the rate limit that the call counts against.
+
+        Raises Refused (4xx), Malformed (not the documented shape) or PlatformError (busy, broken, unreachable).
+        """
+        return self._decoded(self._call(endpoint, "GET", path, list(params), None), path, kind)
+
+    def post(self, endpoint: str, path: str, kind: type[T] | Any, body: Any) -> T:
+        """The same for a POST that only reads."""
+        return self._decoded(self._call(endpoint, "POST", path, [], msgspec.json.encode(body)), path, kind)
+
+    def _call(
+        self, endpoint: str, method: str, path: str, params: list[tuple[str, str]], body: bytes | None
+    ) -> bytes:
+        retrying = Retrying(
+            stop=stop_after_attempt(self._attempts),
+            wait=self._wait,
+            retry=retry_if_exception_type(Busy),
+            reraise=True,
+        )
+        return retrying(self._once, endpoint, method, path, params, body)
+
+    def _wait(self, state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.retry_after if isinstance(error, Busy) else 0.0
+        return min(LONGEST_WAIT, max(asked, self._jitter(state)))
+
+    def _once(
+        self, endpoint: str, method: str, path: str, params: list[tuple[str, str]], body: bytes | None
+    ) -> bytes:
+        if self._throttle is not None:
+            self._throttle.acquire(endpoint)
+        headers = {"Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            answer = self._session.request(
+                method, self._base_url + path, params=params, data=body, headers=headers, timeout=self._timeout,
+                allow_redirects=False,
+            )  # fmt: skip
+        except requests.RequestException as error:
+            raise Busy(
+                f"Polymarket at {self._base_url} cannot be reached ({type(error).__name__}). Check the network."
+            ) from error
+        self._judge(answer, method, path)
+        return answer.content
+
+    def _judge(self, answer: requests.Response, method: str, path: str) -> None:
+        status = answer.status_code
+        if status == 200:
+            return
+        said = _said(answer.content)
+        where = f"{method} {path[:120]} at {self._base_url}"
+        if status in (408, 425, 429) or status >= 500:
+            wait = _seconds(answer.headers.get("Retry-After", ""))
+            raise Busy(
+                f"Polymarket answers {status} to {where}: {said or 'no reason given'}", retry_after=wait
+            )
+        if 400 <= status < 500:
+            raise Refused(f"Polymarket refuses {where}: {status} {said}", status=status, code=said)
+        raise Malformed(f"Polymarket answers {status} to {where}, which is no answer. Check the address.")
+
+    def _decoded(self, raw: bytes, path: str, kind: type[T] | Any) -> T:
+        try:
+            return msgspec.json.decode(raw, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Malformed(
+                f"Polymarket's answer to {path[:120]} at {self._base_url} does not have the documented shape: {error}"
+            ) from error
+
+
+def _said(raw: bytes) -> str:
+    """The reason in an error answer: `{"error": "…"}`, or the first words of whatever it is."""
+    try:
+        document = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        document = raw[:200].decode(errors="replace")
+    if isinstance(document, dict):
+        document = document.get("error") or document.get("message") or document.get("errorMsg") or ""
+    return str(document)[:200]
+
+
+def _seconds(text: str) -> float:
+    """Retry-After in seconds; 0 where it is a date or nothing."""
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0.0
