@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 
@@ -26,14 +27,21 @@ def command(
     signum: signal.Signals = signal.SIGTERM,
     user: tuple[int, int] | None = None,
     delay: float = 0,
+    nice: int = 0,
+    log: Path | None = None,
 ) -> list[str]:
     """The command line that runs `args` under a lifeline to process `parent` (default: this one).
 
-    `user` is (uid, gid) to run as; `delay` is waited, in seconds and already tied, before the command starts.
+    `user` is (uid, gid) to run as; `delay` is waited, in seconds and already tied, before the command starts;
+    `nice` is added to the niceness; both outputs are appended to the file `log`.
     """
     options = ["--parent", str(parent or os.getpid()), "--signal", signum.name, "--delay", str(delay)]
     if user is not None:
         options += ["--uid", str(user[0]), "--gid", str(user[1])]
+    if nice:
+        options += ["--nice", str(nice)]
+    if log is not None:
+        options += ["--log", str(log)]
     return [sys.executable, "-I", "-S", __file__, *options, "--", *args]
 
 
@@ -42,6 +50,14 @@ def drop_privileges(uid: int, gid: int) -> None:
     os.setgroups([])
     os.setgid(gid)
     os.setuid(uid)
+
+
+def write_to(log: str) -> None:
+    """Append both outputs to a file that only its owner may read. Raises OSError."""
+    fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(fd, 1)
+    os.dup2(fd, 2)
+    os.close(fd)
 
 
 def tie_to_parent(signum: int, parent: int) -> None:
@@ -65,8 +81,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--uid", type=int)
     parser.add_argument("--gid", type=int)
     parser.add_argument("--delay", type=float, default=0, help="seconds to wait before the command starts")
+    parser.add_argument("--nice", type=int, default=0, help="how much to add to the niceness")
+    parser.add_argument("--log", help="the file both outputs are appended to")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args(argv)
+    if options.log is not None:
+        write_to(options.log)
+    os.nice(options.nice)
     if options.uid is not None:
         drop_privileges(options.uid, options.gid)
     tie_to_parent(signal.Signals[options.signal], options.parent)

@@ -1,14 +1,15 @@
-"""Keeps programs running: circus in a process of its own, driven by `Supervisor`.
+"""Keeps programs running: circus in a process of its own (`arbsite.arbiter`), driven by `Supervisor`.
 
-circus starts, restarts and stops the programs and rotates their logs. What it lacks is added here: every program dies
-with circus and circus with whoever started it, even by kill -9 (`arbsite.lifeline`), a program that keeps failing is
-tried for ever, and the terminal's Ctrl-C reaches nobody but the starter (a session of its own).
+    our process ── thread "keeper" ── circus ── program ── whatever the program starts
+                        each ── dies with the one to its left, even by kill -9 (arbsite.lifeline)
+
+circus and every program lead a session of their own, so the terminal's Ctrl-C reaches nobody but our process.
 """
 
-import contextlib
 import json
-import logging
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,92 +24,93 @@ from circus.client import CircusClient
 from circus.exc import CallError
 
 from arbsite import lifeline
-from arbsite.config import BASE_DIR
+from arbsite.stack import processes
+from arbsite.stack.keeper import Keeper
+from arbsite.stack.state import FolderLock, folder_tag
 
-log = logging.getLogger(__name__)
-
-START_SECONDS = 20.0
-LONGEST_SOCKET_PATH = 90  # the kernel's limit for a local socket is 107 characters
-LOG_BYTES, LOG_FILES = 20 * 1024 * 1024, 3
-SHELL = ("/bin/sh", "-c", 'exec "$@" 2>&1', "sh")  # one log for both outputs
+MARK = "ARBSITE_SUPERVISED"  # as in arbsite.arbiter, which is not imported here: it brings half of circus
+BASE_DIR = Path(__file__).resolve().parent.parent
+LONGEST_SOCKET_PATH = 100  # bytes; the kernel takes 107
+GRACE_SECONDS = 5.0  # on top of the slowest program's own
 
 
 class SupervisorError(Exception):
-    """The supervisor does not start; the message says where to look."""
+    """The supervisor does not start; the message says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
     """A command that is to be kept running. `env` replaces the environment where it is given."""
 
-    name: str
+    name: str  # also its log's
     command: list[str]
     env: dict[str, str] | None = None
+    processes: int = 1
     stop_seconds: float = 10.0  # between SIGTERM and SIGKILL
+    nice: int = 0  # added to the niceness
 
 
 class Supervisor:
-    """Programs of one data folder; their logs are in `<data_dir>/logs/<name>.log`."""
+    """Programs of one data folder, at most one supervisor for each; logs are in `<data_dir>/logs/<name>.log`.
+
+    The supervisor ends with the process that called `start`, and its programs with it.
+    """
 
     def __init__(self, data_dir: Path, programs: list[Program]) -> None:
+        names = [program.name.lower() for program in programs]
+        if len(set(names)) < len(names) or not all(re.fullmatch(r"[a-z0-9][\w.-]*", name) for name in names):
+            raise ValueError(f"Programs need different names that can be file names: {names}")
         self.data_dir = Path(data_dir).absolute()
         self.programs = programs
-        self._process: subprocess.Popen | None = None
-        self._sockets: tempfile.TemporaryDirectory | None = None
-        self._endpoint = ""
+        self._lock = FolderLock(self.data_dir / "supervisor.lock")
+        self._keeper: Keeper | None = None
+        self._sockets: Path | None = None
+        self._tag = ""
 
     def start(self) -> None:
-        """Start every program; returns once circus answers. Raises SupervisorError."""
-        logs = self.data_dir / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
-        self._endpoint = f"ipc://{self._socket_folder()}/circus.sock"
-        plan = {
-            "endpoint": self._endpoint,
-            "pubsub": f"ipc://{self._socket_folder()}/events.sock",
-            "logs": str(logs),
-            "programs": [asdict(program) for program in self.programs],
-        }
-        command = [sys.executable, "-m", "arbsite.supervisor"]
-        with (logs / "supervisor.log").open("ab") as out:
-            self._process = subprocess.Popen(
-                lifeline.command(command), cwd=BASE_DIR, stdin=subprocess.PIPE, stdout=out, stderr=out,
-                start_new_session=True,
-            )  # fmt: skip
-        assert self._process.stdin is not None
-        # The plan holds passwords: it goes through a pipe, never into a file or an argument
-        self._process.stdin.write(json.dumps(plan).encode())
-        self._process.stdin.close()
-        self._await()
+        """Start every program; returns once each was started. Raises SupervisorError."""
+        if self._keeper is not None:
+            return
+        self._logs.mkdir(parents=True, exist_ok=True)
+        if not self._lock.acquire():
+            raise SupervisorError(
+                f"Another process runs the programs of {self.data_dir} already: stop it, or choose another data folder."
+            )
+        self._tag = folder_tag(self.data_dir)
+        self._sockets = self._socket_folder()
+        slowest = max((program.stop_seconds for program in self.programs), default=0.0)
+        self._steps = ((signal.SIGTERM, slowest + GRACE_SECONDS), (signal.SIGKILL, GRACE_SECONDS))
+        self._keeper = Keeper("The supervisor", self._launch, self._steps)
+        self._keeper.start()
+        try:
+            self._await(self._keeper)
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
-        """Ask every program to end, end those that do not, and leave nothing running."""
-        process = self._process
-        if process is None:
+        """Ask every program to end, kill those that do not, with their groups; leaves nothing running."""
+        if self._keeper is None:
             return
-        process.send_signal(signal.SIGTERM)
-        patience = 5.0 + max((program.stop_seconds for program in self.programs), default=0.0)
-        try:
-            process.wait(timeout=patience)
-        except subprocess.TimeoutExpired:
-            log.warning("the supervisor does not end by itself: killing its group")
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # whatever is left of its session
-        process.wait()
-        self._process = None
+        self._keeper.stop()
+        self._keeper = None
+        self._sweep((signal.SIGKILL, GRACE_SECONDS))  # needed only if circus itself had to be killed
         if self._sockets is not None:
-            self._sockets.cleanup()
-            self._sockets = None
+            self._remove_sockets(self._sockets)
+        self._lock.release()
 
     def status(self) -> dict[str, dict[str, Any]]:
-        """For each program its state (`active`, `stopped`, …) and the ids of its processes."""
-        states = self._call("status")["statuses"]
-        return {
-            program.name: {
-                "state": states.get(program.name, "unknown"),
-                "pids": self._call("list", name=program.name).get("pids", []),
-            }
-            for program in self.programs
-        }
+        """For each program its `state` (running, waiting: for its next try, stopped, unknown: circus does not answer),
+        its first `pid` (None when there is none), all `pids`, and how many `restarts` it had."""
+        told: dict[str, dict[str, Any]] = {}
+        state = "stopped"
+        if self._keeper is not None:
+            try:
+                told = self._ask(timeout=3.0)
+            except CallError:
+                state = "unknown"
+        nothing = {"pid": None, "pids": [], "state": state, "restarts": 0}
+        return {program.name: told.get(program.name, dict(nothing)) for program in self.programs}
 
     def __enter__(self) -> Self:
         self.start()
@@ -119,70 +121,66 @@ class Supervisor:
     ) -> None:
         self.stop()
 
-    def _socket_folder(self) -> str:
-        if len(str(self.data_dir)) < LONGEST_SOCKET_PATH - len("/circus.sock"):
-            return str(self.data_dir)
-        if self._sockets is None:
-            self._sockets = tempfile.TemporaryDirectory(prefix="arbsite-")
-        return self._sockets.name
+    @property
+    def _logs(self) -> Path:
+        return self.data_dir / "logs"
 
-    def _call(self, command: str, **properties: Any) -> dict[str, Any]:
-        client = CircusClient(endpoint=self._endpoint, timeout=3.0)
+    def _launch(self) -> subprocess.Popen:
+        """Start circus, after what a killed one may have left is gone; called by the keeper."""
+        self._sweep(*self._steps)
+        plan = {
+            "endpoint": f"ipc://{self._sockets}/circus.sock",
+            "pubsub": f"ipc://{self._sockets}/events.sock",
+            "logs": str(self._logs),
+            "tag": self._tag,
+            "programs": [asdict(program) for program in self.programs],
+        }
+        command = [sys.executable, "-m", "arbsite.arbiter"]
+        process = subprocess.Popen(
+            lifeline.command(command, log=self._logs / "supervisor.log"),
+            cwd=BASE_DIR, stdin=subprocess.PIPE, env={**os.environ, MARK: self._tag}, start_new_session=True,
+        )  # fmt: skip
+        assert process.stdin is not None
+        # The plan holds passwords: it goes through a pipe, never into a file or an argument.
         try:
-            return dict(client.send_message(command, **properties))
+            process.stdin.write(json.dumps(plan).encode())
+            process.stdin.close()
+        except BrokenPipeError:
+            process.stdin = None  # it died already; the keeper will see
+        return process
+
+    def _sweep(self, *steps: tuple[signal.Signals, float]) -> None:
+        """End everything that carries our mark: a supervisor before us, its programs, what they started."""
+        processes.end(lambda: processes.marked(MARK, self._tag), steps)
+
+    def _await(self, keeper: Keeper) -> None:
+        """Wait, without a limit, for as long as circus is trying."""
+        while keeper.is_alive():
+            try:
+                rows = self._ask(timeout=0.5).values()
+            except CallError:
+                continue
+            if all(row["pids"] or row["restarts"] for row in rows):
+                keeper.settle()
+                return
+            time.sleep(0.02)
+        raise SupervisorError(f"The supervisor does not start: read {self._logs / 'supervisor.log'}.")
+
+    def _ask(self, timeout: float) -> dict[str, dict[str, Any]]:
+        client = CircusClient(endpoint=f"ipc://{self._sockets}/circus.sock", timeout=timeout)
+        try:
+            return dict(client.send_message("programs")["programs"])
         finally:
             client.stop()
 
-    def _await(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        process = self._process
-        assert process is not None
-        while time.monotonic() < deadline and process.poll() is None:
-            try:
-                self._call("status")
-            except CallError:
-                time.sleep(0.05)
-            else:
-                return
-        self.stop()
-        raise SupervisorError(
-            f"The supervisor does not start: read {self.data_dir / 'logs' / 'supervisor.log'}."
-        )
+    def _socket_folder(self) -> Path:
+        """The data folder, or a private one with a shorter name where a socket's path would be too long."""
+        if len(os.fsencode(self.data_dir / "circus.sock")) <= LONGEST_SOCKET_PATH:
+            return self.data_dir
+        return Path(tempfile.mkdtemp(prefix="arbsite-"))
 
-
-def serve(plan: dict[str, Any]) -> None:
-    """The supervisor's own process: circus with one watcher for each program, until SIGTERM."""
-    from circus.arbiter import Arbiter
-    from circus.watcher import Watcher
-
-    watchers = [_watcher(Watcher, program, Path(plan["logs"])) for program in plan["programs"]]
-    arbiter = Arbiter(
-        watchers, plan["endpoint"], plan["pubsub"], check_delay=0.5, proc_name="arbsite-supervisor"
-    )
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    arbiter.start()
-
-
-def _watcher(kind: Any, program: dict[str, Any], logs: Path) -> Any:
-    command = [*SHELL, *lifeline.command(program["command"])]
-    return kind(
-        program["name"],
-        command[0],
-        args=command[1:],
-        working_dir=str(BASE_DIR),
-        env=program["env"] if program["env"] is not None else dict(os.environ),
-        copy_env=False,
-        graceful_timeout=program["stop_seconds"],
-        max_retry=-1,
-        close_child_stdin=True,
-        stdout_stream={
-            "class": "FileStream",
-            "filename": str(logs / f"{program['name']}.log"),
-            "max_bytes": LOG_BYTES,
-            "backup_count": LOG_FILES,
-        },
-    )
-
-
-if __name__ == "__main__":
-    serve(json.load(sys.stdin))
+    def _remove_sockets(self, folder: Path) -> None:
+        for name in ("circus.sock", "events.sock"):
+            (folder / name).unlink(missing_ok=True)
+        if folder != self.data_dir:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -24,7 +24,7 @@ class Movement:
 
 
 def book(movements: Sequence[Movement], *, mode: str, now: datetime) -> dict[PositionKey, Position]:
-    """Write the fills and the new positions; returns the position rows that changed.
+    """Write the fills and the new positions; returns every position row of the markets that were touched.
 
     The caller holds the ledger's lock. Raises LedgerError for what cannot be, and
     IntegrityError for what is booked already.
@@ -49,7 +49,7 @@ def book(movements: Sequence[Movement], *, mode: str, now: datetime) -> dict[Pos
             "fees",
         ],
     )  # fmt: skip
-    return changed
+    return rows | changed
 
 
 def _fill(movement: Movement, mode: str, now: datetime) -> Fill:
@@ -76,7 +76,8 @@ def _position(
 ) -> Position:
     if row is None:
         row = Position(
-            id=position_id(entry, mode), market_id=entry.market_id, outcome=entry.outcome, mode=mode, order_id=order_id,
+            id=position_id(entry, mode), platform=entry.platform, market_id=entry.market_id, outcome=entry.outcome,
+            mode=mode, order_id=order_id,
             opened_at=now,
         )  # fmt: skip
     elif not row.quantity and value.quantity:

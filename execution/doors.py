@@ -6,8 +6,9 @@ from arbsite.registry import Job
 
 def open_all() -> None:
     """Register this room's jobs and what the demo shows of it."""
-    from execution import panels
+    from execution import benchmarks, panels
 
+    registry.add_benchmark("chain", benchmarks.chain)
     registry.add_panel("orders", panels.orders)
     registry.add_panel("positions", panels.positions)
     registry.add_summary("execution", panels.summary)

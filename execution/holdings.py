@@ -28,12 +28,10 @@ def lock_ledger() -> None:
 
 def rows_of(mode: str, market_ids: list[str] | None = None) -> dict[PositionKey, Position]:
     """Position rows of a mode, those of some markets only where asked."""
-    rows = (
-        Position.objects.filter(mode=mode).select_related("market").defer("market__rules", "market__metadata")
-    )
+    rows = Position.objects.filter(mode=mode)
     if market_ids is not None:
         rows = rows.filter(market_id__in=market_ids)
-    return {(row.market.platform, row.market_id, row.outcome): row for row in rows}
+    return {(row.platform, row.market_id, row.outcome): row for row in rows}
 
 
 def value_of(row: Position) -> ledger.Position:
@@ -52,7 +50,7 @@ def held(mode: str, known: Catalogue) -> Held:
     by_platform: dict[str, Decimal] = defaultdict(lambda: ZERO)
     by_bet: dict[str, Decimal] = defaultdict(lambda: ZERO)
     open_rows = Position.objects.filter(mode=mode, quantity__gt=0).values_list(
-        "market__platform", "market_id", "paid"
+        "platform", "market_id", "paid"
     )
     for platform, market_id, paid in open_rows:
         by_market[platform, market_id] += paid
@@ -66,7 +64,7 @@ def cash(mode: str) -> dict[str, Decimal]:
     """Free dollars on each platform."""
     moved = dict(
         Position.objects.filter(mode=mode)
-        .values_list("market__platform")
+        .values_list("platform")
         .annotate(moved=Sum(F("realized_pnl") - F("cost")))
     )
     start = settings.ARBSITE.trading.paper_cash

@@ -160,6 +160,7 @@ class Position(models.Model):
     order = models.ForeignKey(
         Order, models.PROTECT, null=True, related_name="positions"
     )  # the order that opened it
+    platform = models.CharField(max_length=32)
     market = models.ForeignKey(Market, models.PROTECT, related_name="positions")
     outcome = models.CharField(max_length=16)
     side = models.CharField(max_length=8, default="BUY")

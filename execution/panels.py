@@ -29,9 +29,9 @@ def positions(now: datetime) -> Panel:
     """The largest open positions, and the totals."""
     totals = portfolio.summary(now=now)
     rows = [
-        (row.market.platform, row.outcome, row.market_id[:24], f"{row.quantity:.0f}", f"{row.avg_price:.4f}",
+        (row.platform, row.outcome, row.market_id[:24], f"{row.quantity:.0f}", f"{row.avg_price:.4f}",
          f"${row.unrealized_pnl:.2f}")
-        for row in Position.objects.filter(quantity__gt=0).select_related("market").order_by("-cost")[:SHOWN]
+        for row in Position.objects.filter(quantity__gt=0).order_by("-cost")[:SHOWN]
     ]  # fmt: skip
     title = (
         f"Positions ({totals['open_positions']} open) · P&L ${totals['pnl']} = realised ${totals['realized_pnl']}"

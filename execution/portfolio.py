@@ -28,12 +28,13 @@ def settle(*, now: datetime, mode: str = PAPER) -> int:
         return 0
     with transaction.atomic():
         holdings.lock_ledger()
-        rows = holdings.rows_of(mode, list(waiting.values_list("market_id", flat=True)))
+        settled = dict(waiting.values_list("market_id", "market__settlement_value"))
+        rows = holdings.rows_of(mode, list(settled))
         values = {key: holdings.value_of(row) for key, row in rows.items()}
         movements, notices = [], []
         for platform, market_id in sorted({key[:2] for key in rows}):
-            market = next(row.market for key, row in rows.items() if key[:2] == (platform, market_id))
-            entries = ledger.settlement(values, platform, market_id, market.settlement_value)
+            pays = settled[market_id]
+            entries = ledger.settlement(values, platform, market_id, pays)
             movements += [
                 Movement(
                     entry,
@@ -46,7 +47,7 @@ def settle(*, now: datetime, mode: str = PAPER) -> int:
             paid = sum((entry.cash for entry in entries), Decimal(0))
             notices.append(
                 Notice(kind="market_settled", severity=INFO, subject=market_id, created_at=now,
-                       message=f"YES pays ${market.settlement_value}: ${paid:.2f} received", data={})
+                       message=f"YES pays ${pays}: ${paid:.2f} received", data={})
             )  # fmt: skip
         changed = booking.book(movements, mode=mode, now=now)
         Notice.objects.bulk_create(notices)

@@ -286,10 +286,9 @@ def _write(batch: Batch, now: datetime) -> dict[PositionKey, Position]:
 
 def _merges(positions: dict[PositionKey, Position]) -> list[Movement]:
     """YES and NO of one market are a dollar at once: the platforms net or merge them."""
+    values = {key: holdings.value_of(row) for key, row in positions.items()}
     movements = []
     for platform, market_id in sorted({key[:2] for key in positions}):
-        rows = holdings.rows_of(PAPER, [market_id])
-        values = {key: holdings.value_of(row) for key, row in rows.items()}
         quantity = mergeable(values, platform, market_id)
         if quantity > 0:
             number = secrets.token_hex(8)

@@ -10,11 +10,13 @@ are kept alive by this package alone. It runs before settings exist, so nothing 
     keeper.py     a thread that starts one child, restarts and stops it
     servers.py    what the two servers have in common; postgres.py and valkey.py what they have not
     embedded.py   the Stack
+    report.py     the state of a data folder, for people
 """
 
 from arbsite.stack.binaries import postgres_bin
 from arbsite.stack.embedded import Stack
 from arbsite.stack.errors import StackError
+from arbsite.stack.report import report
 from arbsite.stack.state import Services, read_services
 
-__all__ = ["Services", "Stack", "StackError", "postgres_bin", "read_services"]
+__all__ = ["Services", "Stack", "StackError", "postgres_bin", "read_services", "report"]

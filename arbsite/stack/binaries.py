@@ -130,7 +130,9 @@ def _copied(original: Binaries, wheels: list[Path], folders: list[Path]) -> Path
     for folder in folders:
         target = folder / f"servers-{stamp}"
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o755)
+            if not folder.exists():
+                folder.mkdir(parents=True)
+                folder.chmod(0o755)  # whatever the umask: the service user has to get through
             if not _is_ours(folder):
                 continue
             if not _is_ours(target):

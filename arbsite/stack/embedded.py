@@ -8,12 +8,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from arbsite.stack import processes
 from arbsite.stack.binaries import binaries, service_user
 from arbsite.stack.errors import PortTakenError, StackError
 from arbsite.stack.keeper import Keeper
 from arbsite.stack.postgres import Postgres, stored_password
 from arbsite.stack.servers import Server
-from arbsite.stack.state import LOCK_NAME, FolderLock, Services, read_services, read_state, write_state
+from arbsite.stack.state import (
+    LOCK_NAME,
+    FolderLock,
+    Services,
+    folder_tag,
+    read_services,
+    read_state,
+    stored_port,
+    write_state,
+)
 from arbsite.stack.valkey import Valkey
 
 logger = logging.getLogger(__name__)
@@ -49,10 +59,16 @@ class Stack:
         """Both servers' URLs, once they answer. Raises StackError, with one sentence, when they cannot run."""
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+            patience = time.monotonic() + PATIENCE_SECONDS
             while not self._lock.acquire():
                 if services := self.services():
                     return services
                 time.sleep(POLL_SECONDS)  # somebody is starting or stopping them
+                if time.monotonic() > patience:
+                    logger.warning(
+                        "Another process is starting or stopping the services of %s.", self.data_dir
+                    )
+                    patience += PATIENCE_SECONDS
             if self.owned:
                 return self._services()
             self._owner_pid = os.getpid()
@@ -121,19 +137,16 @@ class Stack:
         stored = read_state(self.data_dir)
         logs = self.data_dir / "logs"
         logs.mkdir(exist_ok=True)
-        found = self.data_dir.stat()
         common: dict[str, Any] = {
             "programs": binaries(self.data_dir, user),
             "user": user,
-            # The folder itself, whatever it is called today: a copy of it is another one, a moved one the
-            # same.
-            "tag": f"arbsite-{found.st_dev:x}-{found.st_ino:x}",
+            "tag": folder_tag(self.data_dir),
         }
         postgres = Postgres(
             home,
             log=logs / "postgres.log",
             password=self._postgres_password(home),
-            port=stored.get("postgres_port"),
+            port=stored_port(stored, "postgres_port"),
             wanted_port=self._wanted["postgres"],
             **common,
         )
@@ -143,7 +156,7 @@ class Stack:
             self.data_dir / "valkey",
             log=logs / "valkey.log",
             password=stored.get("redis_password") or secrets.token_hex(24),
-            port=stored.get("redis_port"),
+            port=stored_port(stored, "redis_port"),
             wanted_port=self._wanted["redis"],
             **common,
         )
@@ -184,6 +197,7 @@ class Stack:
             {
                 "ready": ready,
                 "owner": os.getpid(),
+                "owner_birth": processes.birth(os.getpid()),
                 "postgres_port": postgres.port or None,
                 "postgres_password": postgres.password,
                 "redis_port": redis.port or None,

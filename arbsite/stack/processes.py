@@ -11,15 +11,32 @@ PROC = Path("/proc")
 DEAD_STATES = "ZXx"
 
 
-def is_alive(pid: int) -> bool:
-    """Whether the process exists and is neither a zombie nor dead."""
+def _stat(pid: int) -> list[bytes]:
+    """The fields of /proc/<pid>/stat from the state on (field 3 of proc(5)); empty for nobody."""
     try:
         stat = (PROC / str(pid) / "stat").read_bytes()
     except OSError:
-        return False
+        return []
     # pid (name) state …: the name may hold blanks and brackets, so count from its last bracket.
-    state = stat[stat.rfind(b")") + 2 :][:1].decode()
-    return state not in DEAD_STATES
+    return stat[stat.rfind(b")") + 2 :].split()
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process exists and is neither a zombie nor dead."""
+    fields = _stat(pid)
+    return bool(fields) and fields[0].decode() not in DEAD_STATES
+
+
+def parent(pid: int) -> int | None:
+    """The process that has `pid` as its child."""
+    fields = _stat(pid)
+    return int(fields[1]) if fields else None
+
+
+def birth(pid: int) -> int | None:
+    """When a living process began, in clock ticks since boot: with the pid it names a process for good."""
+    fields = _stat(pid)
+    return int(fields[19]) if fields and is_alive(pid) else None
 
 
 def arguments(pid: int) -> list[str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from arbsite.stack import processes
 from arbsite.stack.errors import StackError
 
 STATE_NAME = "stack.json"
@@ -116,9 +117,27 @@ def read_services(data_dir: Path) -> Services | None:
     if not is_locked(data_dir / LOCK_NAME):
         return None
     state = read_state(data_dir)
-    if not state.get("ready"):
+    # Whoever holds the lock right now may be just starting: what an owner killed before him wrote is not true yet.
+    if not state.get("ready") or not _writer_lives(state):
         return None
     return Services(database_url=state["database_url"], redis_url=state["redis_url"])
+
+
+def _writer_lives(state: dict[str, Any]) -> bool:
+    owner, birth = state.get("owner"), state.get("owner_birth")
+    return isinstance(owner, int) and isinstance(birth, int) and processes.birth(owner) == birth
+
+
+def folder_tag(folder: Path) -> str:
+    """A name for the folder itself, whatever it is called: a copy of it is another one, a moved one the same."""
+    found = folder.stat()
+    return f"arbsite-{found.st_dev:x}-{found.st_ino:x}"
+
+
+def stored_port(state: dict[str, Any], name: str) -> int | None:
+    """A port from `stack.json`, None where it is missing or damaged."""
+    found = state.get(name)
+    return found if isinstance(found, int) and 0 < found < 65_536 else None
 
 
 def port_is_free(port: int) -> bool:

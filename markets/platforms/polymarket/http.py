@@ -49,14 +49,14 @@ class JsonHttp:
         self._attempts = attempts
         self._jitter = wait_exponential_jitter(initial=backoff, max=LONGEST_WAIT, jitter=backoff)
 
-    def get(self, endpoint: str, path: str, kind: type[T] | Any, params: Params = ()) -> T:
+    def get(self, endpoint: str, path: str, kind: type[T], params: Params = ()) -> T:
         """The answer to GET as `kind`. `endpoint` names the rate limit that the call counts against.
 
         Raises Refused (4xx), Malformed (not the documented shape) or PlatformError (busy, broken, unreachable).
         """
         return self._decoded(self._call(endpoint, "GET", path, list(params), None), path, kind)
 
-    def post(self, endpoint: str, path: str, kind: type[T] | Any, body: Any) -> T:
+    def post(self, endpoint: str, path: str, kind: type[T], body: Any) -> T:
         """The same for a POST that only reads."""
         return self._decoded(self._call(endpoint, "POST", path, [], msgspec.json.encode(body)), path, kind)
 
@@ -111,7 +111,7 @@ class JsonHttp:
             raise Refused(f"Polymarket refuses {where}: {status} {said}", status=status, code=said)
         raise Malformed(f"Polymarket answers {status} to {where}, which is no answer. Check the address.")
 
-    def _decoded(self, raw: bytes, path: str, kind: type[T] | Any) -> T:
+    def _decoded(self, raw: bytes, path: str, kind: type[T]) -> T:
         try:
             return msgspec.json.decode(raw, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

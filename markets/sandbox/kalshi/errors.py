@@ -1,9 +1,9 @@
 """Kalshi's refusals: three body shapes, and a fourth for rate limits. A client has to read them all.
 
-    nested   {"error": {"code", "message", "details"?}}     most
-    flat     {"code", "message", "details"}                 JSON and type errors
-    msg      {"msg"}                                        parameter validation
-    429      {"error": "too many requests"}                 here `error` is a string
+nested   {"error": {"code", "message", "details"?}}     most
+flat     {"code", "message", "details"}                 JSON and type errors
+msg      {"msg"}                                        parameter validation
+429      {"error": "too many requests"}                 here `error` is a string
 """
 
 from typing import Any

@@ -165,9 +165,7 @@ class Exchange:
         else:
             notes.maker_cost += cost
             notes.maker_fees += charged.fee
-        fill = Fill(
-            trade.id, notes, trade.price, trade.size, taker, charged.fee, position.count, trade.at_ms
-        )
+        fill = Fill(trade.id, notes, trade.price, trade.size, taker, charged.fee, position.count, trade.at_ms)
         user.fills.append(fill)
         self.hub.fill(fill)
         self.hub.position(user, notes.subaccount, position)

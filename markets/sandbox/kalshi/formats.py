@@ -69,7 +69,9 @@ def read_count(body: dict[str, Any], name: str) -> int:
     return _scaled(text)
 
 
-def read_word(body: dict[str, Any], name: str, allowed: tuple[str, ...] = (), default: str | None = None) -> str:
+def read_word(
+    body: dict[str, Any], name: str, allowed: tuple[str, ...] = (), default: str | None = None
+) -> str:
     """A string of a request, one of `allowed` where given. Raises ApiError."""
     if default is not None and body.get(name) in (None, ""):
         return default

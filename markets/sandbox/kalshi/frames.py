@@ -4,7 +4,6 @@ The envelope with `sid` and `seq` differs per subscription and is put around the
 """
 
 import json
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -104,9 +103,7 @@ def trade(made: Print) -> str:
 
 def price_ranges(bands: tuple[Band, ...]) -> list[dict[str, str]]:
     """A market's price grid."""
-    return [
-        {"start": f.price(b.start), "end": f.price(b.end), "step": f.price(b.step)} for b in bands
-    ]
+    return [{"start": f.price(b.start), "end": f.price(b.end), "step": f.price(b.step)} for b in bands]
 
 
 def lifecycle(market: SandboxMarket, event: MarketChanged) -> str:
@@ -174,8 +171,3 @@ def group_update(group: Group, kind: str, at_ms: int) -> str:
     if kind in ("created", "limit_updated"):
         message["contracts_limit_fp"] = f.count(group.limit)
     return text(message)
-
-
-def fee_number(value: str) -> Decimal:
-    """A fee multiplier as the number that the wire wants."""
-    return Decimal(value)

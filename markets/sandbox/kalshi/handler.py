@@ -61,7 +61,7 @@ class Rest(RequestHandler):
             self.exchange, args, self._query(), self.request.body, sandbox.now_ms(),
         )  # fmt: skip
         if plan.late_ms:
-            sandbox.later(plan.late_ms, lambda: self._serve_late(call))
+            self._put_off(call, plan.late_ms)
             self._break(plan)
             return
         status, body = await self._answer(call)
@@ -84,13 +84,22 @@ class Rest(RequestHandler):
             refusal = error
         return refusal.status, refusal.body
 
-    def _serve_late(self, call: Call) -> None:
-        """What the client was told failed is done after all."""
-        call.now_ms = self.exchange.sandbox.now_ms()
+    def _put_off(self, call: Call, wait_ms: int) -> None:
+        """What the client is told failed is done later after all; its signature and its price are of now."""
         try:
-            self._admit(call).serve(call)
-        except (ApiError, Rejected) as error:
-            log.info("served late and refused: %s", error)
+            endpoint = self._admit(call)
+        except ApiError as error:
+            log.info("not put off, refused: %s", error)
+            return
+
+        def serve() -> None:
+            call.now_ms = self.exchange.sandbox.now_ms()
+            try:
+                endpoint.serve(call)
+            except (ApiError, Rejected) as error:
+                log.info("served late and refused: %s", error)
+
+        self.exchange.sandbox.later(wait_ms, serve)
 
     def _admit(self, call: Call) -> Endpoint:
         """Who asks, and what it costs. Raises ApiError."""
@@ -169,7 +178,9 @@ class Rest(RequestHandler):
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """What Tornado itself refuses, and accidents, are JSON too."""
-        body = bad_json(self._reason).body if status_code < 500 else refused(500, "internal_server_error").body
+        body = (
+            bad_json(self._reason).body if status_code < 500 else refused(500, "internal_server_error").body
+        )
         self._finish(status_code, body)
 
 

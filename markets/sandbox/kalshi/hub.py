@@ -120,7 +120,9 @@ class Hub:
         """Stop listening to some markets, or to all."""
         self.fans[sub.channel].drop(sub, tickers)
 
-    def push(self, sub: Sub, kind: str, body: str, market_id: str = "", *, command: int | None = None) -> None:
+    def push(
+        self, sub: Sub, kind: str, body: str, market_id: str = "", *, command: int | None = None
+    ) -> None:
         """One data frame: the envelope of this subscription around a body."""
         self.frames += 1
         named = "" if command is None else f'"id":{command},'
@@ -170,9 +172,7 @@ class Hub:
         for sub in subs:
             body = bodies[sub.yes_price]
             if not body:
-                body = frames.delta(
-                    self._head(market), self.exchange.clock, event, yes_price=sub.yes_price
-                )
+                body = frames.delta(self._head(market), self.exchange.clock, event, yes_price=sub.yes_price)
                 bodies[sub.yes_price] = body
             if notes is not None and notes.user is sub.line.user:
                 body += frames.own(event.cause.client_id, notes.subaccount)

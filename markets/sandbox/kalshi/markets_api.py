@@ -263,7 +263,12 @@ def endpoint_costs(call: Call) -> Answer:
 def historical_cutoff(call: Call) -> Answer:
     """GET /historical/cutoff: everything the sandbox ever had is still live."""
     start = f.moment(call.exchange.catalog.world.started_ms)
-    names = ("market_settled_ts", "trades_created_ts", "orders_updated_ts", "market_positions_last_updated_ts")
+    names = (
+        "market_settled_ts",
+        "trades_created_ts",
+        "orders_updated_ts",
+        "market_positions_last_updated_ts",
+    )
     return 200, dict.fromkeys(names, start)
 
 

@@ -9,8 +9,8 @@ from collections.abc import Awaitable
 from typing import Any
 
 import msgspec
-from tornado.iostream import StreamClosedError
-from tornado.websocket import WebSocketClosedError, WebSocketHandler
+from tornado.iostream import IOStream, StreamClosedError
+from tornado.websocket import WebSocketClosedError, WebSocketHandler, WebSocketProtocol
 
 from markets.platforms.base import KALSHI
 from markets.sandbox.kalshi.accounts import User
@@ -32,6 +32,12 @@ def framed(payload: bytes, opcode: int = TEXT) -> bytes:
     if size < 65_536:
         return bytes((opcode, 126)) + size.to_bytes(2) + payload
     return bytes((opcode, 127)) + size.to_bytes(8) + payload
+
+
+def _stream_of(connection: WebSocketProtocol) -> IOStream:
+    stream = connection.stream
+    assert stream is not None, "a connection has its stream from the handshake on"
+    return stream
 
 
 class Socket(WebSocketHandler):
@@ -135,7 +141,7 @@ class Socket(WebSocketHandler):
             self._flush()
             self.close(1001, "going away")
         else:
-            self.ws_connection.stream.close()  # type: ignore[attr-defined]
+            _stream_of(self.ws_connection).close()
 
     def _put(self, frame: bytes) -> None:
         self._outbox.append(frame)
@@ -159,7 +165,7 @@ class Socket(WebSocketHandler):
         self._outbox.clear()
         self._waiting = 0
         try:
-            written = connection.stream.write(block)  # type: ignore[attr-defined]
+            written = _stream_of(connection).write(block)
         except StreamClosedError:
             return  # `on_close` follows
         if written.done():

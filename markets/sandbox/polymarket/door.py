@@ -122,7 +122,6 @@ class Door(RequestHandler):
     def _fail(self, plan: RestPlan) -> None:
         if not plan.status:
             self.request.connection.stream.close()  # type: ignore[union-attr,attr-defined]
-            self._finished = True
             return
         headers = {"Retry-After": str(plan.retry_after)} if plan.retry_after else {}
         if plan.with_headers:
