@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from arbsite import bulk
 from execution import ledger
 from execution.holdings import rows_of, value_of
 from execution.ledger import Entry, PositionKey
@@ -34,20 +35,16 @@ def book(movements: Sequence[Movement], *, mode: str, now: datetime) -> dict[Pos
     entries = [movement.entry for movement in movements]
     rows = rows_of(mode, sorted({entry.market_id for entry in entries}))
     after = ledger.positions(entries, {key: value_of(row) for key, row in rows.items()})
-    Fill.objects.bulk_create([_fill(movement, mode, now) for movement in movements])
+    bulk.insert([_fill(movement, mode, now) for movement in movements])
     opened_by = {movement.entry.key: movement.order_id for movement in reversed(movements)}
     changed = {
         entry.key: _position(rows.get(entry.key), entry, after[entry.key], opened_by[entry.key], mode, now)
         for entry in entries
     }
-    Position.objects.bulk_create(
-        list(changed.values()),
-        update_conflicts=True,
-        unique_fields=["id"],
-        update_fields=[
-            "order", "quantity", "avg_price", "realized_pnl", "opened_at", "closed_at", "updated_at", "cost", "paid",
-            "fees",
-        ],
+    bulk.upsert(
+        list(changed.values()), key="id",
+        update=("order_id", "quantity", "avg_price", "realized_pnl", "opened_at", "closed_at", "updated_at", "cost", "paid",
+                "fees"),
     )  # fmt: skip
     return rows | changed
 

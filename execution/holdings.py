@@ -5,7 +5,6 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import F, Sum
 
 from execution import ledger
 from execution.ledger import PositionKey
@@ -49,26 +48,37 @@ def held(mode: str, known: Catalogue) -> Held:
     by_market: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
     by_platform: dict[str, Decimal] = defaultdict(lambda: ZERO)
     by_bet: dict[str, Decimal] = defaultdict(lambda: ZERO)
-    open_rows = Position.objects.filter(mode=mode, quantity__gt=0).values_list(
-        "platform", "market_id", "paid"
-    )
-    for platform, market_id, paid in open_rows:
-        by_market[platform, market_id] += paid
-        by_platform[platform] += paid
-        for bet_id in known.by_market.get((platform, market_id), ()):
-            by_bet[bet_id] += paid
-    return Held(by_market=by_market, by_bet=by_bet, by_platform=by_platform, cash=cash(mode))
+    free = dict.fromkeys(PLATFORMS, settings.ARBSITE.trading.paper_cash)
+    for platform, market_id, paid, moved in _totals(mode):
+        free[platform] += moved
+        if paid:
+            by_market[platform, market_id] += paid
+            by_platform[platform] += paid
+            for bet_id in known.by_market.get((platform, market_id), ()):
+                by_bet[bet_id] += paid
+    return Held(by_market=by_market, by_bet=by_bet, by_platform=by_platform, cash=free)
 
 
 def cash(mode: str) -> dict[str, Decimal]:
     """Free dollars on each platform."""
-    moved = dict(
-        Position.objects.filter(mode=mode)
-        .values_list("platform")
-        .annotate(moved=Sum(F("realized_pnl") - F("cost")))
-    )
-    start = settings.ARBSITE.trading.paper_cash
-    return {platform: start + (moved.get(platform) or ZERO) for platform in PLATFORMS}
+    free = dict.fromkeys(PLATFORMS, settings.ARBSITE.trading.paper_cash)
+    for platform, _, _, moved in _totals(mode):
+        free[platform] += moved
+    return free
+
+
+def _totals(mode: str) -> list[tuple[str, str, Decimal, Decimal]]:
+    """Platform, market, dollars invested without fees, and dollars that came (or went) in all, of every market.
+
+    What is settled is one row for its platform, with an empty market.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT platform, CASE WHEN quantity > 0 THEN market_id ELSE '' END AS market, sum(paid),"
+            " sum(realized_pnl - cost) FROM positions WHERE mode = %s GROUP BY 1, 2",
+            [mode],
+        )
+        return list(cursor.fetchall())
 
 
 def limits() -> Limits:

@@ -14,6 +14,7 @@ from decimal import ROUND_DOWN, Decimal
 from django.conf import settings
 from django.db import transaction
 
+from arbsite import bulk
 from arbsite.models import INFO, LOW, MEDIUM, Notice
 from execution import booking, holdings, lifecycle, limits, paper, planning, publishing
 from execution.booking import Movement
@@ -31,7 +32,7 @@ from signals import catalogue, rules, storing
 from signals.catalogue import Catalogue
 from signals.findings import Finding
 from signals.models import Signal
-from signals.services import found_in
+from signals.services import VERDICT, found_in
 
 log = logging.getLogger(__name__)
 
@@ -270,17 +271,17 @@ def _leave(signal: Signal, code: str, sentence: str, batch: Batch, now: datetime
 
 def _write(batch: Batch, now: datetime) -> dict[PositionKey, Position]:
     """All rows of a batch, in few statements."""
-    Plan.objects.bulk_create(batch.plans)
-    Order.objects.bulk_create(batch.orders)
+    bulk.insert(batch.plans)
+    bulk.insert(batch.orders)
     positions = booking.book(batch.movements, mode=PAPER, now=now)
     positions |= booking.book(_merges(positions), mode=PAPER, now=now)
-    Signal.objects.bulk_update(batch.signals, ["status", "processed_at", "reasons"])
+    bulk.update(Signal, batch.signals, VERDICT)
     batch.notices += [
         Notice(kind="order_filled", severity=INFO, subject=order.id, created_at=now, data={"plan": order.plan_id},
                message=f"{order.side} {order.filled_qty} {order.outcome} at {order.avg_fill_price}: {order.market_id}")
         for order in batch.orders if order.filled_qty
     ]  # fmt: skip
-    Notice.objects.bulk_create(batch.notices)
+    bulk.insert(batch.notices)
     return positions
 
 

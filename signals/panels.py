@@ -21,7 +21,7 @@ def opportunities(now: datetime) -> Panel:
             for leg in legs
         ]
         rows.append(
-            (*(names + ["", ""])[:2], f"{row.size:.0f}", f"${row.net_profit:.2f}", f"{row.profit_pct:.2%}",
+            (*[*names, "", ""][:2], f"{row.size:.0f}", f"${row.net_profit:.2f}", f"{row.profit_pct:.2%}",
              "at once" if row.annualised is None else f"{row.annualised:.0%}", row.status)
         )  # fmt: skip
     columns = ("market A", "market B", "size", "net", "net edge", "annualised", "state")

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q
 
-from arbsite import keys
+from arbsite import bulk, keys
 from arbsite.connections import redis_client
 from arbsite.models import INFO, MEDIUM, Notice
 from markets import live
@@ -26,9 +26,11 @@ from signals.models import ARBITRAGE, Signal
 REFRESH_AFTER = timedelta(seconds=1)  # a row that says nearly the same is not written more often
 FOUND_TTL = 60
 GAP_GONE = "gap_gone"
-FIGURES = (
-    "profit_pct", "confidence", "metadata", "size", "outlay", "net_profit", "edge", "annualised", "refreshed_at",
-)  # fmt: skip
+FIGURES = {
+    "profit_pct": "numeric", "confidence": "numeric", "metadata": "jsonb", "size": "numeric", "outlay": "numeric",
+    "net_profit": "numeric", "edge": "numeric", "annualised": "numeric", "refreshed_at": "timestamptz",
+}  # fmt: skip
+VERDICT = {"status": "text", "reasons": "jsonb", "processed_at": "timestamptz"}
 WAITING = (Signal.PENDING, Signal.ACTIONABLE, Signal.REFUSED, Signal.QUARANTINED)
 
 
@@ -104,11 +106,10 @@ def _store(fresh: list[Signal], renewed: list[Signal], gone: list[Signal], now: 
     with transaction.atomic():
         _do_not_wait_for_the_disk()
         if fresh:
-            Signal.objects.bulk_create(fresh, ignore_conflicts=True)
-            ours = set(Signal.objects.filter(id__in=[row.id for row in fresh]).values_list("id", flat=True))
+            ours = {row_id for (row_id,) in bulk.insert(fresh, suffix="ON CONFLICT DO NOTHING RETURNING id")}
             fresh = [row for row in fresh if row.id in ours]
         if renewed:
-            Signal.objects.bulk_update(renewed, FIGURES)
+            bulk.update(Signal, renewed, FIGURES)
             # Judged again on the new figures, unless it was executed or closed since it was read
             Signal.objects.filter(id__in=[row.id for row in renewed], status__in=WAITING).update(
                 status=Signal.PENDING
@@ -117,7 +118,7 @@ def _store(fresh: list[Signal], renewed: list[Signal], gone: list[Signal], now: 
             Signal.objects.filter(id__in=[row.id for row in gone], status__in=Signal.OPEN).update(
                 status=Signal.CLOSED, closed_at=now, refreshed_at=now, close_reason=GAP_GONE
             )
-        Notice.objects.bulk_create(
+        bulk.insert(
             [_notice("signal_opened", row, now) for row in fresh]
             + [_notice("signal_closed", row, now) for row in gone]
         )
@@ -218,7 +219,8 @@ def judge(signal_ids: Iterable[str], *, now_ms: int) -> int:
         return 0
     with transaction.atomic():
         _do_not_wait_for_the_disk()
-        Signal.objects.bulk_update(judged, ["status", "reasons", "processed_at"])
+        # Only what is still pending: somebody else may have judged or executed it meanwhile
+        bulk.update(Signal, judged, VERDICT, where="AND t.status = 'PENDING'")
         doubted = [row for row in judged if row.status == Signal.QUARANTINED]
         if doubted:
             _tell_doubts(doubted, _utc(now_ms))

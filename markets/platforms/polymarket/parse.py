@@ -206,16 +206,15 @@ def moment_or_none(text: str | None) -> datetime | None:
         return None
 
 
-def _number(exact: Decimal | None, text: Decimal | str | None) -> Decimal | None:
-    """Volume and liquidity: a number in one member, a text (possibly empty) in the other."""
-    if exact is not None:
-        return exact if exact.is_finite() else None
-    if isinstance(text, str):
+def _number(exact: Decimal | None, raw: msgspec.Raw) -> Decimal | None:
+    """Volume and liquidity: a number in one member, a text (possibly empty) or number in the other."""
+    number = exact
+    if number is None:
         try:
-            return Decimal(to_micro(text)).scaleb(-6)
-        except ValueError:
+            number = msgspec.json.decode(raw, type=Decimal | None)
+        except msgspec.DecodeError:
             return None
-    return text if text is None or text.is_finite() else None
+    return number if number is not None and number.is_finite() else None
 
 
 def _category(market: wire.GammaMarket, event: wire.GammaEventRef | None) -> str:

@@ -14,7 +14,7 @@ from markets.platforms.polymarket import frames
 from markets.platforms.polymarket.news import News
 from markets.platforms.polymarket.snapshots import FIRST_BOOK_MS
 from markets.platforms.polymarket.tokens import Token
-from markets.platforms.polymarket.units import PriceCache, SizeCache, condition_id, unix_ms
+from markets.platforms.polymarket.units import PriceCache, condition_id, to_micro, unix_ms
 from markets.platforms.polymarket.wire import Change, Event
 
 MAX_TOKENS_PER_CONNECTION = 200  # more in one socket got no first books, or made the server hang up
@@ -52,7 +52,6 @@ class PolymarketFeed(News):
         self._features = features  # best_bid_ask, new_market and market_resolved
         self._decode = msgspec.json.Decoder(Event | list[Event]).decode
         self._prices = PriceCache()
-        self._sizes = SizeCache()
         self._connected = False
         self._greeted = False
         self._opened_ms = self._ping_ms = self._scan_ms = 0
@@ -182,7 +181,7 @@ class PolymarketFeed(News):
                 continue
             try:
                 price = self._prices[change.price]
-                size = self._sizes[change.size]
+                size = to_micro(change.size)
                 if change.side == "BUY":
                     bids = book.bids
                     if size:

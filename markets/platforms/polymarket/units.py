@@ -24,17 +24,16 @@ def micro_text(value: int) -> str:
 def to_micro(text: str) -> int:
     """A plain decimal text as an integer of 1e-6; ValueError for anything else (signs, exponents, NaN, 7 decimals)."""
     whole, dot, part = text.partition(".")
-    digits, places = whole + part, len(part)
-    if not (whole and digits.isdigit() and digits.isascii()) or (dot and not part):
-        raise ValueError(f"{text[:40]!r} is not a plain non-negative decimal number")
-    if places > 6:
-        part = part.rstrip("0")
-        digits, places = whole + part, len(part)
+    digits = whole + part
+    if digits.isdigit() and digits.isascii() and whole and (part or not dot):
+        places = len(part)
         if places > 6:
-            raise ValueError(f"{text[:40]!r} has more than six decimals")
-    if len(whole) > 18:
-        raise ValueError(f"a number of {len(whole)} digits is out of range")
-    return int(digits) * _SCALE[places]
+            part = part.rstrip("0")
+            digits, places = whole + part, len(part)
+        if places <= 6 and len(whole) <= 18:
+            return int(digits) * _SCALE[places]
+        raise ValueError(f"{text[:40]!r} does not fit: at most 18 digits before the point and six after it")
+    raise ValueError(f"{text[:40]!r} is not a plain non-negative decimal number")
 
 
 def level_price(text: str) -> int:
@@ -57,7 +56,10 @@ class PriceCache(dict[str, int]):
 
 
 class MicroTexts(dict[int, str]):
-    """Integers of 1e-6 as the platform prints them: what book hashes are made of."""
+    """Integers of 1e-6 as the platform prints them: what book hashes are made of.
+
+    Sizes are only cached this way round: a table of the texts that come in costs more than reading them.
+    """
 
     def __missing__(self, value: int) -> str:
         if len(self) >= MAX_CACHED:
@@ -67,23 +69,6 @@ class MicroTexts(dict[int, str]):
 
 
 TEXTS = MicroTexts()
-
-
-class SizeCache(dict[str, int]):
-    """Texts of sizes to micro-shares; raises ValueError for a text that is none.
-
-    A text as the platform prints it goes into TEXTS as well, so that a hash check need not print it again.
-    """
-
-    def __missing__(self, text: str) -> int:
-        size = to_micro(text)
-        if len(self) >= MAX_CACHED:
-            self.clear()
-            TEXTS.clear()
-        self[text] = size
-        if text[0] != "0" and (text[-1] != "0" or "." not in text):
-            TEXTS[size] = text
-        return size
 
 
 def unix_ms(text: str) -> int:

@@ -63,8 +63,8 @@ class GammaMarket(Struct, frozen=True, rename="camel", kw_only=True):
     event_start_time: str | None = None
     game_start_time: str | None = None
     closed_time: str | None = None
-    volume: Decimal | str | None = None
-    liquidity: Decimal | str | None = None
+    volume: Raw = Raw(b"null")  # a text in a market, possibly empty; a number in an event
+    liquidity: Raw = Raw(b"null")
     volume_num: Decimal | None = None
     liquidity_num: Decimal | None = None
     volume24hr: Decimal | None = field(name="volume24hr", default=None)

@@ -14,7 +14,7 @@ from markets.platforms.polymarket import parse, rules, wire
 from markets.platforms.polymarket.bookhash import Members, book_hash, padded
 from markets.platforms.polymarket.stream import PolymarketFeed
 from markets.platforms.polymarket.units import to_micro
-from tests.markets.polymarket.values import recorded
+from tests.markets.polymarket.values import Venue, following, recorded
 
 BTC = "ws_market/btc15m_v1_2026-09-30_part1.jsonl"
 V2 = "ws_market/protocol_v2_session_2026-10-05.jsonl"
@@ -219,10 +219,8 @@ def test_public_trades_are_read(name):
 
 def test_a_day_of_real_books_comes_to_the_same_through_changes():
     """Consecutive recorded books, turned into changes with true hashes: the feed follows without one gap."""
-    from tests.markets.polymarket.values import Venue, following  # noqa: PLC0415
-
     path = recorded("books_1s_btc15m/btc-updown-15m-1790586000.jsonl.gz")
-    rows = [json.loads(line) for line in gzip.open(path, "rt")]
+    rows = [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
     rows = [row for row in rows if row["outcome"] == "Up"][:150]
     venue = Venue(rows[0]["market"], "1" * 70, "2" * 70)
     venue.bids, venue.asks = (_side(rows[0][side]) for side in ("bids", "asks"))

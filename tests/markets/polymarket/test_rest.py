@@ -324,9 +324,11 @@ class TestBooks:
 
 class TestTrades:
     def test_newest_first_with_outcome(self, exchange, rest, throttle):
+        row = {"token_id": YES_TOKEN, "price": "0.5", "size": "10", "side": "BUY", "timestamp": 1_795_000_000}
         rows = [
-            {"token_id": YES_TOKEN, "price": "0.5", "size": "10", "side": "BUY", "timestamp": 1_795_000_000, "transaction_hash": "0xa"},
-            {"token_id": NO_TOKEN, "price": 0.49, "size": 2.5, "side": "SELL", "timestamp": 1_795_000_009, "transaction_hash": "0xb"},
+            row | {"transaction_hash": "0xa"},
+            row | {"token_id": NO_TOKEN, "price": 0.49, "size": 2.5, "side": "SELL", "timestamp": 1_795_000_009}
+            | {"transaction_hash": "0xb"},
         ]  # fmt: skip
         exchange.answers["/v2/trades"] = Answer(
             {"data": rows, "pagination": {"has_more": False, "next_cursor": None}}

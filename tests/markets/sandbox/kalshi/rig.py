@@ -66,13 +66,17 @@ class Client:
     now_ms: Callable[[], int]
     session: requests.Session = field(default_factory=requests.Session)
 
-    def ask(self, method: str, path: str, *, body: Any = None, sign: bool = True, **query: Any) -> requests.Response:
+    def ask(
+        self, method: str, path: str, *, body: Any = None, sign: bool = True, **query: Any
+    ) -> requests.Response:
         """One request; `path` below the base."""
         headers = {}
         if sign:
             headers = signed(self.keys, method, urlsplit(self.base + path).path, self.now_ms())
         data = None if body is None else json.dumps(body)
-        return self.session.request(method, self.base + path, data=data, params=query, headers=headers, timeout=10)
+        return self.session.request(
+            method, self.base + path, data=data, params=query, headers=headers, timeout=10
+        )
 
     def get(self, path: str, **query: Any) -> Any:
         """The body of a GET that must succeed."""
@@ -174,7 +178,9 @@ class Rig:
     def stream(self, keys: Keys | None = None) -> Iterator[Stream]:
         """A WebSocket; alice's unless told otherwise."""
         headers = signed(keys or self.running.keys, "GET", "/trade-api/ws/v2", self.now_ms())
-        socket = websocket.create_connection(self.running.urls["kalshi_ws"], header=headers, timeout=DEADLINE_S)
+        socket = websocket.create_connection(
+            self.running.urls["kalshi_ws"], header=headers, timeout=DEADLINE_S
+        )
         try:
             yield Stream(socket)
         finally:
@@ -195,7 +201,11 @@ class Rig:
 
     def empty_market(self, place: int = 0) -> str:
         """An open market on whole cents whose background quotes are gone; `place` chooses among them."""
-        found = [market for market in self.markets if market.state == "OPEN" and market.close_ms - self.now_ms() > 10**7]
+        found = [
+            market
+            for market in self.markets
+            if market.state == "OPEN" and market.close_ms - self.now_ms() > 10**7
+        ]
         market = found[place]
         if market.k.grid != "linear_cent":
             self.world("set_tick", market.id, "linear_cent")

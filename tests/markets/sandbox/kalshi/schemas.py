@@ -33,7 +33,9 @@ def rest_schema(method: str, path: str, status: int) -> dict[str, Any] | None:
     """The schema of an answer; None where the specification gives no body. Raises KeyError for what it does not know."""
     paths = document("kalshi-openapi.yaml")["paths"]
     exact = [path] if path in paths else []
-    shape = next(iter(exact), None) or next(p for p in paths if re.fullmatch(re.sub(r"{\w+}", "[^/]+", p), path))
+    shape = next(iter(exact), None) or next(
+        p for p in paths if re.fullmatch(re.sub(r"{\w+}", "[^/]+", p), path)
+    )
     answer = paths[shape][method.lower()]["responses"][str(status)]
     return answer.get("content", {}).get("application/json", {}).get("schema")
 

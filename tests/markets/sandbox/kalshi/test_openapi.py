@@ -86,7 +86,12 @@ def test_what_was_lived_through_is_in_the_answers(place: Rig, names: dict[str, s
     assert len(alice.get("/portfolio/orders")["orders"]) == 3
     assert len(alice.get("/portfolio/fills")["fills"]) == 2
     [paid] = alice.get("/portfolio/settlements")["settlements"]
-    assert (paid["ticker"], paid["market_result"], paid["revenue"], paid["value"]) == (names["other"], "yes", 400, 100)
+    assert (paid["ticker"], paid["market_result"], paid["revenue"], paid["value"]) == (
+        names["other"],
+        "yes",
+        400,
+        100,
+    )
     assert alice.get("/portfolio/summary/total_resting_order_value")["total_resting_order_value"] == 80
 
 
@@ -101,12 +106,14 @@ def test_writes(place: Rig, names: dict[str, str]) -> None:
         }  # fmt: skip
 
     base = "/portfolio/events/orders"
-    made = call(alice, "POST", base, body("0.30", "5"), 201)
+    made = call(alice, "POST", base, body("0.30", "12"), 201)
     one = f"{base}/{made['order_id']}"
     call(alice, "POST", f"{one}/decrease", {"reduce_by": "1.00", "market_ticker": ticker}, 200)
-    amended = {"ticker": ticker, "side": "bid", "price": "0.31", "count": "4"}
+    amended = {"ticker": ticker, "side": "bid", "price": "0.31", "count": "11"}
     call(alice, "POST", f"{one}/amend", amended, 200)
-    call(alice, "POST", f"{one}/amend", {**amended, "price": "0.70"}, 200)
+    met = call(alice, "POST", f"{one}/amend", {**amended, "price": "0.70"}, 200)
+    assert (met["fill_count"], met["remaining_count"]) == ("9.00", "2.00")  # 6 at 0.60, 3 at 0.70
+    assert met["average_fill_price"] == "0.6333"
     refused = call(alice, "DELETE", f"{one}?market_ticker={names['other']}", None, 404)
     assert refused["error"]["code"] == "not_found"
     call(alice, "DELETE", f"{one}?market_ticker={ticker}", None, 200)

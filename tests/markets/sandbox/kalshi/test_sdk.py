@@ -26,7 +26,9 @@ def client(place: Rig) -> Any:
     return sdk.KalshiClient(config)
 
 
-def order(client: Any, ticker: str, side: str, price: str, count: str, tif: str = "good_till_canceled") -> Any:
+def order(
+    client: Any, ticker: str, side: str, price: str, count: str, tif: str = "good_till_canceled"
+) -> Any:
     return client.create_order_v2(
         ticker=ticker, side=side, count=count, price=price, time_in_force=tif,
         self_trade_prevention_type="taker_at_cross", client_order_id=uuid.uuid4().hex,
@@ -63,12 +65,17 @@ def test_book_place_cancel_and_fills(place: Rig, client: Any) -> None:
     assert client.get_order(resting.order_id).order.status.value == "canceled"
 
     bought = order(client, ticker, "bid", "0.65", "3", "immediate_or_cancel")
-    assert (bought.fill_count, bought.average_fill_price) == ("3.00", "0.6000")  # the resting price, not the limit
+    assert (bought.fill_count, bought.average_fill_price) == (
+        "3.00",
+        "0.6000",
+    )  # the resting price, not the limit
     [fill] = client.get_fills(order_id=bought.order_id).fills
     assert (fill.count_fp, fill.yes_price_dollars, fill.is_taker) == ("3.00", "0.6000", True)
     assert Decimal(fill.fee_cost) == Decimal("0.0504")  # 0.07 * 3 * 0.6 * 0.4
     [position] = client.get_positions(ticker=ticker).market_positions
     assert position.position_fp == "3.00"
-    assert [o.order_id for o in client.get_orders(ticker=ticker, status="executed").orders] == [bought.order_id]
+    assert [o.order_id for o in client.get_orders(ticker=ticker, status="executed").orders] == [
+        bought.order_id
+    ]
     balance = Decimal(client.get_balance().balance_dollars)
     assert balance == Decimal(10_000) - Decimal("1.8504")
