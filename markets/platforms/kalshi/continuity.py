@@ -15,19 +15,22 @@ STALE_CLOCK_MS = (
     5_000  # how long after a snapshot a delta with an older clock counts as already contained in it
 )
 TIME_SLACK_MS = 1_000  # shards stamp their own times; a step back by more than this is reported
+BEHIND = 20  # repeated numbers in a row that are no repetition any more: the numbering began anew
 CROSSED_MS = 5_000  # a book crossed for longer is wrong, not busy
 
 
 class Sub:
     """Continuity of one sid."""
 
-    __slots__ = ("broken", "channel", "last", "sid", "ts_ms")
+    __slots__ = ("behind", "broken", "channel", "last", "sid", "stuck", "ts_ms")
 
     def __init__(self, sid: int, channel: str, last: int) -> None:
         self.sid = sid
         self.channel = channel
         self.last = last  # number of the last frame; -1: none yet, and the first need not be number 1
         self.broken = -1  # number of the last frame that could not be used
+        self.behind = 0  # frames with an old number since `last` was `stuck`
+        self.stuck = -1
         self.ts_ms = 0  # the exchange's time of the last delta
 
 
@@ -70,7 +73,19 @@ class Continuity(Feed):
             sub.broken = -1  # a frame that could not be used had taken this number; here is the real one
         else:
             self.duplicates += 1
+            return self._restarted(sub, seq, at_ms)
+        return sub
+
+    def _restarted(self, sub: Sub, seq: int, at_ms: int) -> Sub | None:
+        """A frame with an old number. Many in a row are a numbering that fell, and books that silently stood still."""
+        if sub.stuck != sub.last:
+            sub.stuck, sub.behind = sub.last, 0
+        sub.behind += 1
+        if sub.behind < BEHIND:
             return None
+        sub.last, sub.broken = seq, -1
+        self.stats.gaps += 1
+        self._doubt(sub, at_ms)
         return sub
 
     def _learn(self, sid: int, channel: str, at_ms: int) -> Sub | None:

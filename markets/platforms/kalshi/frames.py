@@ -166,7 +166,15 @@ class Frames(Continuity):
     def _on_subscribed(self, msg: wire.SubscribedMsg, command_id: int | None, at_ms: int) -> None:
         if not self.follow_all and not self.subscriptions.subscribed(command_id, msg.channel, msg.sid, at_ms):
             return
+        if not self.follow_all:
+            self._replaced(msg.channel)
         self._subs[msg.sid] = Sub(msg.sid, msg.channel, -1 if self.follow_all else 0)
+
+    def _replaced(self, channel: str) -> None:
+        """A channel has one subscription: what the one before it told counts no more."""
+        for sub in [sub for sub in self._subs.values() if sub.channel == channel]:
+            del self._subs[sub.sid]
+            self._doubt_markets([one for one, sid in self._sid_of.items() if sid == sub.sid], self._now)
 
     def _on_ok(self, frame: wire.Envelope, at_ms: int) -> None:
         command = self.subscriptions.agreed(frame.id, frame.sid, at_ms)

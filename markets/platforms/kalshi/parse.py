@@ -37,6 +37,9 @@ STATUS = {
     "disputed": DISPUTED,
     "finalized": SETTLED,
 }
+# Our status as Kalshi's lists are asked for it; several of its states share one word there.
+STATUS_FILTER = {UNOPENED: "unopened", OPEN: "open", CLOSED: "closed", DETERMINED: "closed", DISPUTED: "closed",
+                 SETTLED: "settled"}  # fmt: skip
 RESULT = {"yes": YES, "no": NO, "scalar": "SCALAR"}
 # Lifecycle events in our words; an event we do not know keeps its own word.
 NEWS = {

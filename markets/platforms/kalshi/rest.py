@@ -1,8 +1,7 @@
-"""Kalshi's public REST side. Paths are below `…/trade-api/v2`; sources: the venue page, sections 4, 5 and 12."""
+"""Kalshi's public REST side. Paths are below `…/trade-api/v2`; sources: the venue page, sections 4, 5, 11 and 13."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -10,27 +9,39 @@ import requests
 
 from markets.platforms.base import (
     KALSHI,
+    OPEN,
     BookSnapshot,
     FeedMarket,
     Malformed,
     MarketInfo,
-    PlatformError,
     PublicTrade,
+    Refused,
     Throttle,
 )
-from markets.platforms.http import Client
-from markets.platforms.kalshi import parse, wire
+from markets.platforms.kalshi import parse, rules, wire
+from markets.platforms.kalshi.fees import KalshiFees
+from markets.platforms.kalshi.http import UNREADABLE, Authorise, JsonHttp, segment
+from markets.platforms.kalshi.rules import ExchangeState, FeeChange, Settlement
 
-COST = 10  # tokens of one ordinary request
+TIMEOUT = 10.0  # seconds
+ATTEMPTS = 4
+BACKOFF = 0.25  # seconds before the second attempt; doubles, with jitter
 EVENTS_PAGE = 200
-BOOKS_AT_ONCE = 100
+MARKETS_PAGE = 1_000
 TRADES_PAGE = 1_000
+AT_ONCE = 100  # books in one request (documented), and tickers in one address
 MAX_PAGES = 5_000
 T = TypeVar("T")
 
 
 class KalshiRest:
-    """Markets, books and trades. One request costs 10 tokens of the account's read bucket."""
+    """Markets, books, trades, fees and the state of the exchange; implements `base.MarketData`.
+
+    Every call waits for the throttle (`read`, 10 tokens a request) and is repeated while the trouble passes. All
+    methods raise Refused, Malformed or another PlatformError (`http.Busy` with its hints after the last attempt).
+    Without `authorise` requests go unsigned, which public data allows; with it every request is signed.
+    `skipped` counts rows of lists that could not be read and were left out.
+    """
 
     platform = KALSHI
 
@@ -40,134 +51,277 @@ class KalshiRest:
         *,
         session: requests.Session | None = None,
         throttle: Throttle | None = None,
-        timeout: float = 10.0,
+        authorise: Authorise | None = None,
+        timeout: float = TIMEOUT,
+        attempts: int = ATTEMPTS,
+        backoff: float = BACKOFF,
     ) -> None:
-        self._base = base_url.rstrip("/")
-        self._session = session or requests.Session()
-        self._timeout = timeout
-        self._client = Client(
-            KALSHI, session=self._session, throttle=throttle, timeout=timeout, error_of=_error_of
-        )
-        self._series: dict[str, wire.Series | None] = {}
-        self.skipped = 0  # markets of discovery that could not be read
+        self._http = JsonHttp(
+            base_url, session=session, throttle=throttle, authorise=authorise, timeout=timeout, attempts=attempts,
+            backoff=backoff,
+        )  # fmt: skip
+        self._series: dict[str, wire.Series] = {}
+        self.skipped = 0
+
+    # --- markets
 
     def markets(
-        self, *, closing_before: datetime | None = None, limit: int | None = None
+        self,
+        *,
+        closing_before: datetime | None = None,
+        limit: int | None = None,
+        status: str = OPEN,
+        series_ticker: str = "",
+        closing_after: datetime | None = None,
     ) -> Iterator[MarketInfo]:
-        """Open markets with their event and series, by event. Those that cannot be read are counted and left out."""
-        self._load_series()
-        given = 0
-        query = {"status": "open", "with_nested_markets": "true", "limit": EVENTS_PAGE}
-        for page in self._pages(_NestedEvents, "/events", query):
-            for raw in page.events or ():
-                for info in self._nested(raw):
-                    if info.status != parse.OPEN or (
-                        closing_before and info.end and info.end > closing_before
-                    ):
-                        continue
-                    yield info
-                    given += 1
-                    if limit is not None and given >= limit:
-                        return
+        """Markets of one `status` (ours), page by page, with event and fees; combos are not among them.
+
+        `closing_before` compares with the earlier of close and forecast, because Kalshi's close leaves room for
+        postponements. `closing_after` is the platform's own filter: events with a market that closes later.
+        Raises ValueError for a status that Kalshi cannot be asked for.
+        """
+        query = {"status": _asked(status), "with_nested_markets": "true", "limit": str(EVENTS_PAGE)}
+        query["series_ticker"] = series_ticker
+        if closing_after is not None:
+            query["min_close_ts"] = str(int(closing_after.timestamp()))
+        self._series = {} if series_ticker else self._every_series()
+        given: set[str] = set()
+        for event in self._events(query):
+            for info in self._nested(event):
+                if info.status != status or info.id in given or _later(info, closing_before):
+                    continue
+                if limit is not None and len(given) >= limit:
+                    return
+                given.add(info.id)
+                yield info
 
     def market(self, market_id: str) -> MarketInfo:
         """One market, whatever its status. Raises Refused with status 404 when there is none."""
-        body = self._get(wire.MarketBody, f"/markets/{market_id}").market
-        event = self._get(wire.EventBody, f"/events/{body.event_ticker}", {"exclude_markets": "true"}).event
-        return parse.market(body, event, self._one_series(event.series_ticker))
+        if not market_id:
+            raise Refused("Kalshi has no market without a ticker", status=404, code="not_found")
+        body = self._http.get(wire.MarketBody, f"/markets/{segment(market_id)}").market
+        if body.ticker != market_id:
+            raise Malformed(f"Kalshi answers {market_id[:80]} with another market, {body.ticker[:80]}")
+        event = self._event(body.event_ticker)
+        return parse.market(body, event, self._series_of(event))
+
+    def markets_by_id(self, market_ids: Iterable[str]) -> list[MarketInfo]:
+        """These markets, open or closed, 100 in a request; what is not known or cannot be read is left out."""
+        wanted = list(dict.fromkeys(ticker for ticker in market_ids if ticker))
+        bodies: dict[str, wire.Market] = {}
+        for part in _parts(wanted):
+            for raw in self._listed(part):
+                body = self._row(raw, wire.Market)
+                if body is not None and body.ticker in part:
+                    bodies[body.ticker] = body
+        events = self._events_of({body.event_ticker for body in bodies.values()})
+        found = (self._info(body, events.get(body.event_ticker)) for body in bodies.values())
+        return [info for info in found if info is not None]
+
+    def status(self, market_id: str) -> str:
+        """A market's status in our words."""
+        return self.market(market_id).status
+
+    def settlement(self, market_id: str) -> Settlement:
+        """How far a market's settlement is, and what a YES pays once there is a result."""
+        body = self._http.get(wire.MarketBody, f"/markets/{segment(market_id)}").market
+        return rules.settlement(body)
+
+    def fees(self, market_id: str) -> KalshiFees | None:
+        """A market's fee schedule as it holds now; None where it is unknown, and the market so not traded."""
+        self._series.clear()
+        schedule = self.market(market_id).fees
+        return schedule if isinstance(schedule, KalshiFees) else None
+
+    def fee_changes(self, series_ticker: str = "", *, past: bool = False) -> list[FeeChange]:
+        """Scheduled changes of fees, of one series or of all; `past` adds those that have happened."""
+        query = _given({"series_ticker": series_ticker, "show_historical": "true" if past else ""})
+        body = self._http.get(wire.FeeChangesBody, "/series/fee_changes", query)
+        return [rules.fee_change(one) for one in body.series_fee_change_arr or ()]
+
+    # --- books and trades
 
     def books(self, markets: Sequence[FeedMarket]) -> list[BookSnapshot]:
-        """Whole books, 100 in a request; what the platform does not know is left out."""
+        """Whole books, 100 in a request; what the platform does not know or sends broken is left out."""
         found = []
-        for start in range(0, len(markets), BOOKS_AT_ONCE):
-            part = [("tickers", market.market_id) for market in markets[start : start + BOOKS_AT_ONCE]]
-            answer = self._get(wire.BooksBody, "/markets/orderbooks", part)
-            found += [parse.book(book.ticker, book.orderbook_fp) for book in answer.orderbooks or ()]
+        for part in _parts(list(dict.fromkeys(market.market_id for market in markets))):
+            query = [("tickers", ticker) for ticker in part]
+            answer: _Books = self._http.get(_Books, "/markets/orderbooks", query)
+            for raw in answer.orderbooks or ():
+                book = self._book(raw)
+                if book is not None and book.market_id in part:
+                    found.append(book)
         return found
+
+    def book(self, market: FeedMarket, *, depth: int = 0) -> BookSnapshot:
+        """One whole book, or its best `depth` levels (1 to 100). Raises Refused with status 404 when there is none."""
+        path = f"/markets/{segment(market.market_id)}/orderbook"
+        body = self._http.get(wire.BookBody, path, [("depth", str(depth))] if depth else ())
+        return parse.book(market.market_id, body.orderbook_fp)
 
     def trades(self, market: FeedMarket, *, limit: int = 100) -> list[PublicTrade]:
         """The newest public trades, newest first."""
-        found: list[PublicTrade] = []
-        query = {"ticker": market.market_id, "limit": min(limit, TRADES_PAGE)}
+        if limit <= 0:
+            return []
+        found: dict[str, PublicTrade] = {}  # by id: a trade between two pages moves the later ones
+        query = {"ticker": market.market_id, "limit": str(min(limit, TRADES_PAGE))}
         for page in self._pages(wire.TradesPage, "/markets/trades", query):
-            found += [parse.trade(trade) for trade in page.trades or ()]
+            for trade in page.trades or ():
+                if trade.ticker == market.market_id:
+                    found.setdefault(trade.trade_id, parse.trade(trade))
             if len(found) >= limit:
                 break
-        return found[:limit]
+        return list(found.values())[:limit]
+
+    # --- the exchange
+
+    def exchange_status(self) -> ExchangeState:
+        """Whether the exchange and each of its shards trade; also readable while it answers with 5xx."""
+        return rules.exchange_state(self._http.get_whatever_status(wire.ExchangeStatus, "/exchange/status"))
 
     def server_time(self) -> datetime:
-        """The platform's clock, to the second, from the Date header of its status page."""
-        try:
-            answer = self._session.get(f"{self._base}/exchange/status", timeout=self._timeout)
-            return parsedate_to_datetime(answer.headers["Date"])
-        except requests.RequestException as error:
-            raise PlatformError(f"kalshi cannot be reached ({type(error).__name__}): {self._base}") from error
-        except (KeyError, ValueError) as error:
-            raise Malformed("kalshi answers without a Date header") from error
+        """The platform's clock, to the second."""
+        return self._http.clock("/exchange/status")
 
-    def _get(self, kind: type[T], path: str, params: Any = ()) -> T:
-        return self._client.get(kind, self._base + path, params, endpoint="read", cost=COST)
+    # --- how
 
-    def _pages(self, kind: type[T], path: str, query: dict[str, Any]) -> Iterator[T]:
+    def _pages(self, kind: type[T], path: str, query: dict[str, str]) -> Iterator[T]:
         """Pages until the cursor is empty. A cursor seen before means that the platform has begun anew: stop."""
         seen: set[str] = set()
         cursor = ""
         for _ in range(MAX_PAGES):
-            page = self._get(kind, path, {**query, "cursor": cursor})
+            page: Any = self._http.get(kind, path, _given({**query, "cursor": cursor}))
             yield page
-            cursor = getattr(page, "cursor", "") or ""
+            cursor = page.cursor or ""
             if not cursor or cursor in seen:
                 return
             seen.add(cursor)
 
-    def _nested(self, raw: msgspec.Raw) -> Iterator[MarketInfo]:
+    def _events(self, query: dict[str, str]) -> Iterator[wire.Event]:
+        for page in self._pages(_RawEvents, "/events", query):
+            for raw in page.events or ():
+                event = self._row(raw, wire.Event)
+                if event is not None:
+                    yield event
+
+    def _nested(self, event: wire.Event) -> Iterator[MarketInfo]:
+        for raw in event.markets or ():
+            body = self._row(raw, wire.Market)
+            info = self._info(body, event) if body is not None else None
+            if info is not None:
+                yield info
+
+    def _listed(self, tickers: list[str]) -> Iterator[msgspec.Raw]:
+        query = {"tickers": ",".join(tickers), "limit": str(MARKETS_PAGE)}
+        for page in self._pages(wire.MarketsPage, "/markets", query):
+            yield from page.markets or ()
+
+    def _info(self, body: wire.Market, event: wire.Event | None) -> MarketInfo | None:
         try:
-            event = msgspec.json.decode(raw, type=wire.Event)
-        except msgspec.DecodeError:
+            return parse.market(body, event, self._series_of(event))
+        except Malformed:
             self.skipped += 1
-            return
-        for one in event.markets or ():
-            try:
-                body = msgspec.json.decode(one, type=wire.Market)
-                yield parse.market(body, event, self._one_series(event.series_ticker))
-            except (msgspec.DecodeError, Malformed):
-                self.skipped += 1
+            return None
 
-    def _load_series(self) -> None:
-        """Every series at once: fee types live there, and one request each would take hours."""
-        answer = self._get(wire.SeriesList, "/series")
-        self._series = {series.ticker: series for series in answer.series or ()}
+    def _book(self, raw: msgspec.Raw) -> BookSnapshot | None:
+        body = self._row(raw, wire.TickerBook)
+        try:
+            return parse.book(body.ticker, body.orderbook_fp) if body is not None else None
+        except Malformed:
+            self.skipped += 1
+            return None
 
-    def _one_series(self, ticker: str | None) -> wire.Series | None:
+    def _row(self, raw: msgspec.Raw, kind: type[T]) -> T | None:
+        """One row of a list: a broken one must not cost the others."""
+        try:
+            return msgspec.json.decode(raw, type=kind)
+        except UNREADABLE:
+            self.skipped += 1
+            return None
+
+    # --- events and series
+
+    def _events_of(self, tickers: set[str]) -> dict[str, wire.Event]:
+        """These events. Combos are in no list, so what the list leaves out is asked for by itself."""
+        events: dict[str, wire.Event] = {}
+        for part in _parts(sorted(tickers)):
+            query = {"tickers": ",".join(part), "limit": str(EVENTS_PAGE)}
+            events.update((event.event_ticker, event) for event in self._events(query))
+        for ticker in tickers - events.keys():
+            event = self._event(ticker)
+            if event is not None:
+                events[ticker] = event
+        return events
+
+    def _event(self, ticker: str) -> wire.Event | None:
+        """An event without its markets; None where there is none, and the fees are then unknown."""
+        if not ticker:
+            return None
+        try:
+            body = self._http.get(wire.EventBody, f"/events/{segment(ticker)}", [("exclude_markets", "true")])
+        except Refused as refusal:
+            if refusal.status != 404:
+                raise
+            return None
+        return body.event
+
+    def _series_of(self, event: wire.Event | None) -> wire.Series | None:
+        """The series of an event, which carries the fees; read once, and anew by each discovery."""
+        ticker = event.series_ticker if event is not None else ""
         if not ticker:
             return None
         if ticker not in self._series:
-            self._series[ticker] = self._get(wire.SeriesBody, f"/series/{ticker}").series
+            try:
+                self._series[ticker] = self._http.get(wire.SeriesBody, f"/series/{segment(ticker)}").series
+            except Refused as refusal:
+                if refusal.status != 404:
+                    raise
+                return None
         return self._series[ticker]
 
+    def _every_series(self) -> dict[str, wire.Series]:
+        """Every series at once: one request each would take hours."""
+        answer: _RawSeries = self._http.get(_RawSeries, "/series")
+        rows = (self._row(raw, wire.Series) for raw in answer.series or ())
+        return {series.ticker: series for series in rows if series is not None}
 
-class _NestedEvents(msgspec.Struct):
+
+class _RawEvents(msgspec.Struct):
+    """`GET /events`; events, series and books are decoded one by one, so that a bad one does not cost the page."""
+
     events: list[msgspec.Raw] | None
     cursor: str | None = ""
 
 
-class _ErrorFields(msgspec.Struct):
-    code: str = ""
-    message: str = ""
+class _RawSeries(msgspec.Struct):
+    """`GET /series`."""
+
+    series: list[msgspec.Raw] | None
 
 
-class _ErrorBody(msgspec.Struct):
-    error: _ErrorFields | None = None
-    code: str = ""
-    message: str = ""
-    msg: str = ""
+class _Books(msgspec.Struct):
+    """`GET /markets/orderbooks`."""
+
+    orderbooks: list[msgspec.Raw] | None
 
 
-def _error_of(raw: bytes) -> tuple[str, str]:
-    """Kalshi's code and message, from either of its two shapes of error."""
-    try:
-        body = msgspec.json.decode(raw, type=_ErrorBody)
-    except msgspec.DecodeError:
-        return "", ""
-    inner = body.error or _ErrorFields(body.code, body.message or body.msg)
-    return inner.code, inner.message
+def _asked(status: str) -> str:
+    word = parse.STATUS_FILTER.get(status)
+    if word is None:
+        raise ValueError(f"Kalshi cannot be asked for markets that are {status}")
+    return word
+
+
+def _later(info: MarketInfo, limit: datetime | None) -> bool:
+    """True where trading is expected to go on beyond `limit`."""
+    times = [at for at in (info.end, info.settles) if at is not None]
+    return limit is not None and bool(times) and min(times) > limit
+
+
+def _given(query: dict[str, str]) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in query.items() if value]
+
+
+def _parts(tickers: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(tickers), AT_ONCE):
+        yield tickers[start : start + AT_ONCE]

@@ -65,7 +65,9 @@ class KalshiFeed(Frames):
         new = [market.market_id for market in markets if market.market_id not in self.books]
         for ticker in new:
             self.books[ticker] = Book()
-            self._leaving.discard(ticker)
+            if ticker in self._leaving:  # deltas of before may still be under way: no fault of the platform
+                self._leaving.discard(ticker)
+                self._doubted.add(ticker)
         if new and self.subscriptions.connected:
             self.subscriptions.add(new, self._now)
 

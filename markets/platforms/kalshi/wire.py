@@ -208,19 +208,6 @@ class MarketsPage(Struct):
     cursor: str | None = ""
 
 
-class EventsPage(Struct):
-    """`GET /events`."""
-
-    events: list[Event] | None
-    cursor: str | None = ""
-
-
-class SeriesList(Struct):
-    """`GET /series`, never paged."""
-
-    series: list[Series] | None
-
-
 class MarketBody(Struct):
     """`GET /markets/{ticker}`."""
 
@@ -258,12 +245,6 @@ class TickerBook(Struct):
 
     ticker: str
     orderbook_fp: BookSides
-
-
-class BooksBody(Struct):
-    """`GET /markets/orderbooks`."""
-
-    orderbooks: list[TickerBook] | None
 
 
 class Trade(Struct):
