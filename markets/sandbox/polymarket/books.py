@@ -63,7 +63,9 @@ class WireBook:
         self.book = book
         self.tokens = market.p.token_ids
         self.changed_ms = market.created_ms
-        self._heads = [f'{{"market":"{market.id}","asset_id":"{token}","timestamp":"' for token in self.tokens]
+        self._heads = [
+            f'{{"market":"{market.id}","asset_id":"{token}","timestamp":"' for token in self.tokens
+        ]
         self._sides = ["", "", "", ""]  # YES bids, NO asks (the same ladder), YES asks, NO bids
         self._stale = {True, False}  # ladders to print again: True for the YES bids
         self._hashes: tuple[str, str] | None = None
@@ -152,9 +154,7 @@ class WireBook:
         return self._tail
 
     def _hash(self, place: int, bids: str, asks: str, tail: str) -> str:
-        text = (
-            f'{self._heads[place]}{self.changed_ms}","hash":"","bids":[{bids}],"asks":[{asks}],{tail}}}'
-        )
+        text = f'{self._heads[place]}{self.changed_ms}","hash":"","bids":[{bids}],"asks":[{asks}],{tail}}}'
         return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 

@@ -164,7 +164,7 @@ def _tests(face: Face, request: Request) -> list[Test]:
     for name, values in names.items():
         wanted = set(r.many(name)[:MAX_VALUES])
         if wanted:
-            tests.append(lambda m, values=values, wanted=wanted: bool(values(m) & wanted))  # type: ignore[misc]
+            tests.append(_among(values, wanted))
     numbers: dict[str, Callable[[SandboxMarket], int]] = {
         "end_date": lambda m: m.close_ms,
         "start_date": lambda m: m.open_ms,
@@ -173,14 +173,18 @@ def _tests(face: Face, request: Request) -> list[Test]:
     }
     for name, value in numbers.items():
         read = _moment if name.endswith("date") else _amount
-        for suffix, sign in (("min", 1), ("max", -1)):
-            given = r.one(f"{name}_{suffix}")
-            if given:
-                bound = read(given)
-                tests.append(  # type: ignore[misc]
-                    lambda m, value=value, bound=bound, sign=sign: sign * (value(m) - bound) >= 0
-                )
+        low, high = r.one(f"{name}_min"), r.one(f"{name}_max")
+        if low or high:
+            tests.append(_between(value, read(low) if low else None, read(high) if high else None))
     return tests
+
+
+def _between(value: Callable[[SandboxMarket], int], low: int | None, high: int | None) -> Test:
+    return lambda market: (low is None or value(market) >= low) and (high is None or value(market) <= high)
+
+
+def _among(values: Callable[[SandboxMarket], set[str]], wanted: set[str]) -> Test:
+    return lambda market: bool(values(market) & wanted)
 
 
 def _flag_test(request: Request) -> Test:
@@ -189,8 +193,9 @@ def _flag_test(request: Request) -> Test:
     if request.one("archived") == "true":
         return lambda market: False
     active = request.one("active")
-    return lambda market: records.is_closed(market) == closed and (
-        not active or (active == "true") == (market.state != "UNOPENED")
+    return lambda market: (
+        records.is_closed(market) == closed
+        and (not active or (active == "true") == (market.state != "UNOPENED"))
     )
 
 
@@ -257,9 +262,7 @@ def _key(keys: dict[str, Any], request: Request, listed: Callable[[Any], int]) -
     return lambda row: (value(row), listed(row))
 
 
-def _keyset(
-    request: Request, rows: list[Any], key: Callable[[Any], Key], most: int
-) -> tuple[list[Any], str]:
+def _keyset(request: Request, rows: list[Any], key: Callable[[Any], Key], most: int) -> tuple[list[Any], str]:
     """One page and the cursor of the next: the key of its last row, so that rows may come and go in between."""
     if "offset" in request.query:
         raise Refusal(422, "offset is not supported, use after_cursor", type="validation error")
@@ -278,9 +281,7 @@ def _keyset(
 
 def _cursor_key(cursor: str) -> Key:
     try:
-        value, listed = msgspec.json.decode(
-            base64.urlsafe_b64decode(cursor), type=tuple[int | str, int]
-        )
+        value, listed = msgspec.json.decode(base64.urlsafe_b64decode(cursor), type=tuple[int | str, int])
     except (binascii.Error, ValueError, msgspec.DecodeError) as error:
         raise Refusal(422, "invalid cursor", type="validation error") from error
     return value, listed
@@ -336,5 +337,3 @@ def _amount(given: str) -> int:
         return to_micro(given)
     except ValueError as error:
         raise Refusal(422, f"{given} is not a number", type="validation error") from error
-
-

@@ -77,7 +77,9 @@ def tag_of(category: str) -> dict[str, Any]:
     return {"id": str(100_000 + int.from_bytes(raw[:3])), "label": category, "slug": slug}
 
 
-def market_record(face: Face, market: SandboxMarket, *, tags: bool = False, nested: bool = False) -> dict[str, Any]:
+def market_record(
+    face: Face, market: SandboxMarket, *, tags: bool = False, nested: bool = False
+) -> dict[str, Any]:
     """One market. `nested` leaves out the event it stands in."""
     p = market.p
     price, liquid, done = display_price(face, market), liquidity(face, market), is_closed(market)

@@ -8,13 +8,12 @@ import hashlib
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from markets.books import MICRO, YES
+from markets.books import MICRO
 from markets.platforms.base import POLYMARKET, SETTLED
 from markets.sandbox import orders as o
 from markets.sandbox.orders import (
     Event,
     MarketChanged,
-    Order,
     OrderAccepted,
     OrderChanged,
     OrderClosed,
@@ -108,10 +107,11 @@ def _steps(face: "Face", fill: Fill) -> Steps:
     fails, retries, delay = face.sandbox.faults.trade_path(POLYMARKET, fill.market.id)
     final_ms = config.polymarket_confirmed_ms if delay is None else delay
     mined_ms = min(config.polymarket_mined_ms, final_ms)
-    steps = [(mined_ms, MINED)]
-    for number in range(retries):
-        steps.append((mined_ms + (final_ms - mined_ms) * (number + 1) // (retries + 1), RETRYING))
-    return [*steps, (final_ms, FAILED if fails else CONFIRMED)]
+    tries = [
+        (mined_ms + (final_ms - mined_ms) * (number + 1) // (retries + 1), RETRYING)
+        for number in range(retries)
+    ]
+    return [(mined_ms, MINED), *tries, (final_ms, FAILED if fails else CONFIRMED)]
 
 
 def _advance(face: "Face", fill: Fill, status: str) -> None:
@@ -198,11 +198,6 @@ def facts(face: "Face") -> dict[str, Any]:
         "fills": len(face.fills),
         "unsettled": sum(1 for fill in face.fills.values() if fill.status not in (CONFIRMED, FAILED)),
     }
-
-
-def own_price(order: Order, price: int) -> int:
-    """A YES price in terms of an order's own outcome."""
-    return price if order.outcome == YES else MICRO - price
 
 
 def _sha(name: str) -> str:

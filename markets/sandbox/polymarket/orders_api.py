@@ -7,7 +7,7 @@ import msgspec
 
 from markets.sandbox import orders as o
 from markets.sandbox.orders import BUY, Rejected
-from markets.sandbox.polymarket import auth, lifecycle, placing, records
+from markets.sandbox.polymarket import auth, placing, records
 from markets.sandbox.polymarket.answers import Answer, Refusal, Request, encoded, ok, page, text
 from markets.sandbox.polymarket.door import Endpoint
 from markets.sandbox.polymarket.eip712 import EXCHANGE, EXCHANGE_V3, NEG_RISK_EXCHANGE

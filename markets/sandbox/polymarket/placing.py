@@ -37,9 +37,7 @@ MIN_MARKETABLE = MICRO  # one dollar
 VERSION_MISMATCH = "order_version_mismatch"
 NOT_READY = "the market is not yet ready to process new orders"
 POST_ONLY_MODE = "post-only mode: only post-only orders and cancels are allowed"
-CANCEL_ONLY = (
-    "Trading is currently cancel-only. New orders are not accepted, but cancels are allowed."
-)
+CANCEL_ONLY = "Trading is currently cancel-only. New orders are not accepted, but cancels are allowed."
 DISABLED = "trading is disabled"
 TIFS = {GTC: o.GTC, GTD: o.GTD, FOK: o.FOK, FAK: o.IOC}
 
@@ -132,9 +130,7 @@ def place(face: Face, wallet: Wallet, key: str, post: WirePost) -> Note:
     if post.post_only and crossing:
         raise Refusal(400, "invalid post-only order: order crosses book")
     if crossing and note.action == BUY and amounts.cash < MIN_MARKETABLE:
-        raise Refusal(
-            400, f"invalid amount for a marketable BUY order (${text(amounts.cash)}), min size: $1"
-        )
+        raise Refusal(400, f"invalid amount for a marketable BUY order (${text(amounts.cash)}), min size: $1")
     _check_funds(face, note, amounts, crossing=crossing)
     wait_ms = max(face.sandbox.faults.match_delay(POLYMARKET, market.id), market.p.seconds_delay * 1000)
     if crossing and wait_ms:
@@ -240,9 +236,7 @@ def _amounts(order_id: str, market: SandboxMarket, post: WirePost, order: Signed
             f" rule: {market.p.tick}",
         )
     if not tick <= price <= MICRO - tick:
-        raise Refusal(
-            400, f"invalid price ({text(price)}), min: {text(tick)} - max: {text(MICRO - tick)}"
-        )
+        raise Refusal(400, f"invalid price ({text(price)}), min: {text(tick)} - max: {text(MICRO - tick)}")
     if not by_market and shares < market.min_size:
         raise Refusal(
             400,
