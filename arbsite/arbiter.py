@@ -27,10 +27,10 @@ from tornado.ioloop import PeriodicCallback
 
 from arbsite import lifeline
 from arbsite.stack import processes
+from arbsite.supervisor import BASE_DIR, MARK
 
 log = logging.getLogger("arbsite.arbiter")
 
-MARK = "ARBSITE_SUPERVISED"  # an environment variable that everything below one supervisor carries
 CHECK_SECONDS = 0.25  # how often circus looks for the dead
 TIDY_SECONDS = 5.0  # how often logs are measured, and programs circus gave up are started
 STEADY_SECONDS = 10.0  # who lived this long starts with a clean record
@@ -158,25 +158,24 @@ def _watcher(program: dict[str, Any], logs: Path, tag: str) -> Watcher:
         name=program["name"], command=program["command"], log=logs / f"{program['name']}.log", nice=program["nice"],
         tag=tag,
     )  # fmt: skip
+    hooks: dict[str, tuple[Any, bool]] = {
+        "before_spawn": (tended.before_spawn, False),
+        "after_spawn": (tended.after_spawn, False),
+    }
     environment = program["env"] if program["env"] is not None else dict(os.environ)
     watcher = Watcher(
         program["name"],
         "",  # written before every start
         numprocesses=program["processes"],
-        working_dir=plan_folder(),
+        working_dir=str(BASE_DIR),
         env={**environment, MARK: tag},
         graceful_timeout=program["stop_seconds"],
         max_retry=1,  # circus tries without a pause; _tidy tries again
         close_child_stdin=True,
-        hooks={"before_spawn": (tended.before_spawn, False), "after_spawn": (tended.after_spawn, False)},
+        hooks=hooks,
     )
     watcher.tended = tended
     return watcher
-
-
-def plan_folder() -> str:
-    """The folder programs run in: the checkout."""
-    return str(Path(__file__).resolve().parent.parent)
 
 
 async def _stop(arbiter: Arbiter) -> None:

@@ -22,7 +22,7 @@ def insert(rows: Sequence[models.Model], *, suffix: str = "") -> list[tuple[Any,
     """INSERT all rows (of one model) in one statement; `suffix` may be ON CONFLICT … or RETURNING …, then its rows."""
     if not rows:
         return []
-    model = type(rows[0])
+    model: Any = type(rows[0])
     fields, names = _columns(model)
     one = f"({', '.join(['%s'] * len(fields))})"
     sql = f'INSERT INTO "{model._meta.db_table}" ({names}) VALUES {", ".join([one] * len(rows))} {suffix}'

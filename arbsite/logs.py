@@ -7,7 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 # Values behind these names, in a mapping, a URL or a text, never reach a log
-_SECRET_NAME = r"(?:password|passwd|secret|token|api[_-]?key|authorization|signature|private[_-]?key|passphrase|access[_-]?key)"
+_SECRET_NAME = (
+    r"(?:password|passwd|secret|token|api[_-]?key|authorization|signature|private[_-]?key|passphrase|"
+    r"access[_-]?key)"
+)
 _VALUE = r"(?:Bearer\s+)?(\"[^\"]*\"|'[^']*'|[^\s,;&}]+)"
 _PATTERNS = (
     (re.compile(r"(?i)\b(\w*" + _SECRET_NAME + r"\w*[\"']?\s*[=:]\s*)" + _VALUE), r"\1***"),

@@ -28,9 +28,10 @@ from arbsite.stack import processes
 from arbsite.stack.keeper import Keeper
 from arbsite.stack.state import FolderLock, folder_tag
 
-MARK = "ARBSITE_SUPERVISED"  # as in arbsite.arbiter, which is not imported here: it brings half of circus
+MARK = "ARBSITE_SUPERVISED"  # an environment variable that everything below one supervisor carries
 BASE_DIR = Path(__file__).resolve().parent.parent
 LONGEST_SOCKET_PATH = 100  # bytes; the kernel takes 107
+START_SECONDS = 30.0  # for Python and circus; nothing of the programs is awaited
 GRACE_SECONDS = 5.0  # on top of the slowest program's own
 
 
@@ -109,7 +110,7 @@ class Supervisor:
                 told = self._ask(timeout=3.0)
             except CallError:
                 state = "unknown"
-        nothing = {"pid": None, "pids": [], "state": state, "restarts": 0}
+        nothing: dict[str, Any] = {"pid": None, "pids": [], "state": state, "restarts": 0}
         return {program.name: told.get(program.name, dict(nothing)) for program in self.programs}
 
     def __enter__(self) -> Self:
@@ -154,8 +155,8 @@ class Supervisor:
         processes.end(lambda: processes.marked(MARK, self._tag), steps)
 
     def _await(self, keeper: Keeper) -> None:
-        """Wait, without a limit, for as long as circus is trying."""
-        while keeper.is_alive():
+        deadline = time.monotonic() + START_SECONDS
+        while keeper.is_alive() and time.monotonic() < deadline:
             try:
                 rows = self._ask(timeout=0.5).values()
             except CallError:

@@ -36,12 +36,12 @@ NOTHING = msgspec.Raw()
 class _Line(msgspec.Struct):
     recv_ms: int | None = None
     recv_ns: int | None = None
-    receivedAt: str | None = None
+    received_at: str | None = msgspec.field(name="receivedAt", default=None)
     at: str | None = None
     conn: str | int = ""
     frame: msgspec.Raw = NOTHING
     event: msgspec.Raw = NOTHING
-    payloadUtf8: str | None = None
+    payload: str | None = msgspec.field(name="payloadUtf8", default=None)
     raw_b64: str | None = None
     control: str | None = None
     dir: str = "recv"
@@ -118,8 +118,8 @@ def _recorded(line: bytes) -> Recorded | None:
 
 
 def _raw(found: _Line) -> bytes | None:
-    if found.payloadUtf8 is not None:
-        return found.payloadUtf8.encode()
+    if found.payload is not None:
+        return found.payload.encode()
     if found.raw_b64 is not None:
         try:
             return base64.b64decode(found.raw_b64, validate=True)
@@ -136,7 +136,7 @@ def _time(found: _Line) -> int:
         return found.recv_ms
     if found.recv_ns is not None:
         return found.recv_ns // 1_000_000
-    text = found.receivedAt or found.at
+    text = found.received_at or found.at
     if text is None:
         raise ValueError("no time")
     at = datetime.fromisoformat(text)

@@ -5,10 +5,12 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from django.db import connection
 from django.utils import timezone
 from rich.console import Console, Group
 from rich.live import Live
@@ -23,6 +25,7 @@ from arbsite.demo.launch import LOGIN
 
 REFRESH_SECONDS = 1.0
 PLAIN_SECONDS = 5.0
+SUMMARY_ATTEMPTS = 20
 WORST = ("ERROR", "CRITICAL")
 
 
@@ -88,6 +91,7 @@ def _panels() -> list[registry.Panel]:
         try:
             found.append(run(now))
         except (*DATABASE_GONE, *REDIS_GONE) as error:
+            connection.close()  # a connection that died once stays dead
             found.append(registry.Panel(name, ("waiting",), [(str(error).splitlines()[0][:100],)]))
     return found
 
@@ -96,9 +100,20 @@ def summary(began: datetime, data: Path) -> dict[str, Any]:
     """What happened since `began`, with every error line of the logs counted."""
     result: dict[str, Any] = {"seconds": round((timezone.now() - began).total_seconds(), 1)}
     for run in registry.summaries.values():
-        result |= run(began)
+        result |= _patiently(run, began)
     errors = error_lines(data, began)
     return {**result, "errors": len(errors), "error_lines": errors[:5]}
+
+
+def _patiently(run: Callable[[datetime], dict[str, Any]], began: datetime) -> dict[str, Any]:
+    """A server that was just killed is back in a second: the last word waits for it."""
+    for _ in range(SUMMARY_ATTEMPTS):
+        try:
+            return run(began)
+        except (*DATABASE_GONE, *REDIS_GONE):
+            connection.close()
+            time.sleep(0.5)
+    return run(began)
 
 
 def error_lines(data: Path, began: datetime) -> list[str]:

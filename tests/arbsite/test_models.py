@@ -20,7 +20,7 @@ def test_a_notice_cannot_be_changed(db):
 
 def test_only_the_hash_of_a_key_is_kept(db):
     user = get_user_model().objects.create_user("agent")
-    key, text = ApiKey.issue(user, "agent", ["read"], now=NOW)
+    _, text = ApiKey.issue(user, "agent", ["read"], now=NOW)
     prefix, secret = text.split(".", 1)
     stored = ApiKey.objects.get(prefix=prefix)
     assert stored.digest == digest_of(secret)

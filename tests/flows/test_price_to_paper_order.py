@@ -163,7 +163,9 @@ def test_prices_are_stored_once_each_second(redis):
     assert prices.persist(KALSHI, now_ms=later) == 1
     assert prices.persist(KALSHI, now_ms=later) == 0
     row = Price.objects.get()
-    assert (row.bid, row.ask, row.mid_price, row.spread) == tuple(map(Decimal, ("0.50", "0.52", "0.51", "0.02")))
+    assert (row.bid, row.ask, row.mid_price, row.spread) == tuple(
+        map(Decimal, ("0.50", "0.52", "0.51", "0.02"))
+    )
     assert PriceCursor.objects.get(platform=KALSHI).stream_id != "0-0"
 
 

@@ -6,7 +6,7 @@ Only GET goes through here. It changes nothing, so a repeated one is harmless; w
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -67,7 +67,7 @@ class JsonHttp:
         self._attempts = attempts
         self._jitter = wait_exponential_jitter(initial=backoff, max=LONGEST_WAIT, jitter=backoff)
 
-    def get(self, kind: type[T] | Any, path: str, params: Params = ()) -> T:
+    def get(self, kind: type[T], path: str, params: Params = ()) -> T:
         """The answer to GET `path` as `kind`.
 
         Raises Refused (4xx), Busy (429, 5xx or unreachable, after all attempts), Malformed (another shape than
@@ -75,7 +75,7 @@ class JsonHttp:
         """
         return self._decoded(self._call(path, params).content, kind, path)
 
-    def get_whatever_status(self, kind: type[T] | Any, path: str) -> T:
+    def get_whatever_status(self, kind: type[T], path: str) -> T:
         """The same for the one body that Kalshi also sends with 500, 503 and 504: the state of the exchange."""
         try:
             return self.get(kind, path)
@@ -141,7 +141,7 @@ class JsonHttp:
             raise Refused(f"Kalshi refuses {where}: {status} {said or code}", status=status, code=code)
         raise Malformed(f"Kalshi answers {status} to {where}, which is no answer. Check the address.")
 
-    def _decoded(self, raw: bytes, kind: type[T] | Any, path: str) -> T:
+    def _decoded(self, raw: bytes, kind: type[T], path: str) -> T:
         try:
             return msgspec.json.decode(raw, type=kind)
         except UNREADABLE as error:

@@ -146,7 +146,7 @@ class KalshiRest:
         found = []
         for part in _parts(list(dict.fromkeys(market.market_id for market in markets))):
             query = [("tickers", ticker) for ticker in part]
-            answer: _Books = self._http.get(_Books, "/markets/orderbooks", query)
+            answer = self._http.get(_Books, "/markets/orderbooks", query)
             for raw in answer.orderbooks or ():
                 book = self._book(raw)
                 if book is not None and book.market_id in part:
@@ -281,7 +281,7 @@ class KalshiRest:
 
     def _every_series(self) -> dict[str, wire.Series]:
         """Every series at once: one request each would take hours."""
-        answer: _RawSeries = self._http.get(_RawSeries, "/series")
+        answer = self._http.get(_RawSeries, "/series")
         rows = (self._row(raw, wire.Series) for raw in answer.series or ())
         return {series.ticker: series for series in rows if series is not None}
 

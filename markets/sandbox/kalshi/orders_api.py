@@ -47,13 +47,10 @@ def batch_create(call: Call) -> Answer:
         subaccount = call.allowed_subaccount(wanted.subaccount)
         return desk.place(call.exchange, call.user, wanted, subaccount, call.now_ms)
 
-    empty = dict.fromkeys(
-        ("fill_count", "remaining_count", "average_fill_price", "average_fee_paid", "ts_ms")
-    )
     found = []
     for body in _bodies(call):
         named = body.get("client_order_id")
-        row: dict[str, Any] = {**empty, "client_order_id": named if isinstance(named, str) else None}
+        row: dict[str, Any] = {"client_order_id": named if isinstance(named, str) else None}
         row.update(_attempt(one, body))
         found.append(row)
     return 201, {"orders": found}

@@ -115,8 +115,8 @@ def test_self_trades(place: Rig, ticker: str) -> None:
     assert status(alice, mine["order_id"]) == ("canceled", "0.00", "0.00")
 
 
-def test_reduce_only_never_opens(place: Rig, ticker: str) -> None:
-    alice, bob = place.client(), place.bob()
+def test_reduce_only_never_opens(place: Rig) -> None:
+    alice, bob, ticker = place.client(), place.bob(), place.empty_market(3)
     bob.placed(ticker, "ask", "0.50", "10")
     held = Decimal(alice.placed(ticker, "bid", "0.50", "2")["fill_count"])
     before = alice.get("/portfolio/positions", ticker=ticker)["market_positions"][0]["position_fp"]
