@@ -53,6 +53,7 @@ class Tended:
     began: dict[int, float] = field(
         default_factory=dict
     )  # when each process's command starts, monotonic seconds
+    ended: dict[int, int] = field(default_factory=dict)  # exit statuses, negative for signals
 
     def before_spawn(self, watcher: Watcher, **_: Any) -> bool:
         """Settle what became of those that died, and write the command line with its pause."""
@@ -68,6 +69,12 @@ class Tended:
     def after_spawn(self, pid: int, **_: Any) -> bool:
         """Remember the newcomer."""
         self.began[pid] = time.monotonic() + pause(self.failures)
+        return True
+
+    def after_reap(self, process_pid: int, exit_code: int | None, **_: Any) -> bool:
+        """Remember how it ended; circus sometimes does not know."""
+        if process_pid in self.began and exit_code is not None:
+            self.ended[process_pid] = exit_code
         return True
 
     def report(self, watcher: Watcher) -> dict[str, Any]:
@@ -88,8 +95,8 @@ class Tended:
         self.restarts += 1
         end_group(pid, self.tag)
         log.warning(
-            "%s (process %d) ended after %.1f s; it starts again in %.1f s",
-            self.name, pid, max(lived, 0), pause(self.failures),
+            "%s (process %d) ended with status %s after %.1f s; it starts again in %.1f s",
+            self.name, pid, self.ended.pop(pid, "unknown"), max(lived, 0), pause(self.failures),
         )  # fmt: skip
 
 
@@ -161,6 +168,7 @@ def _watcher(program: dict[str, Any], logs: Path, tag: str) -> Watcher:
     hooks: dict[str, tuple[Any, bool]] = {
         "before_spawn": (tended.before_spawn, False),
         "after_spawn": (tended.after_spawn, False),
+        "after_reap": (tended.after_reap, True),
     }
     environment = program["env"] if program["env"] is not None else dict(os.environ)
     watcher = Watcher(
@@ -204,5 +212,7 @@ async def _tidy(arbiter: Arbiter, logs: Path) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", level=logging.WARNING)
+    logging.basicConfig(
+        format="%(asctime)s %(name)s %(levelname)s %(message)s", level=logging.WARNING, force=True
+    )
     serve(json.load(sys.stdin))

@@ -12,9 +12,15 @@ from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+RUNNING_DEMO = "running-demo.env"  # in the data folder: where the demo's own platforms are, while it runs
 
 
 class BadSettings(Exception):
@@ -45,6 +51,16 @@ class SecretFiles(PydanticBaseSettingsSource):
         return values
 
 
+def running_demo() -> Path | None:
+    """The settings that the demo of this data folder leaves for commands beside it, as long as its process lives."""
+    path = Path(os.environ.get("DATA_DIR") or BASE_DIR / ".data") / RUNNING_DEMO
+    try:
+        pid = path.open().readline().removeprefix("# process ").strip()
+    except OSError:
+        return None
+    return path if pid.isdecimal() and Path("/proc", pid).exists() else None
+
+
 class Section(BaseSettings):
     """A group of settings with one prefix."""
 
@@ -59,8 +75,9 @@ class Section(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Files win over the environment, the environment over `.env`."""
-        return init_settings, SecretFiles(settings_cls), env_settings, dotenv_settings
+        """Files win over the environment, the environment over a running demo, that over `.env`."""
+        demo = DotEnvSettingsSource(settings_cls, env_file=running_demo())
+        return init_settings, SecretFiles(settings_cls), env_settings, demo, dotenv_settings
 
 
 class Core(Section):

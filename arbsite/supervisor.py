@@ -80,8 +80,12 @@ class Supervisor:
         self._tag = folder_tag(self.data_dir)
         self._sockets = self._socket_folder()
         slowest = max((program.stop_seconds for program in self.programs), default=0.0)
-        self._steps = ((signal.SIGTERM, slowest + GRACE_SECONDS), (signal.SIGKILL, GRACE_SECONDS))
-        self._keeper = Keeper("The supervisor", self._launch, self._steps)
+        self._steps = ((signal.SIGTERM, slowest), (signal.SIGKILL, GRACE_SECONDS))
+        self._keeper = Keeper(
+            "The supervisor",
+            self._launch,
+            ((signal.SIGTERM, slowest + GRACE_SECONDS), (signal.SIGKILL, GRACE_SECONDS)),
+        )
         self._keeper.start()
         try:
             self._await(self._keeper)

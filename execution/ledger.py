@@ -4,8 +4,9 @@ Everything that moves money is an entry: a purchase or a sale at a price with a 
 the sale of both at prices that add up to $1; a settlement the sale of each outcome at what it pays. The cost
 of a position includes fees, so a profit is always after fees.
 
-When part of a position is sold, its share of the cost is rounded to 1e-6 dollars and the rest stays with what
-is left: a cent can move between realised and unrealised, never into or out of their sum.
+When part of a position is sold, its share of the cost is rounded to 1e-12 dollars, the unit the database keeps,
+and the rest stays with what is left: such a crumb can move between realised and unrealised, never into or out
+of their sum. A coarser unit would spoil the average of what is left when that is dust.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,7 @@ TRADE, MERGE, SETTLEMENT = "TRADE", "MERGE", "SETTLEMENT"
 
 ZERO, ONE = Decimal(0), Decimal(1)
 MICRO_DOLLAR = Decimal("0.000001")
+COST_UNIT = Decimal("1e-12")
 
 PositionKey = tuple[str, str, str]  # platform, market id, outcome
 
@@ -102,8 +104,9 @@ class Pnl:
 
 def apply(position: Position, entry: Entry) -> Position:
     """The position after one entry. Raises LedgerError for what cannot be."""
-    if entry.quantity <= 0 or not ZERO <= entry.price <= ONE:
-        raise LedgerError(f"no entry has the quantity {entry.quantity} and the price {entry.price}")
+    finite = entry.quantity.is_finite() and entry.price.is_finite() and entry.fee.is_finite()
+    if not finite or entry.quantity <= 0 or not ZERO <= entry.price <= ONE:
+        raise LedgerError(f"no entry has the quantity {entry.quantity}, price {entry.price}, fee {entry.fee}")
     if entry.side == BUY:
         paid = entry.quantity * entry.price
         return replace(
@@ -207,7 +210,7 @@ def _part(amount: Decimal, sold: Decimal, held: Decimal) -> Decimal:
     """The share of `amount` that goes with `sold` of `held` contracts; all of it with the last one."""
     if sold == held:
         return amount
-    return (amount * sold / held).quantize(MICRO_DOLLAR, ROUND_HALF_EVEN)
+    return (amount * sold / held).quantize(COST_UNIT, ROUND_HALF_EVEN)
 
 
 def _mark(marks: Marks, key: PositionKey) -> Decimal:

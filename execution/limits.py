@@ -5,15 +5,16 @@ before fees. A sale of what is held lowers the risk, so only the price collar an
 it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from execution.planning import Ticket
 from markets.bets import MarketKey
 from signals.findings import BUY
 
 ZERO = Decimal(0)
+SIZE_UNIT = Decimal("0.000001")  # contracts
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def within_notional(ticket: Ticket, held: Held, limits: Limits) -> Refusal | Non
 def within_cash(ticket: Ticket, held: Held, limits: Limits) -> Refusal | None:
     """The platform's free cash pays for the order with its fees; a platform without known cash has none."""
     free = held.cash.get(ticket.platform, ZERO)
-    if ticket.cash > free:
+    if ticket.side == BUY and ticket.cash > free:
         return Refusal("cash", f"{ticket.platform}: the order needs {ticket.cash}, free cash is {free}")
     return None
 
@@ -188,3 +189,37 @@ def room(ticket: Ticket, held: Held, limits: Limits) -> Decimal:
 
 def _half(limit: Decimal | None, used: Decimal) -> Decimal | None:
     return None if limit is None else (limit - used) / 2
+
+
+def plan_room(tickets: Sequence[Ticket], held: Held, limits: Limits) -> Decimal:
+    """The largest equal size of all legs, in contracts, that every limit on money has room for; at least 0.
+
+    Legs that share a market, bet or platform share its room, each by its limit price. A sale needs none.
+    """
+    buys = [ticket for ticket in tickets if ticket.side == BUY]
+    rooms = [min((ticket.size for ticket in tickets), default=ZERO)]
+    for limit, used, sharing in _scopes(buys, held, limits):
+        price = sum((ticket.limit_price for ticket in sharing), ZERO)
+        if limit is not None and price > 0:
+            rooms.append((limit - used) / price)
+    return max(ZERO, min(rooms)).quantize(SIZE_UNIT, ROUND_DOWN)
+
+
+Scope = tuple[Decimal | None, Decimal, Sequence[Ticket]]  # limit, what is used of it, who shares the rest
+
+
+def _scopes(buys: Sequence[Ticket], held: Held, limits: Limits) -> Iterator[Scope]:
+    for ticket in buys:
+        yield limits.max_order_notional, ZERO, [ticket]
+    for market in {(ticket.platform, ticket.market_id) for ticket in buys}:
+        sharing = [ticket for ticket in buys if (ticket.platform, ticket.market_id) == market]
+        yield limits.max_market_notional, held.by_market.get(market, ZERO), sharing
+    for bet_id in {ticket.bet_id for ticket in buys}:
+        sharing = [ticket for ticket in buys if ticket.bet_id == bet_id]
+        yield limits.max_bet_notional, held.by_bet.get(bet_id, ZERO), sharing
+    for platform in {ticket.platform for ticket in buys}:
+        sharing = [ticket for ticket in buys if ticket.platform == platform]
+        fees = sum((ticket.cash - ticket.notional for ticket in sharing), ZERO)  # a smaller order pays less
+        yield limits.max_platform_notional.get(platform), held.by_platform.get(platform, ZERO), sharing
+        yield held.cash.get(platform, ZERO), fees, sharing
+    yield limits.max_notional, held.notional, buys

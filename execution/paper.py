@@ -56,11 +56,13 @@ def fill(
 
     IMMEDIATE_OR_CANCEL takes what is there and drops the rest; FILL_OR_KILL takes all or nothing. `taken`
     maps prices (micro-dollars of the ticket's outcome) to contracts (1e-6) that we took from this side
-    before. Raises ValueError for any other time in force: a paper order cannot rest, for nobody would ever
-    trade with it.
+    before. Raises ValueError for any other time in force (a paper order cannot rest, for nobody would ever
+    trade with it) and for a size that is not positive.
     """
     if time_in_force not in (IOC, FOK):
         raise ValueError(f"a paper order cannot be {time_in_force}")
+    if ticket.size <= 0:
+        raise ValueError(f"no order has the size {ticket.size}")
     on_offer = _within_limit(ticket, less(_facing(ticket, book), taken))
     levels = _take(on_offer, micro(ticket.size))
     filled = sum((level.size for level in levels), Decimal(0))

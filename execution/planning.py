@@ -31,7 +31,9 @@ class Ticket:
     size: Decimal  # contracts
     limit_price: Decimal
     notional: Decimal  # size times limit price, dollars
-    cash: Decimal  # the most that can leave the account, fees included; 0 for a sale
+    cash: (
+        Decimal  # what leaves the account as planned or, if dearer, all at the limit; with fees; 0 for a sale
+    )
     time_in_force: str = IOC
 
 
@@ -117,8 +119,10 @@ def for_filled(waiting: Ticket, filled: Decimal, listing: Listing) -> Ticket | N
         return NoPlan(NO_FILL, "the first leg filled nothing, so there is nothing to complete")
     if filled >= waiting.size:
         return waiting
-    if listing.fault or listing.fees is None:
-        return NoPlan(LISTING_FAULTY, listing.fault or "the fees are not known")
+    if listing.fault:
+        return NoPlan(LISTING_FAULTY, listing.fault)
+    if listing.fees is None:
+        return NoPlan(FEES_UNKNOWN, f"the fees of {listing.platform}:{listing.market_id} are not known")
     step = listing.step
     if listing.whole_cents:
         step = sizing.cent_step(micro(waiting.limit_price), step)

@@ -8,6 +8,7 @@ The pair (same question, two platforms) and YES + NO of one market are built her
 values.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -64,7 +65,7 @@ Cover = tuple[Claim, ...]
 @dataclass(frozen=True, slots=True)
 class Bet:
     """States and claims. `faults` says what is wrong with it, `covers` what can be bought against every
-    state.
+    state, and `directions` what each cover is called: with the bet, the stable key of an opportunity.
 
     Nothing is raised for a wrong bet: it simply has faults, and detection refuses it by their names.
     """
@@ -76,11 +77,14 @@ class Bet:
     claims: tuple[Claim, ...]
     faults: tuple[Fault, ...] = field(init=False, repr=False, compare=False)
     covers: tuple[Cover, ...] = field(init=False, repr=False, compare=False)
+    directions: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         faults = tuple(_faults(self))
         object.__setattr__(self, "faults", faults)
-        object.__setattr__(self, "covers", () if faults else _covers(self))
+        covers = () if faults else _covers(self)
+        object.__setattr__(self, "covers", covers)
+        object.__setattr__(self, "directions", tuple(_direction(self, cover) for cover in covers))
 
     @property
     def markets(self) -> tuple[MarketKey, ...]:
@@ -147,3 +151,17 @@ def _covers(bet: Bet) -> tuple[Cover, ...]:
         if splits and not (several and one.market == two.market):
             found.append((one, two))
     return tuple(found)
+
+
+def _direction(bet: Bet, cover: Cover) -> str:
+    """The name of a cover, each time the same and never shared: `polymarket:YES+kalshi:NO`.
+
+    A claim is named by its market too where the bet has several markets on that platform.
+    """
+    on = Counter(platform for platform, _ in bet.markets)
+    return "+".join(
+        f"{claim.platform}:{claim.market_id}:{claim.outcome}"
+        if on[claim.platform] > 1
+        else f"{claim.platform}:{claim.outcome}"
+        for claim in cover
+    )

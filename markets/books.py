@@ -7,9 +7,10 @@ People, the API and the database see `Decimal`; `dollars` and `contracts` conver
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 MICRO = 1_000_000
+MOST_DIGITS = 18  # before the point; no price, size or budget comes near
 YES, NO = "YES", "NO"
 OTHER = {YES: NO, NO: YES}
 
@@ -33,15 +34,20 @@ def dollars(micro: int) -> Decimal:
 def micro(value: Decimal | str) -> int:
     """Dollars or contracts as an integer of 1e-6.
 
-    Raises ValueError where the value is not finite or does not fit the unit exactly.
+    Raises ValueError where the value is no finite number, is absurdly large or does not fit the unit exactly.
     """
-    number = Decimal(value)
-    if not number.is_finite():
-        raise ValueError(f"{value!r} is not a finite number")
-    scaled = number.scaleb(6)
-    if scaled != scaled.to_integral_value():
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        raise ValueError(f"{value!r} is not a number") from None
+    if not number.is_finite() or number.adjusted() > MOST_DIGITS:
+        raise ValueError(f"{value!r} is not a finite number of a usable size")
+    # Integers, for a decimal's context would round a long number before it could be refused.
+    over, under = number.as_integer_ratio()
+    whole, rest = divmod(over * MICRO, under)
+    if rest:
         raise ValueError(f"{value!r} has more than six decimals")
-    return int(scaled)
+    return whole
 
 
 def levels(ladder: Iterable[tuple[int, int]]) -> list[Level]:

@@ -1,6 +1,7 @@
 """What happens to markets and pairs: discovery, approval, and what a change of rules does to an approval."""
 
 import hashlib
+import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +13,9 @@ from django.db.models import Q
 from arbsite.models import HIGH, INFO, MEDIUM, Notice
 from markets import bets, catalogue_version, clients, store, universe
 from markets.models import Bet, BetOutcome, Market, Pair
-from markets.platforms.base import KALSHI, POLYMARKET, SETTLED, MarketInfo, Refused
+from markets.platforms.base import KALSHI, OTHER_STATUS, POLYMARKET, SETTLED, Malformed, MarketInfo, Refused
+
+log = logging.getLogger(__name__)
 
 SETTLED_WATCH = timedelta(days=30)  # how long a closed market is asked for its result
 
@@ -105,7 +108,12 @@ def store_markets(infos: Iterable[MarketInfo], *, now: datetime) -> int:
     infos = list(infos)
     with transaction.atomic():
         count = store.upsert(infos, now=now)
-        _suspend_changed([info.id for info in infos], now=now)
+        ids = [info.id for info in infos]
+        _suspend_changed(ids, now=now)
+        # An ended market has no book any more; a pause keeps its place
+        Market.objects.filter(id__in=ids, followed=True).exclude(status__in=universe.LIVE).update(
+            followed=False, follow_reasons=[], updated_at=now
+        )
         catalogue_version.changed()
     return count
 
@@ -141,7 +149,7 @@ def refresh_ended(platform: str, *, now: datetime, limit: int = 500) -> int:
     """Read again the markets that should have ended: discovery lists open ones only."""
     ended = (
         Market.objects.filter(platform=platform, end_date__lt=now, end_date__gt=now - SETTLED_WATCH)
-        .exclude(status=SETTLED)
+        .exclude(status__in=(SETTLED, OTHER_STATUS))
         .filter(Q(followed=True) | Q(bet_outcomes__isnull=False))
         .values_list("id", flat=True)
         .distinct()
@@ -156,6 +164,8 @@ def refresh(platform: str, market_ids: Iterable[str], *, now: datetime) -> int:
     for market_id in market_ids:
         try:
             infos.append(rest.market(market_id))
+        except Malformed as error:
+            log.warning("market cannot be read", extra={"market": market_id, "error": str(error)})
         except Refused as refusal:
             if refusal.status != 404:
                 raise
@@ -166,5 +176,5 @@ def refresh(platform: str, market_ids: Iterable[str], *, now: datetime) -> int:
                 severity=HIGH,
                 at=now,
             )
-            Market.objects.filter(pk=market_id).update(followed=False, updated_at=now)
+            Market.objects.filter(pk=market_id).update(status=OTHER_STATUS, followed=False, updated_at=now)
     return store_markets(infos, now=now) if infos else 0

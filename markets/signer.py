@@ -36,9 +36,7 @@ class Keys:
     def __init__(self, *, kalshi_key_id: str, kalshi_file: str, polymarket_file: str) -> None:
         self.kalshi_key_id = kalshi_key_id
         self._kalshi = _read(kalshi_file, lambda raw: kalshi.load_private_key(raw), "KALSHI_PRIVATE_KEY_FILE")
-        self._polymarket = _read(
-            polymarket_file, lambda raw: raw.decode().strip(), "POLYMARKET_PRIVATE_KEY_FILE"
-        )
+        self._polymarket = _read(polymarket_file, _wallet_key, "POLYMARKET_PRIVATE_KEY_FILE")
         self.address = polymarket.address(self._polymarket) if self._polymarket else ""
 
     def status(self) -> dict[str, Any]:
@@ -73,6 +71,13 @@ def _read(name: str, load: Callable[[bytes], Any], variable: str) -> Any:
     except ValueError as error:
         # The error's own text may quote the file
         raise Refusal(f"{variable}: not a private key that can be used") from error
+
+
+def _wallet_key(raw: bytes) -> str:
+    """A wallet's key as text. Raises ValueError for one that cannot sign."""
+    key = raw.decode().strip()
+    polymarket.address(key)
+    return key
 
 
 class Signer:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from markets.books import YES
+from signals.edge import unix_ms
 from signals.findings import BOOK_STALE, CROSSED, Finding
 
 ACTIONABLE, REFUSED, QUARANTINED = "ACTIONABLE", "REFUSED", "QUARANTINED"
@@ -68,7 +69,7 @@ def _below(finding: Finding, hurdles: Hurdles, now_ms: int) -> Iterable[Reason]:
     age = now_ms - min(leg.confirmed_ms for leg in finding.legs)
     if age > hurdles.max_book_age_ms:
         yield Reason(BOOK_STALE, f"the older book is {age} ms old, limit {hurdles.max_book_age_ms}")
-    if finding.days_to_cash is not None and not finding.frees_now and finding.days_to_cash <= 0:
+    if finding.frees_at is not None and not finding.frees_now and unix_ms(finding.frees_at) <= now_ms:
         yield Reason(ALREADY_SETTLED, "both markets should have settled by now")
     if finding.profit_pct < hurdles.min_profit_pct:
         yield Reason(

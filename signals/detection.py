@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from markets.bets import Bet, Claim, Cover, MarketKey
-from markets.books import MICRO, YES, BookView, Ladder, dollars
+from markets.books import MICRO, NO, YES, BookView, Ladder, dollars
 from markets.platforms.base import OPEN
 from signals import edge
 from signals.findings import (
@@ -40,7 +40,7 @@ from signals.findings import (
 from signals.search import Search, Side, Trade, Why
 from signals.sizing import Caps
 
-__all__ = ["Caps", "Finding", "Leg", "Listing", "Refusal", "Result", "Rules", "direction_of", "find"]
+__all__ = ["Caps", "Finding", "Leg", "Listing", "Refusal", "Result", "Rules", "find"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NOTHING = Result()
@@ -58,23 +58,23 @@ def find(
         return Result(refusals=tuple(Refusal(bet.id, fault.code, fault.sentence) for fault in bet.faults))
     findings: list[Finding] = []
     refusals: list[Refusal] = []
-    for cover in bet.covers:
+    for cover, direction in zip(bet.covers, bet.directions, strict=True):
         # Every cover has two legs today; a wider bet brings its own screen and search beside this one.
         one, two = cover
         book_one, book_two = books.get(one.market), books.get(two.market)
         if book_one is None or book_two is None:
-            refusals.append(_missing(bet, cover, books))
+            refusals.append(_missing(bet, cover, direction, books))
             continue
         side_one = book_one.asks if one.outcome == YES else book_one.bids
         side_two = book_two.asks if two.outcome == YES else book_two.bids
         if not side_one or not side_two:
-            refusals.append(_empty(bet, cover, one if not side_one else two))
+            refusals.append(_empty(bet, direction, one if not side_one else two))
             continue
         top_one = side_one[0][0] if one.outcome == YES else MICRO - side_one[0][0]
         top_two = side_two[0][0] if two.outcome == YES else MICRO - side_two[0][0]
         if top_one + top_two >= MICRO:
             continue
-        seen = _examine(bet, cover, (book_one, book_two), listings, rules, now_ms)
+        seen = _examine(bet, cover, direction, (book_one, book_two), listings, rules, now_ms)
         if isinstance(seen, Finding):
             findings.append(seen)
         else:
@@ -84,18 +84,13 @@ def find(
     return Result(tuple(findings), tuple(refusals))
 
 
-def direction_of(cover: Cover) -> str:
-    """The stable name of a cover within its bet."""
-    return "+".join(f"{claim.platform}:{claim.outcome}" for claim in cover)
-
-
-def _missing(bet: Bet, cover: Cover, books: Mapping[MarketKey, BookView]) -> Refusal:
+def _missing(bet: Bet, cover: Cover, direction: str, books: Mapping[MarketKey, BookView]) -> Refusal:
     names = ", ".join(dict.fromkeys(_name(claim) for claim in cover if claim.market not in books))
-    return Refusal(bet.id, BOOK_MISSING, f"no live book of {names}", direction_of(cover))
+    return Refusal(bet.id, BOOK_MISSING, f"no live book of {names}", direction)
 
 
-def _empty(bet: Bet, cover: Cover, claim: Claim) -> Refusal:
-    return Refusal(bet.id, EMPTY_SIDE, f"nobody sells {claim.outcome} of {_name(claim)}", direction_of(cover))
+def _empty(bet: Bet, direction: str, claim: Claim) -> Refusal:
+    return Refusal(bet.id, EMPTY_SIDE, f"nobody sells {claim.outcome} of {_name(claim)}", direction)
 
 
 def _name(claim: Claim) -> str:
@@ -105,13 +100,13 @@ def _name(claim: Claim) -> str:
 def _examine(
     bet: Bet,
     cover: Cover,
+    direction: str,
     books: tuple[BookView, BookView],
     listings: Mapping[MarketKey, Listing],
     rules: Rules,
     now_ms: int,
 ) -> Finding | Refusal:
     """The careful look at a cover whose best asks cost less than $1."""
-    direction = direction_of(cover)
     same_market = cover[0].market == cover[1].market
     sides = []
     for claim, book in zip(cover, books, strict=True):
@@ -156,10 +151,10 @@ def _side(
     # itself.
     if book.crossed and not crossed_is_fine:
         return BOOK_CROSSED, f"the book of {name} is crossed"
-    asks = book.asks_for(claim.outcome)
-    if not _orderly(asks):
-        return BOOK_MALFORMED, f"{name}: prices not rising between 0 and 1, or sizes not positive"
-    return Side(claim, listing, listing.fees, book, asks)
+    # Both sides, though only one is bought: whether a book is crossed is read from the two best prices.
+    if not (_orderly(book.asks_for(YES)) and _orderly(book.asks_for(NO))):
+        return BOOK_MALFORMED, f"{name}: prices not in order between 0 and 1, or sizes not positive"
+    return Side(claim, listing, listing.fees, book, book.asks_for(claim.outcome))
 
 
 def _orderly(ladder: Ladder) -> bool:

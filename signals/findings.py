@@ -51,19 +51,21 @@ class Listing:
     bands: tuple[sizing.Band, ...] = field(init=False, default=(), repr=False, compare=False)
     lowest: int = field(init=False, default=0, repr=False, compare=False)  # min_size, micro-contracts
     step: int = field(init=False, default=0, repr=False, compare=False)  # size_step, micro-contracts
+    least_value: int = field(init=False, default=0, repr=False, compare=False)  # min_value, micro-dollars
 
     def __post_init__(self) -> None:
         try:
             bands = sizing.bands_of([(band.start, band.end, band.step) for band in self.ticks])
-            lowest, step = micro(self.min_size), micro(self.size_step)
-            if lowest < 0 or step <= 0:
-                raise ValueError("minimum size and size step must be positive")
+            lowest, step, least_value = micro(self.min_size), micro(self.size_step), micro(self.min_value)
+            if lowest < 0 or step <= 0 or least_value < 0:
+                raise ValueError("size step must be positive, minimum size and value not negative")
         except ValueError as error:
             object.__setattr__(self, "fault", str(error))
         else:
             object.__setattr__(self, "bands", bands)
             object.__setattr__(self, "lowest", lowest)
             object.__setattr__(self, "step", step)
+            object.__setattr__(self, "least_value", least_value)
 
     @classmethod
     def of(cls, market: MarketInfo) -> "Listing":

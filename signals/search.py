@@ -55,93 +55,126 @@ class Search:
         self.caps = caps
         self.step = sizing.common_step(one.listing.step, two.listing.step)
         self.lowest = sizing.up(max(one.listing.lowest, two.listing.lowest, 1), self.step)
+        # An order at its best price is worth the least, so no smaller size can reach the minimum values.
+        at_least = self._least((one.asks[0][0], two.asks[0][0]))
         self.walk: Walk = sizing.merge(
-            one.asks, two.asks, one.fees.marginal_fee, two.fees.marginal_fee, at_least=self.lowest
+            one.asks, two.asks, one.fees.marginal_fee, two.fees.marginal_fee, at_least=at_least
         )
         self.top: Ceiling = sizing.ceiling(self.walk, (one.claim.platform, two.claim.platform), caps)
 
     def best(self) -> Trade | Why:
-        """The most profitable trade, or why there is none."""
-        if self.walk.sizes[-1] < self.lowest:
-            return (
-                BELOW_MINIMUM,
-                f"only {dollars(self.walk.sizes[-1])} on offer, minimum {dollars(self.lowest)}",
-            )
-        if self.top.size < self.lowest:
-            return CAPPED, f"{self.top.why} allows {dollars(self.top.size)}, minimum {dollars(self.lowest)}"
+        """The most profitable trade, the smaller of two that earn the same, or why there is none."""
+        candidates = self._candidates()
+        if not candidates:
+            return self._nothing_to_judge()
         best: Trade | None = None
         why: Why | None = None  # of the most promising size, which says most
-        for bound, size in self._candidates():
+        for bound, size in candidates:
             if bound <= (best.net if best else 0):
                 break
             trade = self._judge(size)
             if not isinstance(trade, Trade):
                 why = why or trade
-            elif trade.net > (best.net if best else 0):
+            elif trade.net > 0 and (best is None or (trade.net, -trade.size) > (best.net, -best.size)):
                 best = trade
         return best or why or (NO_PROFIT, "fees and rounding take the whole gap")
 
     def _candidates(self) -> list[tuple[int, int]]:
-        """Sizes worth judging with the profit they cannot exceed, most promising first."""
-        sizes = {sizing.down(min(size, self.top.size), self.step) for size in self.walk.sizes}
-        sizes = {size for size in sizes if size >= self.lowest} | {self.lowest}
-        return sorted(((self.walk.best_possible(size), size) for size in sizes), reverse=True)
+        """Sizes worth judging with the profit they cannot exceed, most promising first.
+
+        Between two break-points every pair earns the same and the limits stay, so the best size there that the
+        platforms accept is the smallest or the largest.
+        """
+        found: set[int] = set()
+        before = 0
+        for end, *limits in zip(self.walk.sizes, *self.walk.prices, strict=True):
+            step = self._step((limits[0], limits[1]))
+            low = sizing.up(max(before + 1, self._least((limits[0], limits[1]))), step)
+            high = sizing.down(min(end, self.top.size), step)
+            if low <= high:
+                found |= {low, high}
+            before = end
+        return sorted(((self.walk.best_possible(size), size) for size in found), reverse=True)
+
+    def _nothing_to_judge(self) -> Why:
+        on_offer, least = dollars(self.walk.sizes[-1]), dollars(self.lowest)
+        if on_offer < least:
+            return BELOW_MINIMUM, f"only {on_offer} on offer, minimum {least}"
+        if self.top.size < self.walk.sizes[-1]:
+            return (
+                CAPPED,
+                f"{self.top.why} allows {dollars(self.top.size)}, the platforms accept no such size",
+            )
+        return BELOW_MINIMUM, f"the platforms accept no size of {least} to {on_offer} at these prices"
 
     def _judge(self, size: int) -> Trade | Why:
         """The exact trade at `size`, or at the next smaller size that platforms and budgets accept."""
+        held_by = ""
         while size >= self.lowest:
-            limits = []
-            for side in self.sides:
-                worst = _worst(side.asks, size)
-                limit = sizing.buy_limit(worst, side.claim.outcome, side.listing.bands)
-                if limit != worst:
-                    # A limit on the grid below it would not reach this level; the break-point before it is
-                    # judged too.
-                    return OFF_TICK, f"{dollars(worst)} is off the price grid of {side.name}"
-                limits.append(worst)
-            fitting = self._in_whole_cents(size, limits)
+            limits = self.walk.limits_at(size)
+            off = self._off_grid(limits)
+            if off is not None:
+                return off
+            fitting = sizing.down(size, self._step(limits))
             if fitting < size:
                 size = fitting
                 continue
-            short = self._too_small(size, limits)
-            if short is not None:
-                return short
+            if size < self._least(limits):
+                break
             fills = (_taken(self.sides[0].asks, size), _taken(self.sides[1].asks, size))
             costs = (
                 self.sides[0].fees.order_cost(BUY, fills[0]),
                 self.sides[1].fees.order_cost(BUY, fills[1]),
             )
-            excess = self._over_budget(costs)
+            excess, name = self._over_budget(costs)
             if excess > 0:
-                # Only rounding can have passed the budget, so a step or two is all it takes.
+                # Only rounding can have passed the budget, so a few steps are all it takes.
+                held_by = name
                 size = sizing.down(size - max(self.step, micro_up(excess)), self.step)
                 continue
-            return self._trade(size, (limits[0], limits[1]), fills, costs)
-        return BELOW_MINIMUM, f"no size of {dollars(self.lowest)} or more fits whole cents and the budgets"
+            return self._trade(size, limits, fills, costs, held_by or self._limited_by(size, limits))
+        if held_by:
+            return CAPPED, f"{held_by} allows no order that the platforms accept"
+        return BELOW_MINIMUM, f"no size of {dollars(self.lowest)} or more is accepted at these prices"
 
-    def _in_whole_cents(self, size: int, limits: list[int]) -> int:
-        """`size`, or the next smaller one whose orders are in whole cents where a platform asks for that."""
+    def _off_grid(self, limits: tuple[int, int]) -> Why | None:
+        for side, limit in zip(self.sides, limits, strict=True):
+            if sizing.buy_limit(limit, side.claim.outcome, side.listing.bands) != limit:
+                # A limit on the grid below it would not reach this level; the levels before are judged too.
+                return OFF_TICK, f"{dollars(limit)} is off the price grid of {side.name}"
+        return None
+
+    def _step(self, limits: tuple[int, int]) -> int:
+        """The size step at these limits: both markets', and whole cents where a platform asks for them."""
         step = self.step
         for side, limit in zip(self.sides, limits, strict=True):
             if side.listing.whole_cents:
                 step = sizing.cent_step(limit, step)
-        return sizing.down(size, step)
+        return step
 
-    def _too_small(self, size: int, limits: list[int]) -> Why | None:
-        for side, limit in zip(self.sides, limits, strict=True):
-            value = dollars(size) * dollars(limit)
-            if value < side.listing.min_value:
-                return BELOW_MINIMUM, f"{value} at {side.name} is under its least {side.listing.min_value}"
-        return None
+    def _least(self, limits: tuple[int, int]) -> int:
+        """The smallest size that both platforms' minimum sizes and values allow at these limits."""
+        return max(
+            self.lowest,
+            *(
+                sizing.least_size(side.listing.least_value, limit)
+                for side, limit in zip(self.sides, limits, strict=True)
+            ),
+        )
 
-    def _over_budget(self, costs: tuple[OrderCost, OrderCost]) -> Decimal:
-        """Dollars by which the orders pass the tightest budget; 0 or less when they fit."""
+    def _over_budget(self, costs: tuple[OrderCost, OrderCost]) -> tuple[Decimal, str]:
+        """Dollars by which the orders pass the tightest budget, and its name; 0 or less when they fit."""
         spent: dict[str, Decimal] = {}
         for side, cost in zip(self.sides, costs, strict=True):
             spent[side.claim.platform] = spent.get(side.claim.platform, Decimal(0)) + cost.cash
         limits = {platform: self.caps.budget(platform) for platform in spent}
         return max(
-            (spent[platform] - limit[0] for platform, limit in limits.items() if limit), default=Decimal(0)
+            (
+                (spent[platform] - limit[0], f"{limit[1]}:{platform}")
+                for platform, limit in limits.items()
+                if limit
+            ),
+            default=(Decimal(0), ""),
         )
 
     def _trade(
@@ -150,33 +183,25 @@ class Search:
         limits: tuple[int, int],
         fills: tuple[tuple[Level, ...], tuple[Level, ...]],
         costs: tuple[OrderCost, OrderCost],
+        limited_by: str,
     ) -> Trade:
         formula = Decimal(0)
         for side, part in zip(self.sides, fills, strict=True):
             for level in part:
                 formula += side.fees.marginal_fee(level.price) * level.size
         net = int((dollars(size) - costs[0].cash - costs[1].cash).scaleb(18))
-        return Trade(size, net, limits, fills, costs, formula, self._limited_by(size))
+        return Trade(size, net, limits, fills, costs, formula, limited_by)
 
-    def _limited_by(self, size: int) -> str:
-        if sizing.up(size + 1, self.step) > self.top.size:
+    def _limited_by(self, size: int, limits: tuple[int, int]) -> str:
+        step = self._step(limits)
+        if size + step > self.top.size:
             return self.top.why
-        return sizing.MIN_SIZE if size == self.lowest else sizing.EDGE
+        return sizing.MIN_SIZE if size == sizing.up(self._least(limits), step) else sizing.EDGE
 
 
 def micro_up(amount: Decimal) -> int:
     """Dollars as micro-dollars, rounded up."""
     return -int(-amount.scaleb(6) // 1)
-
-
-def _worst(asks: Ladder, size: int) -> int:
-    """The price of the last level that an order for `size` takes; the ladder is deep enough."""
-    price = 0
-    for price, on_offer in asks:  # noqa: B007 - the last price is the answer
-        size -= on_offer
-        if size <= 0:
-            break
-    return price
 
 
 def _taken(asks: Ladder, size: int) -> tuple[Level, ...]:

@@ -24,8 +24,8 @@ ATTO = 10**18  # atto-dollars in a dollar
 CENT_IN_MICRO_SQUARED = 10**10  # one cent as micro-dollars times micro-contracts
 
 # The most that rounding can gain us on one fill: a fee rounded to the nearest 0.00001 dollars loses half of
-# that.
-ROUNDING_GAIN = 10**13
+# that. (Kalshi rounds up, and gives back no more than its rounding took.)
+ROUNDING_GAIN = 5 * 10**12
 
 # What held the size back.
 DEPTH, EDGE, MIN_SIZE, MAX_CONTRACTS, MAX_OUTLAY, CASH = (
@@ -43,6 +43,9 @@ class Walk:
     cash: tuple[list[int], list[int]] = field(
         default_factory=lambda: ([], [])
     )  # per leg with fees, atto-dollars
+    prices: tuple[list[int], list[int]] = field(
+        default_factory=lambda: ([], [])
+    )  # per leg, of the level in use up to this break-point, micro-dollars
     ran_out: bool = False  # a ladder ended while pairs still paid before fees
 
     def cash_at(self, leg: int, size: int) -> int:
@@ -55,13 +58,18 @@ class Walk:
         # Exact: within one step every contract costs the same.
         return paid + (size - before) * (cash[at] - paid) // (self.sizes[at] - before)
 
+    def limits_at(self, size: int) -> tuple[int, int]:
+        """The worst price of each leg that `size` pairs take, micro-dollars; `size` must not pass the end."""
+        at = bisect_left(self.sizes, size)
+        return self.prices[0][at], self.prices[1][at]
+
     def net_at(self, size: int) -> int:
         """Unrounded profit of `size` pairs, atto-dollars."""
         return size * PICO_PER_DOLLAR - self.cash_at(0, size) - self.cash_at(1, size)
 
     def best_possible(self, size: int) -> int:
         """No exact profit at `size` can be above this, whatever the rounding; atto-dollars."""
-        fills = 2 + bisect_left(self.sizes, size)  # each break-point begins at most one new level
+        fills = 2 * (1 + bisect_left(self.sizes, size))  # each leg begins at most one level per break-point
         return self.net_at(size) + fills * ROUNDING_GAIN
 
     def affordable(self, legs: Sequence[int], budget: int) -> int | None:
@@ -107,6 +115,8 @@ def merge(one: Ladder, two: Ladder, fee_one: Fee, fee_two: Fee, *, at_least: int
         sizes.append(total)
         cash_one.append(paid_one)
         cash_two.append(paid_two)
+        walk.prices[0].append(price_one)
+        walk.prices[1].append(price_two)
         left_one -= part
         left_two -= part
     walk.ran_out = True
@@ -180,6 +190,11 @@ def cent_step(limit_price: int, step: int) -> int:
     holds.
     """
     return lcm(step, CENT_IN_MICRO_SQUARED // gcd(limit_price, CENT_IN_MICRO_SQUARED))
+
+
+def least_size(value: int, price: int) -> int:
+    """The smallest size (micro-contracts) that is worth `value` micro-dollars at `price`."""
+    return -(-value * MICRO // price)
 
 
 Band = tuple[int, int, int]  # start, end, step in micro-dollars, YES terms

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from arbsite import lifeline
-from arbsite.config import BASE_DIR
+from arbsite.config import BASE_DIR, RUNNING_DEMO
 from arbsite.stack import Stack, StackError
 from arbsite.supervisor import Program, Supervisor
 
@@ -26,6 +26,7 @@ MANAGE = [sys.executable, str(BASE_DIR / "manage.py")]
 CELERY = [sys.executable, "-m", "celery", "-A", "arbsite"]
 HOT_QUEUES, OTHER_QUEUES = "markets,signals,execution", "arbsite,alerts,persist"
 SANDBOX_PATIENCE = 60.0  # seconds
+LATER = 5  # niceness: who may start after those that the first opportunity waits for
 LOGIN = ("demo", "arbsite-demo")
 
 
@@ -55,12 +56,17 @@ def run(
         say("starting the sandbox exchange")
         exchange = Supervisor(data / "exchange", [sandbox_program(data, base, pairs, rate)])
         exchange.start()
-        base |= sandbox_environment(_await_urls(data / "exchange" / "urls.json", began, interrupted), data)
-        say("preparing the database, reading the markets")
+        places = sandbox_environment(_await_urls(data / "exchange" / "urls.json", began, interrupted), data)
+        base |= places
+        leave_settings(data, places)
+        say("preparing the database")
         _step([*MANAGE, "demo", "--prepare"], base)
         system = Supervisor(data, programs(base, data, web_port, flower_port))
-        say("starting signer, connectors, workers, beat, jobs, Flower and the web server")
+        say(
+            "starting signer, connectors, workers, beat, jobs, Flower and the web server; reading the markets"
+        )
         system.start()
+        _step([*MANAGE, "sync"], base)
         view = [
             *MANAGE,
             "demo",
@@ -77,6 +83,7 @@ def run(
         return 0
     finally:
         say("stopping")
+        (data / RUNNING_DEMO).unlink(missing_ok=True)
         for supervisor in (system, exchange):
             if supervisor is not None:
                 supervisor.stop()
@@ -85,8 +92,12 @@ def run(
 
 def environment(data: Path, database_url: str, redis_url: str) -> dict[str, str]:
     """What every process of the demo is told."""
+    kept = {name: value for name, value in os.environ.items() if not name.endswith("_PRIVATE_KEY_FILE")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
     return {
-        **{name: value for name, value in os.environ.items() if not name.endswith("_PRIVATE_KEY_FILE")},
+        **kept,
+        # A dozen processes import the same packages: compile them once, without a trace in the checkout
+        "PYTHONPYCACHEPREFIX": str(data / "pycache"),
         "DATA_DIR": str(data),
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
@@ -110,6 +121,12 @@ def sandbox_environment(urls: dict[str, str], data: Path) -> dict[str, str]:
         "KALSHI_KEY_ID_FILE": str(key_id),
         "SANDBOX_CONTROL_URL": urls["control"],
     }
+
+
+def leave_settings(data: Path, places: dict[str, str]) -> None:
+    """Let commands that are run beside the demo talk to the sandbox, too, and never to the real platforms."""
+    lines = [f"# process {os.getpid()}", *(f"{name}={value}" for name, value in places.items())]
+    (data / RUNNING_DEMO).write_text("\n".join(lines) + "\n")
 
 
 def sandbox_program(data: Path, base: dict[str, str], pairs: int, rate: float) -> Program:
@@ -139,10 +156,10 @@ def programs(base: dict[str, str], data: Path, web_port: int, flower_port: int) 
         Program("worker-hot", worker("hot", HOT_QUEUES, 2), env=base, stop_seconds=15),
         Program("stream-polymarket", [*MANAGE, "stream", "polymarket"], env=base),
         Program("stream-kalshi", [*MANAGE, "stream", "kalshi"], env=base),
-        Program("worker-other", worker("other", OTHER_QUEUES, 1), env=base, stop_seconds=15),
-        Program("beat", [*MANAGE, "beat"], env=base),
-        Program("web", web, env=base),
-        Program("jobs", [*MANAGE, "jobs"], env=base),
+        Program("worker-other", worker("other", OTHER_QUEUES, 1), env=base, stop_seconds=15, nice=LATER),
+        Program("beat", [*MANAGE, "beat"], env=base, nice=LATER),
+        Program("web", web, env=base, nice=LATER),
+        Program("jobs", [*MANAGE, "jobs"], env=base, nice=LATER),
         Program(
             "flower",
             [
@@ -153,6 +170,7 @@ def programs(base: dict[str, str], data: Path, web_port: int, flower_port: int) 
                 f"--basic-auth={':'.join(LOGIN)}",
             ],
             env=flower,
+            nice=LATER,
         ),
     ]
 

@@ -1,4 +1,4 @@
-"""Brings the demo's database to where the system can run: tables, cron table, login, markets."""
+"""Brings the demo's database to where the system can run: tables, cron table, login."""
 
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
@@ -19,4 +19,3 @@ def prepare() -> None:
         user.is_staff = user.is_superuser = True
         user.set_password(password)  # known to everybody, which is fine on loopback and nowhere else
         user.save()
-    call_command("sync", verbosity=0)

@@ -128,7 +128,9 @@ def error_lines(data: Path, began: datetime) -> list[str]:
                 at = datetime.fromisoformat(entry["time"])
             except (ValueError, KeyError):
                 continue
-            if entry.get("level") in WORST and at >= began:
+            # Notices told by the alerts room are news, not failures of the system
+            failed = entry.get("level") in WORST and entry.get("logger") != "alerts.services"
+            if failed and at >= began:
                 found.append(f"{path.stem}: {entry.get('message', '')}"[:200])
     return found
 

@@ -39,6 +39,7 @@ PING_AFTER_MS = 700  # a silent socket is asked for a sign of life, so that quie
 FALLBACK_AFTER_MS = 3_000  # a connection down this long: its books are read over REST instead
 REFRESH_BOOKS_MS = 60_000  # well inside a live book's time to live
 REST_BATCH = 100
+REPAIR_EVERY_MS = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +105,20 @@ class Connector:
         self._traded: dict[str, int] = {}  # contracts traded since the universe was read
         self._lease = Lease(f"stream:{options.platform}", options.lease_seconds)
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="rest")
+        self._repairing: list[FeedMarket] = []
         self._repairs: Future[list[BookSnapshot]] | None = None
         self._poll: Future[list[BookSnapshot]] | None = None
         self._reading: Future[list[Followed] | None] | None = None
-        self._due = {"tick": 0, "lease": 0, "vouch": 0, "universe": 0, "health": 0, "refresh": 0, "poll": 0}
+        self._due = {
+            "tick": 0,
+            "lease": 0,
+            "vouch": 0,
+            "universe": 0,
+            "health": 0,
+            "refresh": 0,
+            "poll": 0,
+            "repair": 0,
+        }
 
     # --- life
 
@@ -367,9 +378,9 @@ class Connector:
         self._take_repairs(at_ms)
         self._take_poll(at_ms)
         if self._repairs is None:
-            wanted = self._needing_rest()
-            if wanted:
-                self._repairs = self._pool.submit(self.hooks.rest.books, wanted)
+            self._repairing = self._needing_rest() if self._is_due("repair", at_ms, REPAIR_EVERY_MS) else []
+            if self._repairing:
+                self._repairs = self._pool.submit(self.hooks.rest.books, self._repairing)
         down = [
             shard for shard in self.shards if not shard.up and at_ms - shard.down_since_ms > FALLBACK_AFTER_MS
         ]
@@ -397,7 +408,10 @@ class Connector:
     def _take_repairs(self, at_ms: int) -> None:
         if self._repairs is None or not self._repairs.done():
             return
-        for snapshot in self._answer(self._repairs):
+        answer = self._answer(self._repairs)
+        if answer is None:
+            self._ask_again()
+        for snapshot in answer or ():
             shard = self.shards.of_market.get(snapshot.market_id)
             if shard is not None and shard.up:
                 shard.feed.repair(snapshot, at_ms)
@@ -406,7 +420,7 @@ class Connector:
     def _take_poll(self, at_ms: int) -> None:
         if self._poll is None or not self._poll.done():
             return
-        snapshots = self._answer(self._poll)
+        snapshots = self._answer(self._poll) or []
         self._poll = None
         changed = set()
         for snapshot in snapshots:
@@ -418,14 +432,22 @@ class Connector:
             self.polled_ms = at_ms
             self.windows.add(changed, at_ms)
 
-    def _answer(self, future: "Future[list[BookSnapshot]]") -> list[BookSnapshot]:
+    def _ask_again(self) -> None:
+        """A repair that failed is still needed."""
+        for market in self._repairing:
+            shard = self.shards.of_market.get(market.market_id)
+            if shard is not None and hasattr(shard.feed, "needs_rest"):
+                shard.feed.needs_rest.add(market.market_id)
+
+    def _answer(self, future: "Future[list[BookSnapshot]]") -> list[BookSnapshot] | None:
+        """What REST answered; None where it did not."""
         try:
             return future.result()
         except PlatformError as error:
             log.warning(
                 "books over REST failed", extra={"platform": self.options.platform, "error": str(error)}
             )
-            return []
+            return None
 
     # --- which markets
 

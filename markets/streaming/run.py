@@ -162,6 +162,7 @@ class Surroundings:
             windows_waited=connector.windows.merged,
             longest_window_ms=connector.windows.longest_ms,
             heard_ms_ago=at_ms - min(heard) if heard else None,
+            hash_check_broken=any(getattr(shard.feed, "hash_broken", False) for shard in connector.shards),
             errors=[shard.connection.error for shard in connector.shards if shard.connection.error][:3],
         )
         connector.windows.longest_ms = 0

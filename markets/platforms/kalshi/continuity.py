@@ -5,6 +5,7 @@ book of the sid worthless until its next snapshot; a frame that cannot be used m
 """
 
 from collections.abc import Iterable
+from typing import cast
 
 from markets.books import Book, Ladder
 from markets.platforms.base import BadFrame, Feed
@@ -34,11 +35,23 @@ class Sub:
         self.ts_ms = 0  # the exchange's time of the last delta
 
 
+class ClockedBook(Book):
+    """A book with the exchange clock of its last snapshot; -1 where the server sends no clocks."""
+
+    __slots__ = ("clock",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = -1
+
+
 class Continuity(Feed):
     """The part of the feed that decides whether a frame may be used and a book be trusted."""
 
     def __init__(self, *, follow_all: bool, shared_seq: bool, use_yes_price: bool) -> None:
         super().__init__()
+        self._live: dict[str, ClockedBook] = {}
+        self.books = cast(dict[str, Book], self._live)  # the same books, as the owner reads them
         self.follow_all = follow_all
         self.shared_seq = shared_seq
         self.use_yes_price = use_yes_price
@@ -48,7 +61,6 @@ class Continuity(Feed):
         self.subscriptions = Subscriptions(self.outbox, use_yes_price=use_yes_price)
         self._subs: dict[int, Sub] = {}
         self._sid_of: dict[str, int] = {}  # by market: the sid of its last snapshot
-        self._clocks: dict[str, int] = {}  # by market: the exchange clock of its last snapshot
         self._snapshot_ms: dict[str, int] = {}  # by market: when its last snapshot came
         self._leaving: set[str] = set()  # unfollowed, frames may still be under way
         self._doubted: set[str] = set()  # dropped for a reason; their next snapshot is a resync
@@ -132,7 +144,6 @@ class Continuity(Feed):
         self._doubted.clear()  # a reconnect is counted as such, not as a resync of every book
         self._subs.clear()
         self._sid_of.clear()
-        self._clocks.clear()
         self._snapshot_ms.clear()
         self._leaving.clear()
         self.outbox.clear()
@@ -141,7 +152,6 @@ class Continuity(Feed):
 
     def _forget(self, ticker: str) -> None:
         self._sid_of.pop(ticker, None)
-        self._clocks.pop(ticker, None)
         self._snapshot_ms.pop(ticker, None)
         self._doubted.discard(ticker)
         self._crossed.pop(ticker, None)
@@ -177,13 +187,13 @@ class Continuity(Feed):
         if stuck:
             self._doubt_markets(stuck, at_ms)
 
-    def _applicable(self, msg: wire.DeltaMsg, book: Book, sub: Sub, raw: bytes, at_ms: int) -> bool:
+    def _applicable(self, msg: wire.DeltaMsg, book: ClockedBook, sub: Sub, raw: bytes, at_ms: int) -> bool:
         """The rare questions about a delta: is there a book to change, is it news, does time run forwards?"""
         ticker = msg.market_ticker
         if not book.trusted:
             self._too_early(ticker, sub, raw, at_ms)
             return False
-        if msg.clock and msg.clock <= self._clocks.get(ticker, 0):
+        if msg.clock and msg.clock <= book.clock:
             self.discarded += 1
             if at_ms - self._snapshot_ms.get(ticker, 0) > STALE_CLOCK_MS:
                 # Not an echo of before the snapshot: the clock fell, as it may during maintenance.

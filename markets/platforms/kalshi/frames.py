@@ -2,11 +2,11 @@
 
 import msgspec
 
-from markets.books import MICRO, Book, Ladder
+from markets.books import Ladder
 from markets.platforms.base import MarketChange
 from markets.platforms.kalshi import parse, wire
-from markets.platforms.kalshi.continuity import Continuity, Sub
-from markets.platforms.kalshi.numbers import PRICES, SIZES
+from markets.platforms.kalshi.continuity import ClockedBook, Continuity, Sub
+from markets.platforms.kalshi.numbers import MIRRORED, PRICES, SIZES, Remembered
 from markets.platforms.kalshi.subscriptions import BOOKS, LIFECYCLE, TRADES
 
 # How msgspec refuses what is no JSON, not UTF-8, of another shape, or nested beyond reason.
@@ -83,8 +83,9 @@ class Frames(Continuity):
             if frame.type == "orderbook_snapshot":
                 self._read_snapshot(_snapshot(frame.msg), sub, raw, at_ms)
             elif frame.type == "orderbook_delta":
-                _delta(frame.msg)  # raises: the delta decoder refused it
-                self._spoiled(sub, "", "shape", "a delta that is none", raw, at_ms)
+                _delta(frame.msg)  # says what is wrong with it
+                self._spoiled(sub, "", "shape", "a delta that the delta decoder refuses", raw, at_ms)
+                self._doubt(sub, at_ms)
             elif frame.type == "trade":
                 self._read_trade(_trade(frame.msg), raw, at_ms)
             else:
@@ -96,24 +97,24 @@ class Frames(Continuity):
 
     def _read_snapshot(self, msg: wire.SnapshotMsg, sub: Sub, raw: bytes, at_ms: int) -> None:
         ticker = msg.market_ticker
-        book = self.books.get(ticker)
+        book = self._live.get(ticker)
         if book is None:
             if not self.follow_all:
                 self._stranger(ticker, sub, raw, at_ms)
                 return
-            book = self.books[ticker] = Book()
+            book = self._live[ticker] = ClockedBook()
         if msg.yes or msg.no:
             self._spoiled(sub, ticker, "shape", "a snapshot as before March 2026 (integer cents)", raw, at_ms)
             return
         try:
-            bids = _ladder(msg.yes_dollars_fp)
-            asks = _ladder(msg.no_dollars_fp, mirror=not self.use_yes_price)
+            bids = _ladder(msg.yes_dollars_fp, PRICES)
+            asks = _ladder(msg.no_dollars_fp, PRICES if self.use_yes_price else MIRRORED)
         except ValueError as error:
             self.subscriptions.owed.pop(ticker, None)
             self._spoiled(sub, ticker, "number", str(error), raw, at_ms)
             return
         self._sid_of[ticker] = sub.sid
-        self._clocks[ticker] = msg.clock
+        book.clock = msg.clock or -1
         self._snapshot_ms[ticker] = at_ms
         self.subscriptions.arrived(ticker, at_ms)
         self._take(ticker, book, bids, asks, at_ms)
@@ -232,12 +233,12 @@ class Frames(Continuity):
         self._spoiled(sub, ticker, "shape", detail, raw, at_ms)
 
 
-def _ladder(side: list[tuple[str, str]] | None, *, mirror: bool = False) -> Ladder:
+def _ladder(side: list[tuple[str, str]] | None, prices: Remembered) -> Ladder:
     """One side of a snapshot; raises ValueError for a price outside 0 to 1 or a negative size."""
     ladder = []
     for price_text, size_text in side or ():
-        price, size = PRICES[price_text], SIZES[size_text]
+        size = SIZES[size_text]
         if size < 0:
             raise ValueError(f"the level {price_text} has the size {size_text}")
-        ladder.append((MICRO - price if mirror else price, size))
+        ladder.append((prices[price_text], size))
     return tuple(ladder)

@@ -26,6 +26,11 @@ def price(text: str) -> int:
     return value
 
 
+def mirrored_price(text: str) -> int:
+    """What a bid of the other side at this price asks: one dollar less it, in micro-dollars."""
+    return MICRO - price(text)
+
+
 class Remembered(dict[str, int]):
     """A reader of number strings that keeps at most `limit` answers; only valid strings are ever kept."""
 
@@ -44,4 +49,5 @@ class Remembered(dict[str, int]):
 
 
 PRICES = Remembered(price, 20_000)
+MIRRORED = Remembered(mirrored_price, 20_000)
 SIZES = Remembered(micro, 50_000)

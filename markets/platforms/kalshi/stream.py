@@ -13,11 +13,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from markets.books import MICRO, Book
+from markets.books import MICRO
 from markets.platforms.base import KALSHI, BookSnapshot, FeedMarket
 from markets.platforms.kalshi import wire
+from markets.platforms.kalshi.continuity import ClockedBook
 from markets.platforms.kalshi.frames import UNREADABLE, Frames
-from markets.platforms.kalshi.numbers import PRICES, SIZES
+from markets.platforms.kalshi.numbers import MIRRORED, PRICES, SIZES
 from markets.platforms.kalshi.subscriptions import BOOKS
 
 WS_PATH = "/trade-api/ws/v2"  # what the handshake's signature covers
@@ -54,6 +55,7 @@ class KalshiFeed(Frames):
     ) -> None:
         super().__init__(follow_all=follow_all, shared_seq=shared_seq, use_yes_price=use_yes_price)
         self._report_created = created
+        self._no_prices = PRICES if use_yes_price else MIRRORED  # both sides as YES prices
         self._heard_ms = 0
         self._probed_ms = 0
         self._opened_before = False
@@ -64,7 +66,7 @@ class KalshiFeed(Frames):
         """Begin to follow markets (subscribes at once when connected)."""
         new = [market.market_id for market in markets if market.market_id not in self.books]
         for ticker in new:
-            self.books[ticker] = Book()
+            self._live[ticker] = ClockedBook()
             if ticker in self._leaving:  # deltas of before may still be under way: no fault of the platform
                 self._leaving.discard(ticker)
                 self._doubted.add(ticker)
@@ -149,51 +151,44 @@ class KalshiFeed(Frames):
                 return
         msg = frame.msg
         ticker = msg.market_ticker
-        book = self.books.get(ticker)
+        book = self._live.get(ticker)
         if book is None:
             self._stranger(ticker, sub, raw, at_ms)
             return
-        if (
-            msg.ts_ms >= sub.ts_ms
-            and book.trusted
-            and (not msg.clock or msg.clock > self._clocks.get(ticker, 0))
-        ):
-            sub.ts_ms = msg.ts_ms
+        ts_ms = msg.ts_ms
+        if ts_ms >= sub.ts_ms and book.trusted and msg.clock > book.clock:
+            sub.ts_ms = ts_ms
         elif not self._applicable(msg, book, sub, raw, at_ms):
             return
+        side = msg.side
         try:
-            price = PRICES[msg.price_dollars]
             change = SIZES[msg.delta_fp]
+            if side == "yes":
+                price = PRICES[msg.price_dollars]
+                levels = book.bids
+                size = levels.get(price, 0) + change
+                if size > 0:
+                    levels[price] = size
+                    if price > book.best_bid:
+                        book.best_bid = price
+                elif size == 0:
+                    levels.pop(price, 0)
+                    if price == book.best_bid:
+                        book.best_bid = max(levels, default=0)
+            else:
+                price = self._no_prices[msg.price_dollars]
+                levels = book.asks
+                size = levels.get(price, 0) + change
+                if size > 0:
+                    levels[price] = size
+                    if price < book.best_ask:
+                        book.best_ask = price
+                elif size == 0:
+                    levels.pop(price, 0)
+                    if price == book.best_ask:
+                        book.best_ask = min(levels, default=MICRO)
         except ValueError as error:
             self._spoiled(sub, ticker, "number", str(error), raw, at_ms)
-            return
-        side = msg.side
-        if side == "yes":
-            levels = book.bids
-            size = levels.get(price, 0) + change
-            if size > 0:
-                levels[price] = size
-                if price > book.best_bid:
-                    book.best_bid = price
-            elif size == 0:
-                levels.pop(price, 0)
-                if price == book.best_bid:
-                    book.best_bid = max(levels, default=0)
-        elif side == "no":
-            if not self.use_yes_price:
-                price = MICRO - price
-            levels = book.asks
-            size = levels.get(price, 0) + change
-            if size > 0:
-                levels[price] = size
-                if price < book.best_ask:
-                    book.best_ask = price
-            elif size == 0:
-                levels.pop(price, 0)
-                if price == book.best_ask:
-                    book.best_ask = min(levels, default=MICRO)
-        else:
-            self._spoiled(sub, ticker, "shape", f"side {side[:40]!r}", raw, at_ms)
             return
         if size < 0:
             self._spoiled(

@@ -7,7 +7,7 @@ a book) have defaults.
 """
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Raw, Struct
 
@@ -23,7 +23,7 @@ class DeltaMsg(Struct, gc=False):
     market_ticker: str
     price_dollars: str
     delta_fp: str
-    side: str
+    side: Literal["yes", "no"]
     ts_ms: int = 0
     clock: int = 0
 

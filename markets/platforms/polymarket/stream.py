@@ -163,7 +163,9 @@ class PolymarketFeed(News):
                 ts = token.ts
             else:
                 try:
-                    ts = unix_ms(timestamp)
+                    ts = (
+                        int(timestamp) if len(timestamp) == 13 and timestamp.isdigit() else unix_ms(timestamp)
+                    )
                 except ValueError as error:
                     self._bad("time", str(error), raw, at_ms)
                     self._distrust([one.asset_id for one in changes], "a price_change without a time")
@@ -171,9 +173,12 @@ class PolymarketFeed(News):
                 if ts < token.ts:
                     self._late(token, ts, raw, at_ms)
                     continue
-            if token.pending and change.hash != token.hash and token.frame != stats.frames and (
-                at_ms - token.checked_ms >= self.hash_check_ms or token.suspect >= 0
-            ):  # fmt: skip
+            if (
+                token.pending
+                and (at_ms - token.checked_ms >= self.hash_check_ms or token.suspect >= 0)
+                and change.hash != token.hash
+                and token.frame != stats.frames
+            ):
                 self._compare(token, at_ms)
             book = token.book
             if not book.trusted:

@@ -105,10 +105,7 @@ class User:
     settlements: list[Settlement] = field(default_factory=list)
     subaccounts: dict[int, bool] = field(default_factory=lambda: {0: False})  # number -> netting switch
     shard_transfers: list[dict[str, Any]] = field(default_factory=list)
-    sub_transfers: list[dict[str, Any]] = field(default_factory=list)
     transfer_ids: set[str] = field(default_factory=set)
-    allocation: dict[int, int] = field(default_factory=dict)
-    reservation: str = "none"
 
     def __post_init__(self) -> None:
         self.user_id = self.user_id or str(uuid.uuid5(uuid.NAMESPACE_URL, f"kalshi-user:{self.name}"))

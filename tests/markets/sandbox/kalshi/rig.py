@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,7 +27,6 @@ from markets.sandbox.traders import TraderSpec
 
 NO_OTHER_FACES: dict[str, Any] = {name: lambda _: [] for name in ("clob", "gamma", "data")}
 STILL = TraderSpec(rate=0, gap_every_s=0, taker_every_s=0, levels=1)
-CONTRACT = CENT = 10_000  # micro-units in a cent; a contract is a hundred of them
 DEADLINE_S = 15
 BOB = make_keys()
 
@@ -41,9 +41,15 @@ def until(done: Callable[[], Any], what: str) -> Any:
     raise AssertionError(f"waited {DEADLINE_S} s for {what}")
 
 
+@cache
+def private_key(pem: str) -> Any:
+    """A key, parsed once: its check costs more than a signature."""
+    return serialization.load_pem_private_key(pem.encode(), None)
+
+
 def signed(keys: Keys, method: str, path: str, at_ms: int, key_id: str = "") -> dict[str, str]:
     """The three headers of a request."""
-    private: Any = serialization.load_pem_private_key(keys.kalshi_private_pem.encode(), None)
+    private = private_key(keys.kalshi_private_pem)
     text = f"{at_ms}{method}{path}".encode()
     if isinstance(private, ed25519.Ed25519PrivateKey):
         raw = private.sign(text)
@@ -189,6 +195,10 @@ class Rig:
     def fault(self, **fault: Any) -> None:
         """Set a fault."""
         self.do(lambda: self.running.sandbox.faults.set({"platform": KALSHI, **fault}))
+
+    def fired(self, kind: str) -> int:
+        """How often a kind of fault has struck."""
+        return self.do(lambda: self.running.sandbox.faults.fired.get(kind, 0))
 
     def clear(self) -> None:
         """No faults any more."""

@@ -257,6 +257,7 @@ def test_trades_of_all_markets(place: Rig, ticker: str) -> None:
 
 def test_own_fills_orders_and_positions(place: Rig) -> None:
     alice, bob, ticker = place.client(), place.bob(), place.empty_market(4)
+    place.do(lambda: setattr(place.exchange.catalog.market(ticker).k, "fee_multiplier", "1"))
     with place.stream() as mine, place.stream(BOB) as theirs:
         for stream in (mine, theirs):
             number = stream.send("subscribe", channels=["fill", "user_orders", "market_positions"])
