@@ -158,6 +158,8 @@ def serve(plan: dict[str, Any]) -> None:
     arbiter.loop.add_callback(tidying.start)
     arbiter.start()
     processes.end(lambda: processes.marked(MARK, tag), ((signal.SIGKILL, 5.0),))
+    if plan["remove"]:  # a folder for the sockets alone, which nobody would find if our parent was killed
+        shutil.rmtree(plan["remove"], ignore_errors=True)
 
 
 def _watcher(program: dict[str, Any], logs: Path, tag: str) -> Watcher:

@@ -78,7 +78,6 @@ class Supervisor:
                 f"Another process runs the programs of {self.data_dir} already: stop it, or choose another data folder."
             )
         self._tag = folder_tag(self.data_dir)
-        self._sockets = self._socket_folder()
         slowest = max((program.stop_seconds for program in self.programs), default=0.0)
         self._steps = ((signal.SIGTERM, slowest), (signal.SIGKILL, GRACE_SECONDS))
         self._keeper = Keeper(
@@ -100,8 +99,7 @@ class Supervisor:
         self._keeper.stop()
         self._keeper = None
         self._sweep((signal.SIGKILL, GRACE_SECONDS))  # needed only if circus itself had to be killed
-        if self._sockets is not None:
-            self._remove_sockets(self._sockets)
+        self._remove_sockets()
         self._lock.release()
 
     def status(self) -> dict[str, dict[str, Any]]:
@@ -133,9 +131,12 @@ class Supervisor:
     def _launch(self) -> subprocess.Popen:
         """Start circus, after what a killed one may have left is gone; called by the keeper."""
         self._sweep(*self._steps)
+        self._remove_sockets()
+        self._sockets = self._socket_folder()
         plan = {
             "endpoint": f"ipc://{self._sockets}/circus.sock",
             "pubsub": f"ipc://{self._sockets}/events.sock",
+            "remove": str(self._sockets) if self._sockets != self.data_dir else None,
             "logs": str(self._logs),
             "tag": self._tag,
             "programs": [asdict(program) for program in self.programs],
@@ -172,6 +173,9 @@ class Supervisor:
         raise SupervisorError(f"The supervisor does not start: read {self._logs / 'supervisor.log'}.")
 
     def _ask(self, timeout: float) -> dict[str, dict[str, Any]]:
+        if self._sockets is None:  # circus is being started
+            time.sleep(0.02)
+            raise CallError("not started yet")
         client = CircusClient(endpoint=f"ipc://{self._sockets}/circus.sock", timeout=timeout)
         try:
             return dict(client.send_message("programs")["programs"])
@@ -184,8 +188,10 @@ class Supervisor:
             return self.data_dir
         return Path(tempfile.mkdtemp(prefix="arbsite-"))
 
-    def _remove_sockets(self, folder: Path) -> None:
-        for name in ("circus.sock", "events.sock"):
-            (folder / name).unlink(missing_ok=True)
-        if folder != self.data_dir:
-            shutil.rmtree(folder, ignore_errors=True)
+    def _remove_sockets(self) -> None:
+        folder, self._sockets = self._sockets, None
+        if folder == self.data_dir:
+            for name in ("circus.sock", "events.sock"):
+                (folder / name).unlink(missing_ok=True)
+        elif folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)  # circus may have done it

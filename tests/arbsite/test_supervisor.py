@@ -15,7 +15,7 @@ from arbsite.arbiter import FIRST_PAUSE, LONGEST_PAUSE, pause, rotate
 from arbsite.stack import processes
 from arbsite.stack.state import folder_tag
 from arbsite.supervisor import MARK, Program, Supervisor, SupervisorError
-from tests.arbsite.processes_at_work import kill, python, until
+from tests.arbsite.processes_at_work import ROOT, kill, python, until
 
 SLEEPER = ["sleep", "600"]
 # Ignores SIGTERM, and has a child that would outlive it.
@@ -214,7 +214,17 @@ def test_a_path_too_long_for_a_socket(tmp_path):
         sockets = supervisor._sockets
         assert sockets.stat().st_mode & 0o077 == 0
     assert not sockets.exists()
-    assert left(folder) == []
+    owner = python(
+        OWNER,
+        folder,
+        json.dumps(SLEEPER),
+        env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)},
+    )
+    assert owner.stdout.readline() == "ready\n"
+    assert list(tmp_path.glob("arbsite-*"))
+    kill(owner)
+    until(lambda: not left(folder))
+    assert not list(tmp_path.glob("arbsite-*"))
 
 
 @pytest.mark.parametrize("names", [["twin", "Twin"], ["../up"], [""], ["a b"]])

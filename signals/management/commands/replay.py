@@ -131,7 +131,7 @@ def _setups(platforms: set[str], options: dict[str, Any]) -> list[Setup]:
         Setup(
             platform=platform,
             feed=lambda platform=platform: clients.replay_feed(platform, shared_seq=options["shared_seq"]),  # type: ignore[misc]
-            listing=_listing,
+            listing=listing,
             window_ms={KALSHI: 100, POLYMARKET: 50}[platform],
             bets=tuple(pairs) if number == 0 else (),
         )
@@ -146,7 +146,8 @@ def _pair(text: str) -> bets.Bet:
     return bets.pair(f"pair:{text}", (POLYMARKET, polymarket), (KALSHI, kalshi))
 
 
-def _listing(platform: str, market_id: str) -> Listing:
+def listing(platform: str, market_id: str) -> Listing:
+    """What a market is taken for of which only frames are known."""
     return Listing(
         platform=platform, market_id=market_id, status=OPEN, ticks=(TickBand(Decimal(0), Decimal(1), FINE),),
         min_size=Decimal(0), size_step=CENT, fees=clients.standard_fees(platform), settles=None,

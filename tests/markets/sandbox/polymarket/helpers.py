@@ -88,7 +88,12 @@ def book(running: Running, market: SandboxMarket, bids: dict[int, int], asks: di
         for side, levels in (("BUY", bids), ("SELL", asks)):
             for cents, shares in levels.items():
                 engine.submit(
-                    market.id, CONTROL_ACCOUNT, side, cents * 10_000, shares * MICRO, at_ms=running.sandbox.now_ms()
+                    market.id,
+                    CONTROL_ACCOUNT,
+                    side,
+                    cents * 10_000,
+                    shares * MICRO,
+                    at_ms=running.sandbox.now_ms(),
                 )
 
     running.call(make)
@@ -98,7 +103,13 @@ def hit(running: Running, market: SandboxMarket, side: str, cents: int, shares: 
     """Somebody else trades."""
     running.call(
         lambda: running.sandbox.engine.submit(
-            market.id, CONTROL_ACCOUNT, side, cents * 10_000, shares * MICRO, at_ms=running.sandbox.now_ms(), tif="IOC"
+            market.id,
+            CONTROL_ACCOUNT,
+            side,
+            cents * 10_000,
+            shares * MICRO,
+            at_ms=running.sandbox.now_ms(),
+            tif="IOC",
         )
     )
 
@@ -157,7 +168,12 @@ class User:
         """A signed request."""
         text = "" if body is None else json.dumps(body, separators=(",", ":"))
         return requests.request(
-            method, self.url(path), params=query, data=text or None, headers=self.headers(method, path, text), timeout=10
+            method,
+            self.url(path),
+            params=query,
+            data=text or None,
+            headers=self.headers(method, path, text),
+            timeout=10,
         )
 
     def signed(
@@ -197,7 +213,10 @@ class User:
         answer = self.place(market, place, "BUY", limit, shares, orderType="FAK").json()
         assert answer.get("status") == "matched", answer
         for trade_id in answer["tradeIDs"]:
-            until(lambda trade_id=trade_id: self.trade(trade_id)["status"] == "TRADE_STATUS_CONFIRMED", "settlement")
+            until(
+                lambda trade_id=trade_id: self.trade(trade_id)["status"] == "TRADE_STATUS_CONFIRMED",
+                "settlement",
+            )
         return answer
 
     def trade(self, trade_id: str) -> dict[str, Any]:

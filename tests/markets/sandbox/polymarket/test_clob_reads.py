@@ -38,7 +38,11 @@ def hash_of(wire: dict[str, Any]) -> str:
     """The hash that our own adapter computes for a REST book."""
     sides = [{to_micro(x["price"]): to_micro(x["size"]) for x in wire[side]} for side in ("bids", "asks")]
     members = Members(
-        wire["min_order_size"], wire["tick_size"], wire["neg_risk"], wire["last_trade_price"], wire.get("version", "")
+        wire["min_order_size"],
+        wire["tick_size"],
+        wire["neg_risk"],
+        wire["last_trade_price"],
+        wire.get("version", ""),
     )
     return book_hash(wire["market"], wire["asset_id"], wire["timestamp"], *sides, members)
 
@@ -111,11 +115,15 @@ def test_listings_have_the_platforms_cursor(running: Running) -> None:
 
 
 @pytest.mark.skipif(not TYPES.is_dir(), reason="the recorded field types are not there")
-@pytest.mark.parametrize(("path", "file"), [("/book", "clob__book"), ("/markets/{}", "clob__markets_condition_id")])
+@pytest.mark.parametrize(
+    ("path", "file"), [("/book", "clob__book"), ("/markets/{}", "clob__markets_condition_id")]
+)
 def test_members_have_the_recorded_types(running: Running, path: str, file: str) -> None:
     market = markets(running)[0]
     book(running, market, {40: 100}, {46: 30})
-    got = get(running, path.format(market.id), **({"token_id": market.p.token_ids[0]} if path == "/book" else {}))
+    got = get(
+        running, path.format(market.id), **({"token_id": market.p.token_ids[0]} if path == "/book" else {})
+    )
     known = json.loads((TYPES / f"{file}.json").read_text())["shape"]
     assert _shape(got, "$") <= set(known)
     if path == "/book":
@@ -158,17 +166,24 @@ def test_an_empty_side_has_no_price(running: Running, user: User) -> None:
     assert get(running, "/book", token_id=yes)["bids"] == []
     assert get(running, "/book", token_id=no)["asks"] == []
     for path in ("/midpoint", "/spread"):
-        assert requests.get(f"{running.urls['clob']}{path}", params={"token_id": yes}, timeout=5).status_code == 404
+        assert (
+            requests.get(f"{running.urls['clob']}{path}", params={"token_id": yes}, timeout=5).status_code
+            == 404
+        )
     assert post(running, "/midpoints", [{"token_id": yes}]) == {}
 
 
 LEVELS = st.dictionaries(st.integers(1, 99), st.integers(1, 10**9), max_size=8)
-MARKET = build(WorldSpec(pairs=1, short_lived=0, extra_kalshi=0, extra_polymarket=0), traders=STANDING).world.on("polymarket")[0]
+MARKET = build(
+    WorldSpec(pairs=1, short_lived=0, extra_kalshi=0, extra_polymarket=0), traders=STANDING
+).world.on("polymarket")[0]
 
 
 @settings(max_examples=60, deadline=None)
 @given(below=LEVELS, above=LEVELS, gap=st.integers(2, 98))
-def test_any_book_has_the_hash_that_we_compute(below: dict[int, int], above: dict[int, int], gap: int) -> None:
+def test_any_book_has_the_hash_that_we_compute(
+    below: dict[int, int], above: dict[int, int], gap: int
+) -> None:
     engine = Engine()
     engine.add_market(MARKET.id, bands=(Band(0, 1_000_000, 10_000),), min_size=1, lot=1)
     wire = WireBook(MARKET, engine.book(MARKET.id))

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+import requests
 
 from markets.sandbox.polymarket.eip712 import (
     EXCHANGE,
@@ -60,21 +61,21 @@ def test_a_wallet_proof_must_fit(running: Running, user: User, changes: dict[str
     ],
 )  # fmt: skip
 def test_a_signed_request_must_fit(running: Running, user: User, changes: dict[str, str]) -> None:
-    import requests
-
     head = user.headers("GET", "/data/orders") | changes
     answer = requests.get(user.url("/data/orders"), headers=head, timeout=5)
     assert answer.status_code == 401 and answer.json() == {"error": L2}
 
 
 def test_path_body_and_clock_are_signed(running: Running, user: User) -> None:
-    import requests
-
-    other_path = requests.get(user.url("/data/trades"), headers=user.headers("GET", "/data/orders"), timeout=5)
+    other_path = requests.get(
+        user.url("/data/trades"), headers=user.headers("GET", "/data/orders"), timeout=5
+    )
     head = user.headers("DELETE", "/order", '{"orderID":"0x1"}')
     other_body = requests.delete(user.url("/order"), data='{"orderID":"0x2"}', headers=head, timeout=5)
     late = requests.get(
-        user.url("/data/orders"), headers=user.headers("GET", "/data/orders", at=int(time.time()) - 60), timeout=5
+        user.url("/data/orders"),
+        headers=user.headers("GET", "/data/orders", at=int(time.time()) - 60),
+        timeout=5,
     )
     assert [one.status_code for one in (other_path, other_body, late)] == [401, 401, 401]
     query = user.send("GET", "/data/orders", market="0x1")  # the query is not signed
@@ -94,13 +95,17 @@ def test_recorded_signatures_of_both_official_clients() -> None:
     vectors = json.loads(VECTORS.read_text())
     for proof in vectors["l1"]:
         head = proof["headers"]
-        signer = auth_signer(head["POLY_ADDRESS"], head["POLY_TIMESTAMP"], int(head["POLY_NONCE"]), head["POLY_SIGNATURE"])
+        signer = auth_signer(
+            head["POLY_ADDRESS"], head["POLY_TIMESTAMP"], int(head["POLY_NONCE"]), head["POLY_SIGNATURE"]
+        )
         assert signer == vectors["address"].lower()
     seen = 0
-    contracts = {address.lower(): version for version, address in (("2", EXCHANGE), ("2", NEG_RISK_EXCHANGE), ("3", EXCHANGE_V3))}
+    contracts = {
+        address.lower(): version
+        for version, address in (("2", EXCHANGE), ("2", NEG_RISK_EXCHANGE), ("3", EXCHANGE_V3))
+    }
     for row in vectors["orders"]:
-        text = json.dumps(row)
-        wire = row.get("order") or row.get("wire") or row["body"]["order"]
+        wire = row["request_json"]["order"]
         order = SignedOrder(
             int(wire["salt"]), wire["maker"], wire["signer"], wire["tokenId"], int(wire["makerAmount"]),
             int(wire["takerAmount"]), wire["side"], int(wire["signatureType"]), int(wire["timestamp"]),
@@ -114,6 +119,7 @@ def test_recorded_signatures_of_both_official_clients() -> None:
             except BadSigning:
                 continue
         assert len(fitting) == 1, row
-        assert order_digest(order, *fitting[0]).hex() in text
+        assert fitting[0] == (row["domain_version"], row["verifying_contract"].lower())
+        assert f"0x{order_digest(order, *fitting[0]).hex()}" == row["order_id"]
         seen += 1
     assert seen >= 3

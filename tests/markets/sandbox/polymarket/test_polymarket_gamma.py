@@ -24,14 +24,19 @@ def test_a_market_has_the_platforms_types(running: Running) -> None:
         assert isinstance(market[name], str), name
         assert isinstance(json.loads(market[name]), list), name
     assert all(isinstance(market[name], str) for name in ("id", "volume", "liquidity", "conditionId"))
-    assert all(isinstance(market[name], int | float) for name in ("volumeNum", "orderPriceMinTickSize", "orderMinSize"))
+    assert all(
+        isinstance(market[name], int | float)
+        for name in ("volumeNum", "orderPriceMinTickSize", "orderMinSize")
+    )
     assert market["acceptingOrders"] is True and market["closed"] is False and market["version"] == "v1"
     prices = [float(price) for price in json.loads(market["outcomePrices"])]
     assert sum(prices) == pytest.approx(1)
 
 
 def test_our_own_parser_reads_every_market(running: Running) -> None:
-    raw = requests.get(f"{running.urls['gamma']}/markets/keyset", params={"limit": 100, "include_tag": "true"}, timeout=10)
+    raw = requests.get(
+        f"{running.urls['gamma']}/markets/keyset", params={"limit": 100, "include_tag": "true"}, timeout=10
+    )
     page = msgspec.json.decode(raw.content, type=wire.MarketsPage)
     infos = [parse.market_info(msgspec.json.decode(one, type=wire.GammaMarket)) for one in page.markets]
     assert {info.id for info in infos} == {market.id for market in markets(running)}

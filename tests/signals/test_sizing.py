@@ -1,0 +1,206 @@
+"""The merge of two ladders, what caps it, and grids: against slow and plain ways to the same numbers."""
+
+from decimal import Decimal as D
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from markets.books import MICRO, NO, YES, dollars, levels, take
+from signals import sizing
+from signals.sizing import ATTO, CASH, DEPTH, EDGE, MAX_CONTRACTS, MAX_OUTLAY, Caps
+from tests.signals.values import kalshi, plain, polymarket
+
+CENTS = st.integers(1, 99).map(lambda n: n * 10_000)
+ladders = st.dictionaries(CENTS, st.integers(1, 400).map(lambda n: n * 250_000), min_size=1, max_size=6).map(
+    lambda levels: tuple(sorted(levels.items()))
+)
+rates = st.sampled_from(["0", "0.04", "0.07"])
+
+
+def spent(ladder, size: int, rate: str) -> int:
+    """Atto-dollars for `size`, level by level, by fractions."""
+    total, k = Fraction(0), Fraction(rate)
+    for price, on_offer in ladder:
+        part, p = min(on_offer, size), Fraction(price, MICRO)
+        total += (p + k * p * (1 - p)) * Fraction(part, MICRO)
+        size -= part
+    assert size == 0
+    assert (total * ATTO).denominator == 1
+    return int(total * ATTO)
+
+
+def walk_of(one, two, rate_one="0", rate_two="0", **more):
+    return sizing.merge(one, two, plain(rate_one).marginal_fee, plain(rate_two).marginal_fee, **more)
+
+
+@given(ladders, ladders, rates, rates, st.integers(0, 200).map(lambda n: n * 250_000), st.data())
+def test_the_merge_costs_what_buying_level_by_level_costs(one, two, rate_one, rate_two, at_least, data):
+    walk = walk_of(one, two, rate_one, rate_two, at_least=at_least)
+    if not walk.sizes:
+        assert one[0][0] + two[0][0] >= MICRO and at_least == 0
+        return
+    assert walk.sizes == sorted(set(walk.sizes))
+    size = data.draw(
+        st.sampled_from(walk.sizes) | st.integers(1, walk.sizes[-1] // 250_000).map(lambda n: n * 250_000)
+    )
+    costs = spent(one, size, rate_one), spent(two, size, rate_two)
+    assert (walk.cash_at(0, size), walk.cash_at(1, size)) == costs
+    assert walk.net_at(size) == size * 10**12 - sum(costs)
+    for leg, ladder in enumerate((one, two)):
+        before = [on_offer for price, on_offer in ladder if price < walk.limits_at(size)[leg]]
+        upto = [on_offer for price, on_offer in ladder if price <= walk.limits_at(size)[leg]]
+        assert sum(before) < size <= sum(upto)
+
+
+@given(ladders, ladders)
+def test_the_merge_ends_where_pairs_stop_paying_before_fees(one, two):
+    walk = walk_of(one, two)
+    depth = min(sum(size for _, size in one), sum(size for _, size in two))
+    end = walk.sizes[-1] if walk.sizes else 0
+    for at in range(0, depth, 250_000):
+        pays = price_at(one, at) + price_at(two, at) < MICRO
+        assert pays == (at < end)
+    assert walk.ran_out == (end == depth)
+
+
+def price_at(ladder, contracts: int) -> int:
+    """The price of the next contract after `contracts` of them."""
+    for price, on_offer in ladder:
+        if contracts < on_offer:
+            return price
+        contracts -= on_offer
+    raise AssertionError("beyond the depth")
+
+
+@given(ladders, ladders, st.integers(1, 400).map(lambda n: n * 250_000))
+def test_the_merge_reaches_the_smallest_order_where_there_is_depth(one, two, at_least):
+    walk = walk_of(one, two, at_least=at_least)
+    depth = min(sum(size for _, size in one), sum(size for _, size in two))
+    assert walk.sizes[-1] >= min(at_least, depth)
+
+
+@given(ladders, ladders, rates, rates, st.data())
+def test_no_rounding_takes_the_exact_profit_above_its_bound(one, two, rate_one, rate_two, data):
+    fees = polymarket(rate_one), data.draw(st.sampled_from([polymarket(rate_two), kalshi(rate_two)]))
+    walk = sizing.merge(one, two, fees[0].marginal_fee, fees[1].marginal_fee, at_least=1)
+    size = data.draw(st.integers(1, walk.sizes[-1]))
+    cash = [
+        fee.order_cost("BUY", exact_fills(ladder, size)).cash
+        for fee, ladder in zip(fees, (one, two), strict=True)
+    ]
+    assert (dollars(size) - sum(cash)).scaleb(18) <= walk.best_possible(size)
+
+
+def exact_fills(ladder, size: int):
+    return take(levels(ladder), dollars(size))
+
+
+@given(
+    ladders, ladders, rates, st.integers(0, 200).map(lambda n: D(n) / 4), st.sampled_from([[0], [1], [0, 1]])
+)
+def test_a_budget_buys_all_it_can_and_never_more(one, two, rate, budget, legs):
+    walk = walk_of(one, two, rate, rate, at_least=1)
+    limit = int(budget * ATTO)
+    size = walk.affordable(legs, limit)
+    if size is None:
+        assert sum(walk.cash[leg][-1] for leg in legs) <= limit
+    else:
+        assert size < walk.sizes[-1]
+        assert size == 0 or sum(walk.cash_at(leg, size) for leg in legs) <= limit
+        assert sum(walk.cash_at(leg, size + 1) for leg in legs) > limit
+
+
+TWO = ((400_000, 10 * MICRO), (450_000, 10 * MICRO))
+ONE = ((500_000, 15 * MICRO),)
+
+
+@pytest.mark.parametrize(
+    ("caps", "size", "why"),
+    [
+        (Caps(), "15", DEPTH),
+        (Caps(max_contracts=D(12)), "12", MAX_CONTRACTS),
+        (Caps(max_contracts=D(-1)), "0", MAX_CONTRACTS),
+        (Caps(max_contracts=D(15)), "15", DEPTH),
+        (Caps(cash={"kalshi": D(5)}), "10", f"{CASH}:kalshi"),
+        (Caps(cash={"kalshi": D(5)}, max_outlay={"kalshi": D(4)}), "8", f"{MAX_OUTLAY}:kalshi"),
+        (Caps(cash={"polymarket": D(4), "kalshi": D(6)}), "10", f"{CASH}:polymarket"),
+        (Caps(cash={"polymarket": D("4.45")}), "11", f"{CASH}:polymarket"),
+        (Caps(cash={"polymarket": D(-3)}), "0", f"{CASH}:polymarket"),
+    ],
+)
+def test_the_ceiling_is_the_lowest_of_all_caps_and_says_which(caps, size, why):
+    found = sizing.ceiling(walk_of(TWO, ONE), ("polymarket", "kalshi"), caps)
+    assert (dollars(found.size), found.why) == (D(size), why)
+
+
+def test_two_legs_on_one_platform_share_its_budget():
+    found = sizing.ceiling(walk_of(TWO, ONE), ("kalshi", "kalshi"), Caps(cash={"kalshi": D(9)}))
+    assert (dollars(found.size), found.why) == (10, f"{CASH}:kalshi")
+
+
+def test_a_walk_that_ends_for_want_of_profit_says_so():
+    walk = walk_of(TWO, ((580_000, 15 * MICRO),))
+    assert sizing.ceiling(walk, ("polymarket", "kalshi"), Caps()) == sizing.Ceiling(10 * MICRO, EDGE)
+
+
+@given(st.integers(1, MICRO - 1), st.integers(1, 10**6))
+def test_the_cent_step_is_the_smallest_size_in_whole_cents(price, step):
+    found = sizing.cent_step(price, step)
+    assert found % step == 0
+    assert found * price % 10**10 == 0
+    smaller = (
+        next(n for n in range(1, 10**10 + 1) if n * step * price % 10**10 == 0) * step
+        if step >= 10**4
+        else found
+    )
+    assert found <= smaller
+
+
+@given(st.integers(0, 10**8), st.integers(1, MICRO - 1))
+def test_the_least_size_is_just_worth_the_value(value, price):
+    size = sizing.least_size(value, price)
+    assert size * price >= value * MICRO
+    assert size == 0 or (size - 1) * price < value * MICRO
+
+
+@given(st.integers(0, 10**9), st.integers(1, 10**7))
+def test_rounding_to_a_step_stays_within_one(size, step):
+    assert sizing.down(size, step) <= size <= sizing.up(size, step)
+    assert sizing.down(size, step) % step == sizing.up(size, step) % step == 0
+    assert size - sizing.down(size, step) < step > sizing.up(size, step) - size
+
+
+TAPERED = sizing.bands_of(
+    [(D("0"), D("0.1"), D("0.001")), (D("0.1"), D("0.9"), D("0.01")), (D("0.9"), D("1"), D("0.001"))]
+)
+
+
+@given(st.integers(0, MICRO), st.sampled_from([YES, NO]))
+def test_a_limit_is_the_next_price_on_the_grid_toward_not_trading(price, outcome):
+    grid = {*range(1_000, 100_000, 1_000), *range(100_000, 900_001, 10_000), *range(901_000, MICRO, 1_000)}
+    own = grid if outcome == YES else {MICRO - at for at in grid}
+    allowed = [at for at in own if at <= price]
+    assert sizing.buy_limit(price, outcome, TAPERED) == (max(allowed) if allowed else None)
+
+
+def test_no_band_no_limit():
+    bands = sizing.bands_of([(D("0.2"), D("0.8"), D("0.01"))])
+    assert sizing.buy_limit(100_000, YES, bands) is None
+    assert sizing.buy_limit(900_000, NO, bands) is None
+
+
+@pytest.mark.parametrize(
+    "ticks",
+    [
+        [],
+        [(D(0), D(1), D(0))],
+        [(D(1), D(0), D("0.01"))],
+        [(D(0), D(1), D("1e-7"))],
+        [(D(0), D("NaN"), D("0.1"))],
+    ],
+)
+def test_ticks_that_make_no_grid_are_refused(ticks):
+    with pytest.raises(ValueError):
+        sizing.bands_of(ticks)
