@@ -13,13 +13,15 @@ FEED_SILENT = timedelta(seconds=30)
 
 def open_all() -> None:
     """Register this room's checks, jobs and sweeps."""
-    from markets import benchmarks, panels
+    from markets import benchmarks, live_benchmarks, panels
     from markets.platforms.base import PLATFORMS
 
     registry.add_job(Job("price-sync", ("price_sync",), 600, about="Sync prices from all platforms"))
     registry.add_job(Job("market-refresh", ("sync",), 1_800, about="Refresh the list of markets"))
     registry.add_benchmark("books", benchmarks.books)
     registry.add_benchmark("storing", benchmarks.storing)
+    registry.add_benchmark("latency", live_benchmarks.latency)
+    registry.add_benchmark("load", live_benchmarks.load)
     registry.add_sweep("windows", ring_for_lost_windows)
     registry.add_panel("feeds", panels.feeds)
     registry.add_summary("feeds", panels.summary)

@@ -20,7 +20,7 @@ from pathlib import Path
 from arbsite import lifeline
 from arbsite.config import BASE_DIR, RUNNING_DEMO
 from arbsite.stack import Stack, StackError
-from arbsite.supervisor import Program, Supervisor
+from arbsite.supervisor import Program, Supervisor, SupervisorError
 
 MANAGE = [sys.executable, str(BASE_DIR / "manage.py")]
 CELERY = [sys.executable, "-m", "celery", "-A", "arbsite"]
@@ -79,6 +79,8 @@ def run(
             str(flower_port),
         ]
         return _watch(view + (["--seconds", str(seconds)] if seconds else []), base, interrupted)
+    except SupervisorError as error:
+        raise DemoError(str(error)) from error
     except KeyboardInterrupt:
         return 0
     finally:

@@ -66,7 +66,7 @@ def test_a_slot_is_queued_once():
 
 
 def test_an_unknown_job_is_named():
-    with pytest.raises(jobs.UnknownJob, match="there are: .*price-sync"):
+    with pytest.raises(jobs.UnknownJob, match=r"there are: .*price-sync"):
         jobs.queue("prise-sync", now=NOW)
 
 

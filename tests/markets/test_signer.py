@@ -35,15 +35,20 @@ def keys(files) -> Keys:
 
 
 @pytest.fixture
-def served(keys, settings) -> Iterator[str]:
+def served(keys, settings, monkeypatch) -> Iterator[str]:
     # The path of a local socket is short, pytest's folders are not
     path = f"{settings.ARBSITE.core.data_dir}/t{os.getpid()}.sock"
     server = SignerServer(path, Signer(keys))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    settings.ARBSITE.connector = settings.ARBSITE.connector.model_copy(update={"signer_socket": path})
+    _point_at(path, settings, monkeypatch)
     yield path
     server.shutdown()
     server.server_close()
+
+
+def _point_at(path: str, settings, monkeypatch) -> None:
+    connector = settings.ARBSITE.connector.model_copy(update={"signer_socket": path})
+    monkeypatch.setattr(settings.ARBSITE, "connector", connector)
 
 
 def test_it_signs_a_handshake_that_verifies(served, files):
@@ -102,9 +107,7 @@ def test_a_key_file_that_is_none_is_named_without_its_content(tmp_path):
         Keys(kalshi_key_id="", kalshi_file=str(tmp_path / "nothing"), polymarket_file="")
 
 
-def test_a_signer_that_is_not_there_is_said_so(settings, tmp_path):
-    settings.ARBSITE.connector = settings.ARBSITE.connector.model_copy(
-        update={"signer_socket": str(tmp_path / "no")}
-    )
-    with pytest.raises(signer_client.SignerError, match="manage.py signer"):
+def test_a_signer_that_is_not_there_is_said_so(settings, tmp_path, monkeypatch):
+    _point_at(str(tmp_path / "no"), settings, monkeypatch)
+    with pytest.raises(signer_client.SignerError, match=r"manage\.py signer"):
         signer_client.status()

@@ -49,7 +49,7 @@ def test_the_same_input_gives_the_same_digest(recording):
 
 
 def test_one_lost_frame_is_a_gap_and_another_digest(recording, tmp_path):
-    lines = gzip.open(recording).read().splitlines(keepends=True)
+    lines = gzip.decompress(recording.read_bytes()).splitlines(keepends=True)
     shorter = tmp_path / "shorter.jsonl"
     shorter.write_bytes(b"".join(lines[:200] + lines[201:]))
     whole, cut = replay(recording), replay(shorter)
@@ -71,7 +71,7 @@ def test_garbage_lines_and_frames_are_counted_and_disturb_nothing(recording, tmp
     extra = json.dumps(
         {"recv_ms": 2_000, "conn": "kalshi-1", "frame": '{"type":"orderbook_delta","sid":'}
     ).encode()
-    dirty.write_bytes(gzip.open(recording).read() + b"not json\n" + extra + b"\n")
+    dirty.write_bytes(gzip.decompress(recording.read_bytes()) + b"not json\n" + extra + b"\n")
     result = replay(dirty)
     assert result["malformed"] == 2
     assert result["book_updates"] == benchmarks.MARKETS + 500

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from markets.platforms.polymarket.fees import PolymarketFees
-from markets.sandbox.market import SandboxMarket
+from markets.sandbox.market import SandboxMarket, WorldSpec
 from markets.sandbox.polymarket.limits import Bucket
 from markets.sandbox.polymarket.money import Ledger, movement, taker_fee
 from markets.sandbox.polymarket.records import FAK_TEXT, FOK_TEXT
@@ -165,6 +165,43 @@ def test_failed_trades_give_everything_back(running: Running, user: User, market
     trade_id = user.place(market, 0, "BUY", "0.45", "10").json()["tradeIDs"][0]
     until(lambda: user.trade(trade_id)["status"] == "TRADE_STATUS_FAILED", "the failure")
     assert (user.balance(), user.balance(market.p.token_ids[0])) == (cash, shares)
+
+
+def test_what_a_failed_trade_held_may_be_spent_again(running: Running, market: SandboxMarket) -> None:
+    user = stranger(running, balance=6 * MICRO)
+    running.call(lambda: running.sandbox.faults.set({"kind": "settle_delay", "ms": 300}))
+    running.call(lambda: running.sandbox.faults.set({"kind": "trade_fail", "count": 1}))
+    trade_id = user.place(market, 0, "BUY", "0.45", "10").json()["tradeIDs"][0]
+    assert (
+        "not enough balance" in user.place(market, 0, "BUY", "0.45", "10").json()["error"]
+    )  # held until it ends
+    until(lambda: user.trade(trade_id)["status"] == "TRADE_STATUS_FAILED", "the failure")
+    assert user.place(market, 0, "BUY", "0.45", "10").json()["status"] == "matched"
+
+
+def test_shares_that_settle_after_the_payout_are_paid_too() -> None:
+    with standing() as own:
+        user, chosen = User.of(own), markets(own)[0]
+        book(own, chosen, {}, {50: 100})
+        own.call(lambda: own.sandbox.faults.set({"kind": "settle_delay", "ms": 300}))
+        before = user.balance()
+        assert user.place(chosen, 0, "BUY", "0.5", "10").json()["status"] == "matched"
+        own.call(lambda: own.sandbox.world.determine(chosen.id, MICRO, own.sandbox.now_ms()))
+        own.call(lambda: own.sandbox.world.settle(chosen.id, own.sandbox.now_ms()))
+        until(lambda: user.balance() > before, "the money")
+        assert user.balance() == before - 5 * MICRO - cash_fee(chosen, 10 * MICRO, 50) + 10 * MICRO
+
+
+def test_orders_of_the_same_account_elsewhere_are_left_alone(user: User, running: Running) -> None:
+    with standing(spec=WorldSpec(pairs=1, short_lived=0)) as own:
+        mine, sandbox = User.of(own), own.sandbox
+        ticker = own.call(lambda: sandbox.world.on("kalshi")[0].id)
+        name = sandbox.polymarket_accounts[0].name
+        order = own.call(
+            lambda: sandbox.engine.submit(ticker, name, "BUY", 10_000, MICRO, at_ms=sandbox.now_ms())
+        )
+        assert mine.send("DELETE", "/cancel-all").json() == {"canceled": [], "not_canceled": {}}
+        assert mine.send("GET", "/data/orders").json()["data"] == [] and order.open
 
 
 def test_payout_pays_winners(running: Running) -> None:

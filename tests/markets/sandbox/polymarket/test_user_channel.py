@@ -119,7 +119,8 @@ def test_a_delayed_order_waits_cannot_be_cancelled_and_then_matches(
     order_id = answer["orderID"]
     assert answer["status"] == "delayed" and answer["success"] is True
     assert user.send("GET", f"/data/order/{order_id}").json()["status"] == "DELAYED"
-    assert order_id in user.send("DELETE", "/order", {"orderID": order_id}).json()["not_canceled"]
+    refused = user.send("DELETE", "/order", {"orderID": order_id}).json()
+    assert refused["canceled"] == [] and "delayed" in refused["not_canceled"][order_id]
     until(lambda: user.send("GET", f"/data/order/{order_id}").json()["status"] == "MATCHED", "the match")
     assert ear.until_kind("trade")[0]["taker_order_id"] == order_id
     assert user.place(market, 0, "BUY", "0.1", "10").json()["status"] == "live"  # rests, so nothing to delay
