@@ -13,7 +13,9 @@ def main() -> None:
         from django.core.management import execute_from_command_line
     except ImportError:
         here = Path(__file__).resolve().parent
-        sys.exit(f"Django is not installed here. Run `make setup`, then `{here / '.venv/bin/python'} manage.py …`.")
+        sys.exit(
+            f"Django is not installed here. Run `make setup`, then `{here / '.venv/bin/python'} manage.py …`."
+        )
     execute_from_command_line(sys.argv)
 
 

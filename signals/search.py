@@ -55,11 +55,7 @@ class Search:
         self.caps = caps
         self.step = sizing.common_step(one.listing.step, two.listing.step)
         self.lowest = sizing.up(max(one.listing.lowest, two.listing.lowest, 1), self.step)
-        # An order at its best price is worth the least, so no smaller size can reach the minimum values.
-        at_least = self._least((one.asks[0][0], two.asks[0][0]))
-        self.walk: Walk = sizing.merge(
-            one.asks, two.asks, one.fees.marginal_fee, two.fees.marginal_fee, at_least=at_least
-        )
+        self.walk: Walk = sizing.merge(one.asks, two.asks, one.fees.marginal_fee, two.fees.marginal_fee)
         self.top: Ceiling = sizing.ceiling(self.walk, (one.claim.platform, two.claim.platform), caps)
 
     def best(self) -> Trade | Why:
@@ -98,8 +94,10 @@ class Search:
 
     def _nothing_to_judge(self) -> Why:
         on_offer, least = dollars(self.walk.sizes[-1]), dollars(self.lowest)
-        if on_offer < least:
+        if on_offer < least and self.walk.ran_out:
             return BELOW_MINIMUM, f"only {on_offer} on offer, minimum {least}"
+        if on_offer < least:
+            return NO_PROFIT, f"the minimum of {least} costs more than it pays"
         if self.top.size < self.walk.sizes[-1]:
             return (
                 CAPPED,
@@ -196,7 +194,9 @@ class Search:
         step = self._step(limits)
         if size + step > self.top.size:
             return self.top.why
-        return sizing.MIN_SIZE if size == sizing.up(self._least(limits), step) else sizing.EDGE
+        forced = size == sizing.up(self._least(limits), step)
+        last_costs = self.walk.net_at(size) < self.walk.net_at(size - 1)
+        return sizing.MIN_SIZE if forced and last_costs else sizing.EDGE
 
 
 def micro_up(amount: Decimal) -> int:

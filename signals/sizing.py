@@ -4,10 +4,9 @@ All integers, because a tick must not pay for decimals: prices in micro-dollars,
 money in **atto-dollars** (1e-18 dollars): a price with its fee in pico-dollars times a size in
 micro-contracts.
 
-The merge takes the best ask of both legs, size for size, so after each step one level is used up. A price
-plus its fee rises with the price on both platforms, therefore no other way to buy the same number of pairs is
-cheaper, and the unrounded profit has its maximum at a break-point. Rounding is the only departure;
-`Walk.best_possible` bounds it.
+The merge takes the best ask of both legs, size for size, as the platforms would fill the orders, so after each
+step one level is used up. Between two such break-points every pair earns the same, so of the sizes there the
+smallest or the largest is best. Rounding is the only departure; `Walk.best_possible` bounds it.
 """
 
 from bisect import bisect_left, bisect_right
@@ -46,7 +45,7 @@ class Walk:
     prices: tuple[list[int], list[int]] = field(
         default_factory=lambda: ([], [])
     )  # per leg, of the level in use up to this break-point, micro-dollars
-    ran_out: bool = False  # a ladder ended while pairs still paid before fees
+    ran_out: bool = False  # a ladder ended before the gain was lost
 
     def cash_at(self, leg: int, size: int) -> int:
         """Unrounded cash of one leg for `size` pairs, atto-dollars; `size` must not pass the walk's end."""
@@ -82,16 +81,16 @@ class Walk:
         return before + (budget - paid) * (self.sizes[at] - before) // (totals[at] - paid)
 
 
-def merge(one: Ladder, two: Ladder, fee_one: Fee, fee_two: Fee, *, at_least: int = 0) -> Walk:
-    """Buy both ladders size for size while a pair costs less than $1 before fees, and at least `at_least`
-    pairs.
+def merge(one: Ladder, two: Ladder, fee_one: Fee, fee_two: Fee) -> Walk:
+    """Buy both ladders size for size until what the first pairs gain before fees is lost on the last.
 
-    Fees do not end the walk: the exact profit is judged later at every break-point, so a higher fee can never
+    So the walk holds every size that could leave a profit, also those past the best one: a minimum or a step
+    may force an order there. Fees do not end it: the exact profit is judged later, so a higher fee can never
     open a size that a lower one did not see.
     """
     walk = Walk()
     sizes, (cash_one, cash_two) = walk.sizes, walk.cash
-    i = j = total = paid_one = paid_two = 0
+    i = j = total = gross = paid_one = paid_two = 0
     left_one = left_two = price_one = price_two = unit_one = unit_two = 0
     while True:
         if not left_one:
@@ -106,10 +105,12 @@ def merge(one: Ladder, two: Ladder, fee_one: Fee, fee_two: Fee, *, at_least: int
             price_two, left_two = two[j]
             unit_two = _with_fee(price_two, fee_two)
             j += 1
-        if price_one + price_two >= MICRO and total >= at_least:
+        gain = MICRO - price_one - price_two
+        if gain <= 0 and gross <= 0:
             return walk
         part = left_one if left_one < left_two else left_two
         total += part
+        gross += part * gain
         paid_one += part * unit_one
         paid_two += part * unit_two
         sizes.append(total)

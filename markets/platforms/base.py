@@ -126,7 +126,9 @@ class MarketInfo:
     result: str = ""  # YES, NO, SCALAR or empty
     settlement_value: Decimal | None = None  # dollars that one YES pays
     last_price: Decimal | None = None  # dollars, YES terms, for display only
-    extra: dict[str, Any] = field(default_factory=dict)  # what only this platform has (neg_risk, version, shard, ...)
+    extra: dict[str, Any] = field(
+        default_factory=dict
+    )  # what only this platform has (neg_risk, version, shard, ...)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +269,9 @@ class MarketData(Protocol):
 
     platform: str
 
-    def markets(self, *, closing_before: datetime | None = None, limit: int | None = None) -> Iterator[MarketInfo]:
+    def markets(
+        self, *, closing_before: datetime | None = None, limit: int | None = None
+    ) -> Iterator[MarketInfo]:
         """Open markets, page by page."""
         ...
 

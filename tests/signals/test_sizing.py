@@ -4,7 +4,7 @@ from decimal import Decimal as D
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from markets.books import MICRO, NO, YES, dollars, levels, take
@@ -31,20 +31,28 @@ def spent(ladder, size: int, rate: str) -> int:
     return int(total * ATTO)
 
 
-def walk_of(one, two, rate_one="0", rate_two="0", **more):
-    return sizing.merge(one, two, plain(rate_one).marginal_fee, plain(rate_two).marginal_fee, **more)
+def walk_of(one, two, rate_one="0", rate_two="0"):
+    return sizing.merge(one, two, plain(rate_one).marginal_fee, plain(rate_two).marginal_fee)
 
 
-@given(ladders, ladders, rates, rates, st.integers(0, 200).map(lambda n: n * 250_000), st.data())
-def test_the_merge_costs_what_buying_level_by_level_costs(one, two, rate_one, rate_two, at_least, data):
-    walk = walk_of(one, two, rate_one, rate_two, at_least=at_least)
-    if not walk.sizes:
-        assert one[0][0] + two[0][0] >= MICRO and at_least == 0
-        return
+@st.composite
+def paying(draw):
+    """Two ladders whose best prices add up to less than a dollar."""
+    one, two = draw(ladders), draw(ladders)
+    assume(one[0][0] + two[0][0] < MICRO)
+    return one, two
+
+
+QUARTER = 250_000
+
+
+@given(paying(), rates, rates, st.data())
+def test_the_merge_costs_what_buying_level_by_level_costs(pair, rate_one, rate_two, data):
+    one, two = pair
+    walk = walk_of(one, two, rate_one, rate_two)
     assert walk.sizes == sorted(set(walk.sizes))
-    size = data.draw(
-        st.sampled_from(walk.sizes) | st.integers(1, walk.sizes[-1] // 250_000).map(lambda n: n * 250_000)
-    )
+    inside = st.integers(1, walk.sizes[-1] // QUARTER).map(lambda n: n * QUARTER)
+    size = data.draw(st.sampled_from(walk.sizes) | inside)
     costs = spent(one, size, rate_one), spent(two, size, rate_two)
     assert (walk.cash_at(0, size), walk.cash_at(1, size)) == costs
     assert walk.net_at(size) == size * 10**12 - sum(costs)
@@ -55,13 +63,14 @@ def test_the_merge_costs_what_buying_level_by_level_costs(one, two, rate_one, ra
 
 
 @given(ladders, ladders)
-def test_the_merge_ends_where_pairs_stop_paying_before_fees(one, two):
+def test_the_merge_holds_every_size_that_gains_before_fees(one, two):
     walk = walk_of(one, two)
     depth = min(sum(size for _, size in one), sum(size for _, size in two))
     end = walk.sizes[-1] if walk.sizes else 0
-    for at in range(0, depth, 250_000):
-        pays = price_at(one, at) + price_at(two, at) < MICRO
-        assert pays == (at < end)
+    gained = 0
+    for at in range(0, depth, QUARTER):
+        gained += MICRO - price_at(one, at) - price_at(two, at)
+        assert at < end or gained <= 0
     assert walk.ran_out == (end == depth)
 
 
@@ -74,17 +83,11 @@ def price_at(ladder, contracts: int) -> int:
     raise AssertionError("beyond the depth")
 
 
-@given(ladders, ladders, st.integers(1, 400).map(lambda n: n * 250_000))
-def test_the_merge_reaches_the_smallest_order_where_there_is_depth(one, two, at_least):
-    walk = walk_of(one, two, at_least=at_least)
-    depth = min(sum(size for _, size in one), sum(size for _, size in two))
-    assert walk.sizes[-1] >= min(at_least, depth)
-
-
-@given(ladders, ladders, rates, rates, st.data())
-def test_no_rounding_takes_the_exact_profit_above_its_bound(one, two, rate_one, rate_two, data):
+@given(paying(), rates, rates, st.data())
+def test_no_rounding_takes_the_exact_profit_above_its_bound(pair, rate_one, rate_two, data):
+    one, two = pair
     fees = polymarket(rate_one), data.draw(st.sampled_from([polymarket(rate_two), kalshi(rate_two)]))
-    walk = sizing.merge(one, two, fees[0].marginal_fee, fees[1].marginal_fee, at_least=1)
+    walk = sizing.merge(one, two, fees[0].marginal_fee, fees[1].marginal_fee)
     size = data.draw(st.integers(1, walk.sizes[-1]))
     cash = [
         fee.order_cost("BUY", exact_fills(ladder, size)).cash
@@ -100,8 +103,9 @@ def exact_fills(ladder, size: int):
 @given(
     ladders, ladders, rates, st.integers(0, 200).map(lambda n: D(n) / 4), st.sampled_from([[0], [1], [0, 1]])
 )
-def test_a_budget_buys_all_it_can_and_never_more(one, two, rate, budget, legs):
-    walk = walk_of(one, two, rate, rate, at_least=1)
+def test_a_budget_buys_all_it_can_and_never_more(pair, rate, budget, legs):
+    one, two = pair
+    walk = walk_of(one, two, rate, rate)
     limit = int(budget * ATTO)
     size = walk.affordable(legs, limit)
     if size is None:
@@ -141,8 +145,8 @@ def test_two_legs_on_one_platform_share_its_budget():
 
 
 def test_a_walk_that_ends_for_want_of_profit_says_so():
-    walk = walk_of(TWO, ((580_000, 15 * MICRO),))
-    assert sizing.ceiling(walk, ("polymarket", "kalshi"), Caps()) == sizing.Ceiling(10 * MICRO, EDGE)
+    walk = walk_of(TWO, ((580_000, 30 * MICRO),))
+    assert sizing.ceiling(walk, ("polymarket", "kalshi"), Caps()) == sizing.Ceiling(20 * MICRO, EDGE)
 
 
 @given(st.integers(1, 999).map(lambda n: n * 1_000), st.integers(1, 200).map(lambda n: n * 10_000))
