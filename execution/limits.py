@@ -172,25 +172,6 @@ def _within(code: str, ticket: Ticket, held: Decimal, limit: Decimal | None) -> 
     return None
 
 
-def room(ticket: Ticket, held: Held, limits: Limits) -> Decimal:
-    """Dollars of notional that `ticket`'s market could still take, whatever the ticket's own size."""
-    market = held.by_market.get((ticket.platform, ticket.market_id), ZERO)
-    known = [
-        (limits.max_order_notional, ZERO),
-        (limits.max_market_notional, market),
-        # Both legs of a plan count towards its bet and the total, so each has half of what is left
-        (_half(limits.max_bet_notional, held.by_bet.get(ticket.bet_id, ZERO)), ZERO),
-        (_half(limits.max_notional, held.notional), ZERO),
-        (limits.max_platform_notional.get(ticket.platform), held.by_platform.get(ticket.platform, ZERO)),
-        (held.cash.get(ticket.platform, ZERO), ticket.cash - ticket.notional),
-    ]
-    return min((limit - used for limit, used in known if limit is not None), default=ticket.notional)
-
-
-def _half(limit: Decimal | None, used: Decimal) -> Decimal | None:
-    return None if limit is None else (limit - used) / 2
-
-
 def plan_room(tickets: Sequence[Ticket], held: Held, limits: Limits) -> Decimal:
     """The largest equal size of all legs, in contracts, that every limit on money has room for; at least 0.
 

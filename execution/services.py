@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 
 from django.conf import settings
 from django.db import transaction
@@ -155,18 +155,12 @@ def _plan(
         refusals = limits.check_plan(planned.tickets, held, risk, _bests(planned.tickets, books))
         if not refusals:
             return planned
-        room = _room(planned.tickets, held, risk)
+        room = limits.plan_room(planned.tickets, held, risk)
         if room <= 0:
             break
         smaller = replace(finding, size=min(room, planned.finding.size))
         planned = planning.plan(bet, smaller, books, known.listings, base, hurdles, now_ms)
     return NoPlan(refusals[0].code, "; ".join(refusal.sentence for refusal in refusals))
-
-
-def _room(tickets: Sequence[Ticket], held: Held, risk: limits.Limits) -> Decimal:
-    """Contracts of each leg for which every limit has room, by the legs' limit prices."""
-    room = min(limits.room(ticket, held, risk) / ticket.limit_price for ticket in tickets)
-    return max(ZERO, room.quantize(Decimal("0.01"), ROUND_DOWN))
 
 
 def _bests(tickets: Sequence[Ticket], books: dict[MarketKey, BookView]) -> list[Decimal | None]:

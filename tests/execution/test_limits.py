@@ -223,37 +223,6 @@ def as_large_as(order: Ticket, notional: D) -> Ticket:
     return replace(order, notional=notional, cash=notional + order.cash - order.notional)
 
 
-@settings(max_examples=200, deadline=None)
-@given(tickets(sides=("BUY",)), some_held(), some_limits)
-def test_room_never_suggests_what_check_refuses(order, held, known):
-    room = limits.room(order, held, known)
-    if room > 0:
-        found = limits.check(as_large_as(order, room), held, known, best=None)
-        assert not NOTIONAL & set(codes(found))
-        assert "cash" not in codes(found)
-
-
-@settings(max_examples=200, deadline=None)
-@given(tickets(sides=("BUY",)), tickets(sides=("BUY",)), some_held(), some_limits)
-def test_two_legs_on_two_platforms_both_fit_into_their_rooms(one, two, held, known):
-    one, two = replace(one, platform="polymarket"), replace(two, platform="kalshi", bet_id=one.bet_id)
-    rooms = [limits.room(leg, held, known) for leg in (one, two)]
-    if min(rooms) > 0:
-        legs = [as_large_as(leg, room) for leg, room in zip((one, two), rooms, strict=True)]
-        assert set(codes(limits.check_plan(legs, held, known, [None, None]))) <= {"max_open_orders"}
-
-
-def test_room_is_the_tightest_limit():
-    held = rich(by_market={("kalshi", "KX-B"): D(30)}, by_bet={"bet-1": D(30)}, by_platform={"kalshi": D(60)})
-    loose = Limits(D(100), D(100), D(1000), {"kalshi": D(1000)}, D(1000))
-    assert limits.room(ticket(), held, loose) == 70
-    assert limits.room(ticket(), held, replace(loose, max_order_notional=D(25))) == 25
-    assert limits.room(ticket(), held, replace(loose, max_bet_notional=D(50))) == 10  # half, for two legs
-    assert limits.room(ticket(), held, replace(loose, max_notional=D(90))) == 15
-    assert limits.room(ticket(), held, replace(loose, max_platform_notional={"kalshi": D(72)})) == 12
-    assert limits.room(ticket(), replace(held, cash={"kalshi": D(9)}), loose) == 8  # the fee is a dollar
-
-
 def cut(order: Ticket, size: D) -> Ticket:
     return as_large_as(replace(order, size=size), size * order.limit_price)
 

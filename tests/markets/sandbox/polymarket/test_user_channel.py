@@ -134,3 +134,11 @@ def test_a_delayed_order_may_come_to_nothing(user: User, running: Running, marke
     running.call(lambda: world.pause(market.id, now()))
     until(lambda: user.send("GET", f"/data/order/{order_id}").json()["status"] == "UNMATCHED", "the end")
     running.call(lambda: world.resume(market.id, now()))
+
+
+def test_a_delayed_order_reserves_its_cash(running: Running, market: SandboxMarket) -> None:
+    user = stranger(running, balance=6_000_000)
+    running.call(lambda: running.sandbox.faults.set({"kind": "match_delay", "ms": 300}))
+    order_id = user.place(market, 0, "BUY", "0.45", "10").json()["orderID"]
+    assert "not enough balance" in user.place(market, 0, "BUY", "0.3", "10").json()["error"]
+    until(lambda: user.send("GET", f"/data/order/{order_id}").json()["status"] == "MATCHED", "the match")
