@@ -63,7 +63,8 @@ def plan(
     now_ms: int,
 ) -> Plan | NoPlan:
     """What to send for `finding` now, never more than its size; or why it should be left alone."""
-    most = finding.size if rules.caps.max_contracts is None else min(finding.size, rules.caps.max_contracts)
+    cap = rules.caps.max_contracts
+    most = finding.size if cap is None else min(finding.size, cap)
     result = detection.find(
         bet, books, listings, replace(rules, caps=replace(rules.caps, max_contracts=most)), now_ms
     )
@@ -73,6 +74,9 @@ def plan(
         if refusal is None:
             return NoPlan(GAP_GONE, "the books no longer offer a gap")
         return NoPlan(refusal.code, refusal.sentence)
+    if fresh.limited_by == sizing.MAX_CONTRACTS and (cap is None or finding.size < cap):
+        # What held the finding back is the reason, not that the finding is the most that is planned.
+        fresh = replace(fresh, limited_by=finding.limited_by)
     verdict = decision.decide(fresh, hurdles, now_ms)
     if verdict.state != decision.ACTIONABLE:
         return NoPlan(verdict.reasons[0].code, "; ".join(reason.sentence for reason in verdict.reasons))

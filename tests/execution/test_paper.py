@@ -1,163 +1,164 @@
-"""Paper fills: never better than the book, never beyond the limit, never the same contracts twice."""
+"""Paper fills: never more than was on offer, never beyond the limit, never the same contracts twice."""
 
-from collections import Counter
+from dataclasses import replace
 from decimal import Decimal as D
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from execution import paper
-from execution.paper import PaperFill
+from execution.lifecycle import CANCELLED, FILLED, NEXT, SUBMITTED
+from execution.paper import fill, less
 from execution.planning import FOK, IOC, Ticket
-from markets.books import NO, YES, BookView, Level, micro
-from tests.signals.values import A, B, asks_of, book, books_of, kalshi, plain, polymarket
+from markets.books import NO, YES, BookView, Level, dollars, micro
+from markets.platforms.kalshi.fees import BROKER_GRID, DIRECT_GRID, KalshiFees
+from markets.platforms.polymarket.fees import PolymarketFees
+from tests.signals.values import A, book, books_of
 
-SCHEDULES = [kalshi(), polymarket(), plain("0.05")]
-
-
-def order(size="10", price="0.50", outcome=YES, side="BUY", market=A) -> Ticket:
-    notional = D(size) * D(price)
-    return Ticket("bet-1", *market, outcome, side, D(size), D(price), notional, notional)
+NO_FEES = PolymarketFees(D(0))
+DEEP = book(A, bids=[("0.38", 10), ("0.37", 30)], asks=[("0.40", 10), ("0.41", 20), ("0.45", 100)])
 
 
-@st.composite
-def orders(draw) -> Ticket:
-    return order(
-        str(D(draw(st.integers(1, 25_000))).scaleb(-2)),
-        str(D(draw(st.integers(1, 99))).scaleb(-2)),
-        draw(st.sampled_from([YES, NO])),
-        draw(st.sampled_from(["BUY", "SELL"])),
+def order(size="15", limit="0.41", side="BUY", outcome=YES) -> Ticket:
+    notional = D(size) * D(limit)
+    return Ticket(
+        "bet-1", *A, outcome, side, D(size), D(limit), notional, notional if side == "BUY" else D(0)
     )
 
 
-def facing(view: BookView, ticket: Ticket) -> list[Level]:
-    """Levels within the limit, best first, the slow way: selling NO at p is buying YES at 1 - p."""
-    if ticket.side == "BUY":
-        return [level for level in asks_of(view, ticket.outcome) if level.price <= ticket.limit_price]
-    bids = [
-        Level(1 - level.price, level.size) for level in asks_of(view, NO if ticket.outcome == YES else YES)
-    ]
-    return [level for level in bids if level.price >= ticket.limit_price]
-
-
-def remaining(levels: list[Level], taken: dict[int, int]) -> list[Level]:
-    rest = [
-        Level(level.price, level.size - D(taken.get(micro(level.price), 0)).scaleb(-6)) for level in levels
-    ]
-    return [level for level in rest if level.size > 0]
-
-
-takes = st.dictionaries(
-    st.integers(1, 99).map(lambda cents: cents * 10_000), st.integers(0, 80_000_000), max_size=20
-)
-schedules = st.sampled_from(SCHEDULES)
-
-
-def test_levels_are_taken_best_first_and_the_last_one_in_part():
-    view = book(A, asks=[("0.40", 5), ("0.45", 5), ("0.60", 50)])
-    done = paper.fill(order("8"), view, plain("0"))
-    assert done.fills == (PaperFill(D("0.40"), D(5), D(0)), PaperFill(D("0.45"), D(3), D(0)))
-    assert (done.status, done.filled, done.cost.cash) == ("FILLED", 8, D("3.35"))
-    assert done.average_price == D("0.41875")
-
-
-def test_what_is_not_there_is_cancelled():
-    done = paper.fill(order("20"), book(A, asks=[("0.40", 5), ("0.51", 50)]), plain("0"))
-    assert (done.status, done.filled) == ("CANCELLED", 5)
+def taken_of(result) -> list[tuple[D, D]]:
+    return [(one.price, one.size) for one in result.fills]
 
 
 @pytest.mark.parametrize(
-    ("outcome", "side", "price", "filled"),
+    ("ticket", "expected"),
     [
-        (YES, "BUY", "0.60", [("0.60", 7)]),
-        (NO, "BUY", "0.45", [("0.45", 4)]),  # against YES bids at 0.55
-        (YES, "SELL", "0.55", [("0.55", 4)]),
-        (NO, "SELL", "0.40", [("0.40", 7)]),  # against YES asks at 0.60
-        (YES, "BUY", "0.59", []),
-        (NO, "BUY", "0.44", []),
-        (YES, "SELL", "0.56", []),
-        (NO, "SELL", "0.41", []),
+        (order(), [("0.40", "10"), ("0.41", "5")]),
+        (order(outcome=NO, limit="0.63"), [("0.62", "10"), ("0.63", "5")]),
+        (order(side="SELL", limit="0.37"), [("0.38", "10"), ("0.37", "5")]),
+        (order(side="SELL", outcome=NO, limit="0.59"), [("0.60", "10"), ("0.59", "5")]),
     ],
 )
-def test_each_order_meets_the_side_that_faces_it(outcome, side, price, filled):
-    view = book(A, bids=[("0.55", 4)], asks=[("0.60", 7)])
-    done = paper.fill(order("9", price, outcome, side), view, plain("0"))
-    assert [(fill.price, fill.size) for fill in done.fills] == [(D(at), D(size)) for at, size in filled]
+def test_each_side_and_outcome_meets_its_own_levels(ticket, expected):
+    result = fill(ticket, DEEP, NO_FEES)
+    assert taken_of(result) == [(D(price), D(size)) for price, size in expected]
+    assert (result.status, result.filled) == (FILLED, 15)
 
 
-@settings(max_examples=250, deadline=None)
-@given(books_of(A), orders(), schedules, takes)
-def test_an_order_takes_all_it_can_and_never_more_than_the_book_has_within_its_limit(
-    view, ticket, fees, taken
-):
-    done = paper.fill(ticket, view, fees, IOC, taken=taken)
-    there = remaining(facing(view, ticket), taken)
-    depth = sum((level.size for level in there), D(0))
-    assert done.filled == sum((fill.size for fill in done.fills), D(0)) == min(ticket.size, depth)
-    assert done.status == ("FILLED" if done.filled == ticket.size else "CANCELLED")
-    got = [(fill.price, fill.size) for fill in done.fills]
-    assert [price for price, _ in got] == [
-        level.price for level in there[: len(got)]
-    ]  # best first, none left out
-    assert [size for _, size in got[:-1]] == [level.size for level in there[: len(got)]][:-1]
-    assert all(0 < size <= level.size for (_, size), level in zip(got, there, strict=False))
+def test_what_the_limit_does_not_reach_is_cancelled():
+    result = fill(order("50"), DEEP, NO_FEES)
+    assert (result.status, result.filled, result.cost.cash) == (CANCELLED, 30, D("12.2"))
+    assert result.average_price == D("12.2") / 30
 
 
-@settings(max_examples=250, deadline=None)
-@given(books_of(A), orders(), schedules, takes)
-def test_the_fees_of_the_parts_are_the_fee_of_the_order(view, ticket, fees, taken):
-    done = paper.fill(ticket, view, fees, taken=taken)
-    assert sum((fill.fee for fill in done.fills), D(0)) == done.cost.fee
-    assert done.cost.notional == sum((fill.price * fill.size for fill in done.fills), D(0))
-    if done.fills:
-        whole = fees.order_cost(ticket.side, [Level(fill.price, fill.size) for fill in done.fills])
-        assert done.cost == whole
-    else:
-        assert (done.cost.fee, done.cost.cash, done.average_price) == (0, 0, None)
+def test_nothing_within_the_limit_fills_nothing_and_costs_nothing():
+    result = fill(order(limit="0.39"), DEEP, NO_FEES)
+    assert (result.status, result.filled, result.fills, result.cost.cash) == (CANCELLED, 0, (), 0)
+    assert result.average_price is None
+    assert fill(order(), book(A), NO_FEES).filled == 0
 
 
-@settings(max_examples=250, deadline=None)
-@given(books_of(A), orders(), schedules, takes)
-def test_fill_or_kill_is_all_or_nothing(view, ticket, fees, taken):
-    partly = paper.fill(ticket, view, fees, IOC, taken=taken)
-    done = paper.fill(ticket, view, fees, FOK, taken=taken)
-    if partly.filled == ticket.size:
-        assert done == partly
-    else:
-        assert (done.status, done.filled, done.fills) == ("CANCELLED", 0, ())
-        assert (done.cost.notional, done.cost.fee, done.cost.cash) == (0, 0, 0)
+def test_all_or_nothing():
+    assert fill(order("30"), DEEP, NO_FEES, FOK).status == FILLED
+    none = fill(order("30.01"), DEEP, NO_FEES, FOK)
+    assert (none.status, none.filled, none.fills, none.cost.cash) == (CANCELLED, 0, (), 0)
 
 
-@settings(max_examples=150, deadline=None)
-@given(books_of(B), st.lists(orders(), min_size=2, max_size=6), st.sampled_from([YES, NO]))
-def test_the_same_contracts_are_never_bought_twice(view, many, outcome):
-    taken: Counter[int] = Counter()
-    for ticket in many:
-        mine = order(str(ticket.size), str(ticket.limit_price), outcome, "BUY", B)
-        for fill in paper.fill(mine, view, plain("0"), taken=taken).fills:
-            taken[micro(fill.price)] += micro(fill.size)
-    depth = {micro(level.price): micro(level.size) for level in asks_of(view, outcome)}
-    assert all(size <= depth.get(price, 0) for price, size in taken.items())
+def test_contracts_taken_before_are_not_there():
+    result = fill(order("15"), DEEP, NO_FEES, taken={400_000: micro("8"), 410_000: micro("20")})
+    assert taken_of(result) == [(D("0.40"), 2)]
+    assert less(((400_000, 5),), {400_000: 7}) == ()
 
 
-def test_what_was_taken_is_gone_and_the_book_is_not_touched():
-    view = book(A, asks=[("0.40", 5), ("0.45", 5)])
-    taken = {400_000: 5_000_000, 450_000: 2_000_000}
-    done = paper.fill(order("10"), view, plain("0"), taken=taken)
-    assert [(fill.price, fill.size) for fill in done.fills] == [(D("0.45"), D(3))]
-    assert view == book(A, asks=[("0.40", 5), ("0.45", 5)])
-    assert paper.less(view.asks, {400_000: 9_000_000}) == (
-        (450_000, 5_000_000),
-    )  # more gone than is there now
+@pytest.mark.parametrize("time_in_force", ["GOOD_TILL_CANCELLED", ""])
+def test_a_paper_order_cannot_rest(time_in_force):
+    with pytest.raises(ValueError):
+        fill(order(), DEEP, NO_FEES, time_in_force)
 
 
 @pytest.mark.parametrize("size", ["0", "-1"])
-def test_a_size_that_is_not_positive_is_no_order(size):
-    with pytest.raises(ValueError, match="size"):
-        paper.fill(order(size), book(A, asks=[("0.40", 5)]), plain())
+def test_an_order_for_nothing_is_refused(size):
+    with pytest.raises(ValueError):
+        fill(order(size), DEEP, NO_FEES)
 
 
-def test_a_paper_order_cannot_rest():
-    with pytest.raises(ValueError, match="GOOD_TILL_CANCELLED"):
-        paper.fill(order(), book(A, asks=[("0.40", 5)]), plain(), "GOOD_TILL_CANCELLED")
+def test_the_exact_fee_of_each_platform():
+    result = fill(order(), DEEP, PolymarketFees(D("0.04")))
+    # .04 x 10 x .40 x .60 and .04 x 5 x .41 x .59
+    assert [one.fee for one in result.fills] == [D("0.09600"), D("0.04838")]
+    assert result.cost.cash == D("4.00") + D("2.05") + D("0.14438")
+    result = fill(order(), DEEP, KalshiFees("quadratic", D(1)))
+    # .07 x 10 x .24 = .168; .07 x 5 x .2419 = .084665, up to .0847
+    assert [one.fee for one in result.fills] == [D("0.1680"), D("0.0847")]
+
+
+def test_what_can_become_of_a_paper_order_can_become_of_one_that_was_sent():
+    assert {FILLED, CANCELLED} <= NEXT[SUBMITTED]
+
+
+schedules = st.one_of(
+    st.sampled_from(["0", "0.04", "0.07"]).map(lambda rate: PolymarketFees(D(rate))),
+    st.builds(
+        KalshiFees, st.just("quadratic"), st.sampled_from([D(1), D("0.5")]), st.none(),
+        st.sampled_from([DIRECT_GRID, BROKER_GRID]),
+    ),
+)  # fmt: skip
+orders = st.builds(
+    lambda size, limit, side, outcome: order(D(size) / 100, D(limit) / 100, side, outcome),
+    st.integers(1, 15_000), st.integers(1, 99), st.sampled_from(["BUY", "SELL"]), st.sampled_from([YES, NO]),
+)  # fmt: skip
+
+
+@given(books_of(A, cents=False), orders, schedules, st.sampled_from([IOC, FOK]))
+def test_a_fill_is_the_best_the_book_gives_within_the_limit_at_the_exact_cost(
+    view, ticket, fees, time_in_force
+):
+    result = fill(ticket, view, fees, time_in_force)
+    buying = ticket.side == "BUY"
+    side = view.asks_for(ticket.outcome) if buying else view.bids_for(ticket.outcome)
+    offers = [(dollars(price), dollars(size)) for price, size in side]
+    limit = ticket.limit_price
+    reach = [(price, size) for price, size in offers if (price <= limit if buying else price >= limit)]
+    on_offer = sum((size for _, size in reach), D(0))
+    expected = min(ticket.size, on_offer)
+    if time_in_force == FOK and expected < ticket.size:
+        expected = D(0)
+    assert result.filled == expected == sum((one.size for one in result.fills), D(0))
+    assert (result.status == FILLED) == (result.filled == ticket.size)
+    for one, (price, size) in zip(result.fills, reach, strict=False):
+        assert one.price == price
+        assert 0 < one.size <= size
+        assert one.price <= ticket.limit_price if buying else one.price >= ticket.limit_price
+    assert all(one.size == size for one, (_, size) in zip(result.fills[:-1], reach, strict=False))
+    if result.fills:
+        levels = [Level(one.price, one.size) for one in result.fills]
+        assert result.cost.cash == fees.order_cost(ticket.side, levels).cash
+    notional = sum((one.price * one.size for one in result.fills), D(0))
+    fee = sum((one.fee for one in result.fills), D(0))
+    assert (result.cost.notional, result.cost.fee) == (notional, fee)
+    assert result.cost.cash == (notional + fee if buying else notional - fee)
+
+
+@given(books_of(A, cents=False), st.lists(orders, max_size=12))
+def test_no_number_of_orders_takes_more_than_the_depth(view, tickets):
+    taken: dict[tuple, dict[int, int]] = {}
+    for ticket in tickets:
+        mine = taken.setdefault((ticket.side, ticket.outcome), {})
+        for one in fill(ticket, view, NO_FEES, taken=mine).fills:
+            mine[micro(one.price)] = mine.get(micro(one.price), 0) + micro(one.size)
+    for (side, outcome), prices in taken.items():
+        ladder = dict(view.asks_for(outcome) if side == "BUY" else view.bids_for(outcome))
+        assert all(size <= ladder[price] for price, size in prices.items())
+
+
+@given(books_of(A, cents=False), orders, st.integers(1, 99))
+def test_a_worse_limit_never_fills_less(view, ticket, cents):
+    other = replace(ticket, limit_price=D(cents) / 100)
+    keener, meaner = sorted((ticket, other), key=lambda one: one.limit_price, reverse=ticket.side == "BUY")
+    assert fill(keener, view, NO_FEES).filled >= fill(meaner, view, NO_FEES).filled
+
+
+def test_views_are_left_as_they_were():
+    before = BookView(*A, DEEP.bids, DEEP.asks, DEEP.changed_ms, DEEP.confirmed_ms)
+    fill(order(), DEEP, NO_FEES)
+    assert before == DEEP

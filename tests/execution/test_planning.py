@@ -1,240 +1,244 @@
-"""From a finding to its orders: looked at again, never larger, thinner leg first, equal shares."""
+"""Plans: looked at again on the books of now, equal in shares, and worth exactly what was promised when they fill."""
 
 from dataclasses import replace
 from decimal import Decimal as D
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execution import planning
-from execution.planning import NoPlan, Plan, Ticket
-from markets.books import NO, YES, Level
-from markets.platforms.base import OrderCost
+from execution import ledger, paper, planning
+from execution.ledger import Entry
+from execution.lifecycle import FILLED
+from execution.planning import NoPlan, Plan, for_filled, plan
+from markets import bets
+from markets.platforms.base import TickBand
+from markets.platforms.kalshi.fees import BROKER_GRID, DIRECT_GRID, KalshiFees
+from markets.platforms.polymarket.fees import PolymarketFees
 from signals.decision import Hurdles
-from signals.detection import Rules
-from tests.signals.values import (
-    NOW,
-    PAIR,
-    A,
-    B,
-    asks_of,
-    book,
-    books_of,
-    capped,
-    cash_for,
-    kalshi,
-    listing,
-    listings,
-    look,
-    polymarket,
-)
+from signals.detection import Rules, find
+from tests.signals.values import NOW, PAIR, A, B, book, books_of, capped, listing, listings, look
 
-ANY = Hurdles(min_profit_pct=D(0), suspicious_edge=D(1))
+FEES = {A: PolymarketFees(D("0.04")), B: KalshiFees("quadratic", D(1))}
+KNOWN = listings(FEES[A], FEES[B])
+HURDLES = Hurdles(suspicious_edge=D(1))
 
 
-def books(size_a=50, size_b=30, ask="0.40", bid="0.55", age_ms=100) -> dict:
-    """YES at `ask` on A, NO at 1 - `bid` on B."""
+def books(a_size=50, b_size=40, yes="0.40", bid="0.55"):
     return {
-        A: book(A, bids=[("0.05", 50)], asks=[(ask, size_a)], age_ms=age_ms),
-        B: book(B, bids=[(bid, size_b)], asks=[("0.95", 50)], age_ms=age_ms),
+        A: book(A, bids=[("0.30", 50)], asks=[(yes, a_size), ("0.70", 500)]),
+        B: book(B, bids=[(bid, b_size)], asks=[("0.80", 50)]),
     }
 
 
-def finding_in(views, **changes):
-    return look(views[A], views[B], **changes).findings[0]
+def found_in(views, known=KNOWN, rules=None):
+    (found,) = look(views[A], views[B], known, rules).findings
+    return found
 
 
-def plan_in(views, finding, known=None, rules=None, hurdles=ANY, now=NOW) -> Plan | NoPlan:
-    return planning.plan(PAIR, finding, views, known or listings(), rules or Rules(), hurdles, now)
+def planned(views, finding, known=KNOWN, rules=None, hurdles=HURDLES, now=NOW):
+    return plan(PAIR, finding, views, known, rules or Rules(), hurdles, now)
 
 
-def test_a_ticket_says_everything_its_order_needs():
-    made = plan_in(books(), finding_in(books()))
-    assert isinstance(made, Plan)
-    first, second = made.tickets
-    assert (first.bet_id, first.platform, first.market_id, first.outcome, first.side) == (
-        "bet-1",
-        *B,
-        NO,
-        "BUY",
+def test_the_thinner_leg_goes_first_and_legs_are_equal_in_shares():
+    made = planned(books(), found_in(books()))
+    assert [(one.platform, one.outcome, one.side, one.size) for one in made.tickets] == [
+        ("kalshi", "NO", "BUY", 40), ("polymarket", "YES", "BUY", 40),
+    ]  # fmt: skip
+    assert [one.platform for one in planned(books(20, 40), found_in(books(20, 40))).tickets] == [
+        "polymarket",
+        "kalshi",
+    ]
+    assert [one.platform for one in planned(books(40, 40), found_in(books(40, 40))).tickets] == [
+        "polymarket",
+        "kalshi",
+    ]
+
+
+def test_a_ticket_says_what_it_risks_and_what_it_may_cost():
+    made = planned(books(), found_in(books()))
+    for one in made.tickets:
+        assert (one.bet_id, one.time_in_force) == ("bet-1", "IMMEDIATE_OR_CANCEL")
+        assert one.notional == one.size * one.limit_price
+    # 40 x .45 + .07 x 40 x .45 x .55, and 40 x .40 + .04 x 40 x .40 x .60
+    assert [one.cash for one in made.tickets] == [D("18.693"), D("16.384")]
+
+
+def test_a_plan_never_grows_beyond_its_finding_or_the_cap():
+    old = found_in(books(20, 40))
+    assert planned(books(50, 40), old).finding.size == 20
+    assert planned(books(50, 40), old, rules=capped(max_contracts=D(7))).finding.size == 7
+    assert planned(books(50, 40), replace(old, size=D("3.5"))).finding.size == D("3.5")
+
+
+def test_a_plan_shrinks_with_the_books():
+    assert planned(books(50, 12), found_in(books())).finding.size == 12
+
+
+def test_a_plan_says_what_really_held_its_size_back():
+    assert planned(books(), found_in(books())).finding.limited_by == "depth"
+    assert (
+        planned(books(), found_in(books()), rules=capped(max_contracts=D(7))).finding.limited_by
+        == "max_contracts"
     )
-    assert (second.bet_id, second.platform, second.market_id, second.outcome, second.side) == (
-        "bet-1",
-        *A,
-        YES,
-        "BUY",
-    )
-    assert (first.size, first.limit_price, first.notional) == (30, D("0.45"), D("13.50"))
-    assert (second.size, second.limit_price, second.notional) == (30, D("0.40"), D("12.00"))
-    assert first.cash == D("14.02")  # .07 x 30 x .45 x .55 = 0.51975 -> 0.5198, whole cents
-    assert second.cash == D("12.288")  # .04 x 30 x .40 x .60
-    assert first.time_in_force == "IMMEDIATE_OR_CANCEL"
+    capped_before = found_in(books(), rules=capped(max_outlay={"kalshi": D(5)}))
+    assert planned(books(), capped_before).finding.limited_by == "max_outlay:kalshi"
 
 
 @pytest.mark.parametrize(
-    ("size_a", "size_b", "order"), [(50, 30, [B, A]), (30, 50, [A, B]), (40, 40, [A, B])]
+    ("views", "code"),
+    [
+        (books(yes="0.55"), "gap_gone"),
+        (books(yes="0.53"), "no_profit"),
+        ({A: books()[A]}, "book_missing"),
+        ({**books(), B: book(B, bids=[("0.55", 40)], asks=[("0.80", 50)], age_ms=3_000)}, "book_stale"),
+        ({**books(), B: book(B, bids=[("0.55", 40)], asks=[("0.54", 50)])}, "book_crossed"),
+        (books(b_size="0.5"), "below_minimum"),
+    ],
 )
-def test_the_thinner_leg_goes_first_and_equal_depth_keeps_the_order(size_a, size_b, order):
-    views = books(size_a, size_b)
-    made = plan_in(views, finding_in(views))
-    assert [(ticket.platform, ticket.market_id) for ticket in made.tickets] == order
+def test_what_changed_since_is_a_named_reason_to_leave_it(views, code):
+    made = planned(views, found_in(books()))
+    assert isinstance(made, NoPlan)
+    assert made.code == code
+    assert made.sentence
 
 
-def test_a_deeper_book_does_not_make_the_plan_larger():
-    small = finding_in(books(10, 10))
-    made = plan_in(books(500, 500), small)
-    assert made.finding.size == small.size == 10
-    assert {ticket.size for ticket in made.tickets} == {D(10)}
+def test_hurdles_are_asked_again():
+    made = planned(books(), found_in(books()), hurdles=Hurdles(min_net_profit=D(1000)))
+    assert (type(made), made.code) == (NoPlan, "below_min_net")
+    made = planned(books(), found_in(books()), hurdles=Hurdles(suspicious_edge=D("0.01")))
+    assert (type(made), made.code) == (NoPlan, "suspicious_edge")
 
 
-def test_a_thinner_book_and_a_lower_cap_make_it_smaller():
-    large = finding_in(books(50, 50))
-    assert plan_in(books(50, 20), large).finding.size == 20
-    assert plan_in(books(50, 50), large, rules=capped(max_contracts=D(7))).finding.size == 7
+def test_a_suspended_bet_is_left_alone():
+    wrong = replace(PAIR, exhaustive=False)
+    made = plan(wrong, found_in(books()), books(), KNOWN, Rules(), HURDLES, NOW)
+    assert (type(made), made.code) == (NoPlan, "not_exhaustive")
 
 
-@settings(max_examples=200, deadline=None)
-@given(books_of(A), books_of(B), books_of(A), books_of(B), st.booleans())
-def test_a_plan_is_never_more_than_its_finding_nor_than_the_books_of_now(then_a, then_b, now_a, now_b, same):
-    then = {A: then_a, B: then_b}
-    found = look(then_a, then_b).findings
-    assume(found)
-    now = then if same else {A: now_a, B: now_b}
-    made = plan_in(now, found[0])
-    if same and found[0].profit_pct >= 0:
-        assert isinstance(made, Plan)
-    if isinstance(made, NoPlan):
-        assert made.code
-        assert made.sentence
+def test_the_other_direction_is_never_planned_instead():
+    turned = {
+        A: book(A, bids=[("0.55", 50)], asks=[("0.57", 50)]),
+        B: book(B, bids=[("0.30", 50)], asks=[("0.40", 50)]),
+    }
+    assert planned(turned, found_in(books())).code == "gap_gone"
+    assert isinstance(planned(turned, found_in(turned)), Plan)
+
+
+# The second leg, when the first has filled in part.
+
+KALSHI_LEG = planned(books(), found_in(books())).tickets[0]
+
+
+def test_a_whole_fill_leaves_the_second_leg_as_it_is():
+    assert for_filled(KALSHI_LEG, D(40), KNOWN[B]) is KALSHI_LEG
+    assert for_filled(KALSHI_LEG, D(41), KNOWN[B]) is KALSHI_LEG
+
+
+def test_a_partial_fill_cuts_the_second_leg_to_it():
+    rest = for_filled(KALSHI_LEG, D("12.345678"), KNOWN[B])
+    assert (rest.size, rest.limit_price, rest.notional) == (D("12.34"), D("0.45"), D("12.34") * D("0.45"))
+    assert (
+        rest.cash == FEES[B].order_cost("BUY", [planning.Level(D("0.45"), D("12.34"))]).cash < KALSHI_LEG.cash
+    )
+
+
+@pytest.mark.parametrize(
+    ("filled", "terms", "code"),
+    [
+        ("0", KNOWN[B], "no_fill"),
+        ("-1", KNOWN[B], "no_fill"),
+        ("0.99", KNOWN[B], "below_minimum"),
+        ("2", replace(KNOWN[B], min_value=D(1)), "below_minimum"),  # 2 x 0.45
+        ("39", replace(KNOWN[B], size_step=D(40)), "below_minimum"),
+        ("9", replace(KNOWN[B], fees=None), "fees_unknown"),
+        ("9", replace(KNOWN[B], ticks=()), "listing_faulty"),
+    ],
+)
+def test_a_fill_that_cannot_be_matched_is_named(filled, terms, code):
+    rest = for_filled(KALSHI_LEG, D(filled), terms)
+    assert (type(rest), rest.code) == (NoPlan, code)
+
+
+@given(st.integers(1, 50_000_000).map(lambda n: D(n).scaleb(-6)), st.booleans(), st.integers(1, 99))
+def test_the_second_leg_is_never_larger_than_the_first_fill(filled, whole_cents, limit):
+    terms = replace(KNOWN[B], whole_cents=whole_cents)
+    leg = replace(KALSHI_LEG, limit_price=D(limit) / 100, notional=40 * D(limit) / 100)
+    rest = for_filled(leg, filled, terms)
+    if isinstance(rest, NoPlan):
+        assert filled < 2 or whole_cents
         return
-    assert made.finding.direction == found[0].direction
-    assert made.finding.net_profit > 0
-    assert {ticket.size for ticket in made.tickets} == {made.finding.size}
-    assert made.finding.size <= found[0].size
-    depths = []
+    assert rest.size <= filled or rest is leg
+    assert rest.size <= leg.size
+    assert (rest.limit_price, rest.outcome, rest.side) == (leg.limit_price, leg.outcome, leg.side)
+    assert rest.notional == rest.size * rest.limit_price <= leg.notional
+    if rest is not leg:
+        assert rest.size % terms.size_step == 0
+        assert not whole_cents or rest.notional * 100 % 1 == 0
+
+
+# From books to the ledger.
+
+some_fees = st.tuples(
+    st.sampled_from(["0", "0.04", "0.07"]).map(lambda rate: PolymarketFees(D(rate))),
+    st.builds(
+        KalshiFees, st.just("quadratic"), st.sampled_from([D(1), D("0.5")]), st.none(),
+        st.sampled_from([DIRECT_GRID, BROKER_GRID]),
+    ),
+)  # fmt: skip
+
+
+@given(books_of(A, cents=False), books_of(B, cents=False), some_fees, st.booleans(), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_a_plan_that_fills_is_worth_exactly_what_it_promised_in_every_state(a, b, fees, inverted, cents):
+    bet = bets.pair("bet-1", A, B, inverted)
+    known = {A: listing(A, fees[0], whole_cents=cents, min_value=D(1), min_size=D(5)), B: listing(B, fees[1])}
+    views = {A: a, B: b}
+    for finding in find(bet, views, known, Rules(), NOW).findings:
+        made = plan(bet, finding, views, known, Rules(), Hurdles(D(0), D(0), D(1)), NOW)
+        assert made.finding == finding
+        entries = fills_of(made, views, known)
+        assert sum((one.cash for one in entries), D(0)) == -finding.outlay
+        for state in bet.states:
+            assert settled(bet, state, entries) == finding.net_profit > 0
+
+
+def fills_of(made, views, known) -> list[Entry]:
+    entries = []
     for ticket in made.tickets:
         market = (ticket.platform, ticket.market_id)
-        within = [
-            level for level in asks_of(now[market], ticket.outcome) if level.price <= ticket.limit_price
+        result = paper.fill(ticket, views[market], known[market].fees)
+        assert result.status == FILLED
+        assert result.cost.cash <= ticket.cash
+        entries += [
+            Entry(*market, ticket.outcome, ticket.side, one.size, one.price, one.fee) for one in result.fills
         ]
-        depths.append(sum((level.size for level in within), D(0)))
-        fees = listings()[market].fees
-        assert ticket.notional == ticket.size * ticket.limit_price
-        assert ticket.cash >= cash_for(now[market], ticket.outcome, ticket.size, fees)
-        assert ticket.cash >= fees.order_cost("BUY", [Level(ticket.limit_price, ticket.size)]).cash
-    assert depths == sorted(depths)
-    assert min(depths) >= made.finding.size
+    return entries
 
 
-@pytest.mark.parametrize(
-    ("views", "known", "hurdles", "code"),
-    [
-        (books(bid="0.35"), None, ANY, "gap_gone"),
-        (books(age_ms=5_000), None, ANY, "book_stale"),
-        ({A: books()[A]}, None, ANY, "book_missing"),
-        (books(ask="0.54"), None, ANY, "no_profit"),
-        (books(), {A: listing(A, polymarket())}, ANY, "listing_missing"),
-        (books(), {A: listing(A, polymarket()), B: listing(B, None)}, ANY, "fees_unknown"),
-        (books(), listings(status="CLOSED"), ANY, "market_not_open"),
-        (books(), None, Hurdles(), "suspicious_edge"),
-        (books(), None, replace(ANY, min_profit_pct=D("0.5")), "below_min_profit"),
-        (books(), None, replace(ANY, min_net_profit=D(100)), "below_min_net"),
-    ],
-)
-def test_why_there_is_no_plan(views, known, hurdles, code):
-    made = plan_in(views, finding_in(books()), known, hurdles=hurdles)
-    assert isinstance(made, NoPlan)
-    assert made.code == code
-    assert made.sentence
+def settled(bet, state, entries) -> D:
+    """What is realised once every market of the bet has paid."""
+    held = ledger.positions(entries)
+    for claim in bet.claims:
+        if claim.outcome == "YES":
+            held = ledger.positions(ledger.settlement(held, *claim.market, D(state in claim.pays_in)), held)
+    return ledger.pnl(held, {}).total
 
 
-def test_a_gap_the_other_way_round_is_not_what_was_found():
-    turned = {
-        A: book(A, bids=[("0.55", 50)], asks=[("0.95", 50)]),
-        B: book(B, bids=[("0.05", 50)], asks=[("0.40", 50)]),
-    }
-    assert look(turned[A], turned[B]).findings  # there is a gap, in the other direction
-    assert isinstance(plan_in(turned, finding_in(books())), NoPlan)
+def test_yes_and_no_of_one_market_are_merged_for_the_same_profit():
+    bet = bets.yes_no("b", *B)
+    views = {B: book(B, bids=[("0.60", 10)], asks=[("0.50", 20)])}
+    (finding,) = find(bet, views, KNOWN, Rules(), NOW).findings
+    made = plan(bet, finding, views, KNOWN, Rules(), Hurdles(D(0), D(0), D(1), quarantine_crossed=False), NOW)
+    held = ledger.positions(fills_of(made, views, KNOWN))
+    assert ledger.mergeable(held, *B) == 10
+    done = ledger.positions(ledger.merge(held, *B, D(10)), held)
+    assert ledger.pnl(done, {}).total == finding.net_profit
 
 
-def test_the_cash_of_a_ticket_is_the_dearer_of_plan_and_limit():
-    leg = finding_in(books()).legs[0]
-    dear = replace(leg, cost=OrderCost(D(1), D(98), D(99)))
-    assert planning.ticket("bet-1", dear, polymarket()).cash == 99
-    cheap = replace(leg, cost=OrderCost(D(1), D(0), D(1)))
-    at_limit = polymarket().order_cost("BUY", [Level(leg.limit_price, leg.size)]).cash
-    assert planning.ticket("bet-1", cheap, polymarket()).cash == at_limit
-
-
-def test_a_sale_needs_no_cash():
-    assert planning.most_cash("SELL", D(10), D("0.40"), kalshi()) == 0
-
-
-# The second leg after the first.
-
-
-def waiting(size="30", price="0.45") -> Ticket:
-    notional = D(size) * D(price)
-    return Ticket("bet-1", *B, NO, "BUY", D(size), D(price), notional, notional + 1)
-
-
-def test_the_second_leg_is_cut_to_the_shares_of_the_first_not_to_its_dollars():
-    second = planning.for_filled(waiting(), D("12.5"), listing(B, kalshi()))
-    assert (second.size, second.notional) == (D("12.5"), D("5.625"))
-    assert second.cash == kalshi().order_cost("BUY", [Level(D("0.45"), D("12.5"))]).cash
-    assert (second.limit_price, second.outcome, second.market_id) == (D("0.45"), NO, B[1])
-
-
-@pytest.mark.parametrize("filled", ["30", "31"])
-def test_a_full_fill_leaves_the_second_leg_as_it_was(filled):
-    assert planning.for_filled(waiting(), D(filled), listing(B, kalshi())) == waiting()
-
-
-@pytest.mark.parametrize(
-    ("filled", "changes", "code"),
-    [
-        ("0", {}, "no_fill"),
-        ("-1", {}, "no_fill"),
-        ("0.99", {}, "below_minimum"),
-        ("0.4", {"min_size": D(0), "size_step": D(1)}, "below_minimum"),
-        ("5", {"min_value": D("2.26")}, "below_minimum"),  # 5 x 0.45 = 2.25
-        ("5", {"fees": None}, "fees_unknown"),
-        ("5", {"size_step": D(0)}, "listing_faulty"),
-    ],
-)
-def test_a_fill_that_cannot_be_matched_says_why(filled, changes, code):
-    made = planning.for_filled(waiting(), D(filled), replace(listing(B, kalshi()), **changes))
-    assert isinstance(made, NoPlan)
-    assert made.code == code
-    assert made.sentence
-
-
-def test_exactly_the_minimum_is_enough():
-    known = listing(B, kalshi(), min_size=D(5), min_value=D("2.25"))
-    assert planning.for_filled(waiting(), D(5), known).size == 5
-
-
-@settings(max_examples=200, deadline=None)
-@given(
-    st.integers(1, 40_000_000).map(lambda n: D(n).scaleb(-6)),
-    st.integers(1, 99).map(lambda n: str(D(n).scaleb(-2))),
-    st.sampled_from(["0.01", "0.25", "1", "3"]),
-    st.booleans(),
-)
-def test_the_cut_is_the_largest_equal_share_on_the_markets_steps(filled, price, step, whole_cents):
-    known = listing(B, kalshi(), min_size=D(0), size_step=D(step), whole_cents=whole_cents)
-    made = planning.for_filled(waiting("30", price), filled, known)
-    if filled >= 30:
-        assert made == waiting("30", price)
-        return
-    # The smallest multiple of the step that is worth whole cents; 0.01 contracts at whole cents need 100 at most
-    fits = (D(step) * n for n in range(1, 101) if not whole_cents or D(step) * n * D(price) * 100 % 1 == 0)
-    grid = next(fits)
-    expected = filled - filled % grid
-    if isinstance(made, NoPlan):
-        assert made.code == "below_minimum"
-        assert expected == 0
-    else:
-        assert made.size == expected <= filled
-        assert made.notional == made.size * D(price)
+def test_a_plan_is_made_on_the_grid_of_thousandths():
+    ticks = (TickBand(D(0), D(1), D("0.001")),)
+    known = {A: replace(KNOWN[A], ticks=ticks), B: KNOWN[B]}
+    views = books(yes="0.403")
+    made = planned(views, found_in(views, known), known)
+    assert made.tickets[1].limit_price == D("0.403")

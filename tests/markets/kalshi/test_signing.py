@@ -1,8 +1,10 @@
 """Signatures that the platform's own rules accept, and none that they must not."""
 
+import base64
+
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
 from markets.platforms.kalshi import signing
 
@@ -41,7 +43,10 @@ def test_an_rsa_signature_is_salted_and_of_the_keys_length():
     text = signing.signed_text(NOW, "GET", PATH)
     one, two = signing.sign(RSA, text), signing.sign(RSA, text)
     assert one != two
-    assert len(signing.base64.b64decode(one)) == 256
+    raw = base64.b64decode(one)
+    assert len(raw) == 256
+    pss = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
+    RSA.public_key().verify(raw, text, pss, hashes.SHA256())  # raises where the salt has another length
     assert signing.sign(EDWARDS, text) == signing.sign(EDWARDS, text)
 
 

@@ -116,8 +116,10 @@ def test_a_dead_subscription_begins_anew():
         assert not feed.books[A].trusted
         (again,) = [one for one in wire.commands(feed) if one["cmd"] == "subscribe"]
         assert again["params"]["market_tickers"] == [A]
+        feed.receive(wire.snapshot(3, A, YES, NO, sid=1), NOW)  # the old one's last words
+        assert not feed.books[A].trusted
         feed.receive(wire.subscribed(5, wire.BOOKS, again["id"]), NOW)
-        feed.receive(wire.delta(3, A, "yes", "0.4700", "1.00", sid=1), NOW)  # the old one's last words
+        feed.receive(wire.delta(4, A, "yes", "0.4700", "1.00", sid=1), NOW)
         feed.receive(wire.snapshot(1, A, YES, NO, sid=5), NOW)
         assert feed.books[A].trusted
         assert (feed.books[A].bids[470_000], feed.stats.gaps) == (3_000_000, 0)
