@@ -142,6 +142,9 @@ def test_no_sequence_that_is_let_through_passes_a_limit(tried, limit, free):
         assert one.notional <= most(limit.max_order_notional)
         assert at_risk(platform=one.platform, market_id=one.market_id) <= most(limit.max_market_notional)
         assert at_risk(bet_id=one.bet_id) <= most(limit.max_bet_notional)
+        assert held.by_bet[one.bet_id] == at_risk(bet_id=one.bet_id)
+        market = (one.platform, one.market_id)
+        assert held.by_market[market] == at_risk(platform=one.platform, market_id=one.market_id)
     assert at_risk() == held.notional <= most(limit.max_notional)
     assert (
         len(passed)

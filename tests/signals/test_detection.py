@@ -287,6 +287,8 @@ def test_a_pair_leaves_yes_plus_no_of_one_market_to_that_market():
         ({"ticks": ()}, "listing_faulty"),
         ({"size_step": D(0)}, "listing_faulty"),
         ({"min_size": D("NaN")}, "listing_faulty"),
+        ({"min_value": D("NaN")}, "listing_faulty"),
+        ({"min_value": D(-1)}, "listing_faulty"),
     ],
 )
 def test_markets_that_must_not_be_traded_are_named(change, code):
@@ -312,6 +314,29 @@ def test_an_unknown_listing_is_named():
 def test_a_malformed_ladder_is_refused(asks):
     a, b = gap_books()
     assert codes(look(replace(a, asks=asks, bids=()), b)) & {"book_malformed"}
+
+
+def test_the_side_that_is_not_bought_must_be_in_order_too():
+    """A bid hidden behind a worse one would make a crossed book look sound."""
+    a, b = gap_books()
+    hidden = replace(a, bids=ladder(("0.30", 5), ("0.41", 5)))
+    assert codes(look(hidden, b)) == {"book_malformed"}
+
+
+def test_three_markets_on_one_question_are_found_under_names_of_their_own():
+    c = ("kalshi", "KX-C")
+    claims = tuple(
+        replace(claim, platform=c[0], market_id=c[1]) for claim in PAIR.claims if claim.platform == "kalshi"
+    )
+    bet = replace(PAIR, claims=(*PAIR.claims, *claims))
+    a, b = gap_books()
+    views = {A: a, B: b, c: book(c, bids=[("0.50", 20)], asks=[("0.58", 50)])}
+    known = {**listings(), c: listing(c, kalshi())}
+    result = find(bet, views, known, Rules(), NOW)
+    assert {found.direction: found.size for found in result.findings} == {
+        "polymarket:YES+kalshi:KX-B:NO": 50,
+        "polymarket:YES+kalshi:KX-C:NO": 20,
+    }
 
 
 def test_a_bet_that_is_not_exhaustive_is_refused():

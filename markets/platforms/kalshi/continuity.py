@@ -165,7 +165,7 @@ class Continuity(Feed):
         book.trusted = True
         book.changed_ms = self.last_data_ms = at_ms
         self._crossed.pop(ticker, None)
-        self._watch_crossing(ticker, book)
+        self._watch_crossing(ticker, book, at_ms)
         if ticker in self._doubted:
             self._doubted.discard(ticker)
             self.stats.resyncs += 1
@@ -173,12 +173,12 @@ class Continuity(Feed):
         self.changed.add(ticker)
         self.stats.book_updates += 1
 
-    def _watch_crossing(self, ticker: str, book: Book) -> None:
+    def _watch_crossing(self, ticker: str, book: Book, at_ms: int) -> None:
         """Count a crossing once, when it begins."""
         if book.best_bid < book.best_ask:
             self._crossed.pop(ticker, None)
         elif ticker not in self._crossed:
-            self._crossed[ticker] = book.changed_ms
+            self._crossed[ticker] = at_ms
             self.stats.crossed += 1
 
     def _uncross(self, at_ms: int) -> None:
@@ -199,7 +199,7 @@ class Continuity(Feed):
                 # Not an echo of before the snapshot: the clock fell, as it may during maintenance.
                 self._doubt_markets([ticker], at_ms)
             return False
-        if msg.ts_ms < sub.ts_ms and msg.ts_ms:
+        if msg.ts_ms:
             if sub.ts_ms - msg.ts_ms > TIME_SLACK_MS:
                 self.backwards += 1
                 self._keep("time", f"exchange time fell by {sub.ts_ms - msg.ts_ms} ms", raw, at_ms)

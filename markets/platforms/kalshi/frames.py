@@ -237,8 +237,8 @@ def _ladder(side: list[tuple[str, str]] | None, prices: Remembered) -> Ladder:
     """One side of a snapshot; raises ValueError for a price outside 0 to 1 or a negative size."""
     ladder = []
     for price_text, size_text in side or ():
-        size = SIZES[size_text]
+        size = SIZES.read(size_text)
         if size < 0:
             raise ValueError(f"the level {price_text} has the size {size_text}")
-        ladder.append((prices[price_text], size))
+        ladder.append((prices.read(price_text), size))
     return tuple(ladder)

@@ -31,20 +31,26 @@ def mirrored_price(text: str) -> int:
     return MICRO - price(text)
 
 
-class Remembered(dict[str, int]):
-    """A reader of number strings that keeps at most `limit` answers; only valid strings are ever kept."""
+class Remembered:
+    """A reader of number strings that keeps at most `limit` answers; only valid strings are ever kept.
 
-    __slots__ = ("_limit", "_read")
+    `known` is always the same plain dict: the hot path looks there first, without a call.
+    """
+
+    __slots__ = ("_limit", "_read", "known")
 
     def __init__(self, read: Callable[[str], int], limit: int) -> None:
-        super().__init__()
         self._read, self._limit = read, limit
+        self.known: dict[str, int] = {}
 
-    def __missing__(self, text: str) -> int:
-        value = self._read(text)
-        if len(self) >= self._limit:
-            self.clear()
-        self[text] = value
+    def read(self, text: str) -> int:
+        """The number; raises ValueError where the text is none."""
+        value = self.known.get(text)
+        if value is None:
+            value = self._read(text)
+            if len(self.known) >= self._limit:
+                self.known.clear()
+            self.known[text] = value
         return value
 
 

@@ -26,6 +26,7 @@ WS_PATH = "/trade-api/ws/v2"  # what the handshake's signature covers
 STALL_MS = 30_000  # nothing heard for so long: the connection is dead, whatever its TCP state says
 PROBE_MS = 15_000  # after so much silence ask for the list of subscriptions, whose answer ends it
 
+_prices, _sizes = PRICES.known, SIZES.known
 _decode_delta = msgspec.json.Decoder(wire.DeltaFrame).decode
 
 
@@ -55,8 +56,9 @@ class KalshiFeed(Frames):
     ) -> None:
         super().__init__(follow_all=follow_all, shared_seq=shared_seq, use_yes_price=use_yes_price)
         self._report_created = created
-        self._no_prices = PRICES if use_yes_price else MIRRORED  # both sides as YES prices
-        self._heard_ms = 0
+        # Prices of the NO side as YES prices
+        self._no_prices = PRICES.known if use_yes_price else MIRRORED.known
+        self._heard_ms = 0  # last frame that was no ordinary delta
         self._probed_ms = 0
         self._opened_before = False
 
@@ -103,10 +105,11 @@ class KalshiFeed(Frames):
         self._now = at_ms
         if not self.subscriptions.connected:
             return
-        silence = at_ms - self._heard_ms
+        heard_ms = max(self._heard_ms, self.last_data_ms)
+        silence = at_ms - heard_ms
         if silence > STALL_MS:
             self.reconnect_wanted = f"nothing heard for {silence // 1000} s"
-        elif silence > PROBE_MS and self._probed_ms < self._heard_ms + PROBE_MS:
+        elif silence > PROBE_MS and self._probed_ms < heard_ms + PROBE_MS:
             self._probed_ms = at_ms
             self.subscriptions.probe(at_ms)
         self._uncross(at_ms)
@@ -131,72 +134,98 @@ class KalshiFeed(Frames):
     def receive(self, raw: bytes, at_ms: int) -> None:
         """Apply one frame. Never raises for what a platform can send; counts and keeps bad frames instead.
 
-        The way of an ordinary delta is written out in one piece because it decides the feed's speed.
+        An ordinary delta goes its way in one piece, because that decides the feed's speed: everything is looked up
+        before anything is changed, and whatever is not as usual goes to `_unusual` untouched.
         """
         stats = self.stats
         stats.frames += 1
-        self._heard_ms = at_ms
         try:
             frame = _decode_delta(raw)
         except UNREADABLE:
+            self._heard_ms = at_ms
             self._receive_other(raw, at_ms)
             return
-        sub = self._subs.get(frame.sid)
+        try:
+            sub = self._subs[frame.sid]
+            msg = frame.msg
+            ticker = msg.market_ticker
+            book = self._live[ticker]
+            change = _sizes[msg.delta_fp]
+            price = _prices[msg.price_dollars] if msg.side == "yes" else self._no_prices[msg.price_dollars]
+        except KeyError:
+            self._unusual(frame, raw, at_ms)
+            return
         seq = frame.seq
-        if sub is not None and seq == sub.last + 1:
-            sub.last = seq
-        else:
-            sub = self._advance(frame.sid, seq, BOOKS, at_ms)
-            if sub is None:
+        ts_ms = msg.ts_ms
+        if seq != sub.last + 1 or ts_ms < sub.ts_ms or msg.clock <= book.clock or not book.trusted:
+            self._unusual(frame, raw, at_ms)
+            return
+        if msg.side == "yes":
+            levels = book.bids
+            size = levels.get(price, 0) + change
+            if size > 0:
+                levels[price] = size
+                if price > book.best_bid:
+                    book.best_bid = price
+            elif size == 0:
+                levels.pop(price, 0)
+                if price == book.best_bid:
+                    book.best_bid = max(levels, default=0)
+            else:
+                self._unusual(frame, raw, at_ms)
                 return
-        msg = frame.msg
-        ticker = msg.market_ticker
+        else:
+            levels = book.asks
+            size = levels.get(price, 0) + change
+            if size > 0:
+                levels[price] = size
+                if price < book.best_ask:
+                    book.best_ask = price
+            elif size == 0:
+                levels.pop(price, 0)
+                if price == book.best_ask:
+                    book.best_ask = min(levels, default=MICRO)
+            else:
+                self._unusual(frame, raw, at_ms)
+                return
+        sub.last = seq
+        sub.ts_ms = ts_ms
+        if book.best_bid >= book.best_ask or self._crossed:
+            self._watch_crossing(ticker, book, at_ms)
+        book.changed_ms = self.last_data_ms = at_ms
+        self.changed.add(ticker)
+        stats.book_updates += 1
+
+    def _unusual(self, frame: wire.DeltaFrame, raw: bytes, at_ms: int) -> None:
+        """A delta step by step: of an unknown sid or market, out of its turn, with new numbers or impossible ones."""
+        self._heard_ms = at_ms
+        msg, ticker = frame.msg, frame.msg.market_ticker
+        sub = self._advance(frame.sid, frame.seq, BOOKS, at_ms)
+        if sub is None:
+            return
         book = self._live.get(ticker)
         if book is None:
             self._stranger(ticker, sub, raw, at_ms)
             return
-        ts_ms = msg.ts_ms
-        if ts_ms >= sub.ts_ms and book.trusted and msg.clock > book.clock:
-            sub.ts_ms = ts_ms
-        elif not self._applicable(msg, book, sub, raw, at_ms):
+        if not self._applicable(msg, book, sub, raw, at_ms):
             return
-        side = msg.side
+        bid = msg.side == "yes"
         try:
-            change = SIZES[msg.delta_fp]
-            if side == "yes":
-                price = PRICES[msg.price_dollars]
-                levels = book.bids
-                size = levels.get(price, 0) + change
-                if size > 0:
-                    levels[price] = size
-                    if price > book.best_bid:
-                        book.best_bid = price
-                elif size == 0:
-                    levels.pop(price, 0)
-                    if price == book.best_bid:
-                        book.best_bid = max(levels, default=0)
-            else:
-                price = self._no_prices[msg.price_dollars]
-                levels = book.asks
-                size = levels.get(price, 0) + change
-                if size > 0:
-                    levels[price] = size
-                    if price < book.best_ask:
-                        book.best_ask = price
-                elif size == 0:
-                    levels.pop(price, 0)
-                    if price == book.best_ask:
-                        book.best_ask = min(levels, default=MICRO)
+            change = SIZES.read(msg.delta_fp)
+            price = (PRICES if bid or self.use_yes_price else MIRRORED).read(msg.price_dollars)
         except ValueError as error:
             self._spoiled(sub, ticker, "number", str(error), raw, at_ms)
             return
+        size = (book.bids if bid else book.asks).get(price, 0) + change
         if size < 0:
-            self._spoiled(
-                sub, ticker, "negative", f"level {msg.price_dollars} of {side} fell to {size}", raw, at_ms
-            )
+            detail = f"level {msg.price_dollars} of {msg.side} fell to {size}"
+            self._spoiled(sub, ticker, "negative", detail, raw, at_ms)
             return
-        if book.best_bid >= book.best_ask or self._crossed:
-            self._watch_crossing(ticker, book)
+        if bid:
+            book.set_bid(price, size)
+        else:
+            book.set_ask(price, size)
+        self._watch_crossing(ticker, book, at_ms)
         book.changed_ms = self.last_data_ms = at_ms
         self.changed.add(ticker)
-        stats.book_updates += 1
+        self.stats.book_updates += 1

@@ -98,11 +98,11 @@ def test_what_is_no_price_is_refused(text: str):
 def test_remembered_numbers_stay_few_and_right():
     table = Remembered(micro, 10)
     for number in range(95):
-        assert table[f"0.{number:02d}"] == number * 10_000
-        assert len(table) <= 10
+        assert table.read(f"0.{number:02d}") == number * 10_000
+        assert len(table.known) <= 10
     with pytest.raises(ValueError):
-        table["x"]
-    assert "x" not in table
+        table.read("x")
+    assert "x" not in table.known
 
 
 # --- recorded bodies
