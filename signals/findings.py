@@ -119,6 +119,8 @@ class Leg:
     depth: Decimal  # contracts on offer at the limit price or better
     confirmed_ms: int
     book_age_ms: int
+    best_bid: Decimal | None = None  # of `outcome`: what the leg could be sold for at once; None: nobody bids
+    exit_fee: Decimal = Decimal(0)  # taker fee of one contract sold at `best_bid`, before rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ class Finding:
     kind: str
     direction: str  # `polymarket:YES+kalshi:NO`: with the bet, the stable key of the opportunity
     legs: tuple[Leg, ...]
-    size: Decimal  # contracts of each leg
+    size: Decimal  # dollars paid in every state; with two legs the contracts of each, else see the legs
     waterfall: Waterfall
     days_to_cash: Decimal | None  # until the later leg pays; 0 where it returns at once, None where unknown
     annualised: Decimal | None  # simple interest, a fraction; None where the days are 0 or unknown
@@ -138,6 +140,7 @@ class Finding:
     frees_at: datetime | None
     found_ms: int
     cautions: tuple[str, ...] = ()
+    half_profit: Decimal | None = None  # net dollars at half of `size`, or as near as the platforms accept
 
     @property
     def payoff(self) -> Decimal:
