@@ -8,6 +8,7 @@ import os
 import shutil
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from arbsite.stack import Stack
@@ -17,6 +18,10 @@ RUNS = ROOT / ".data" / "tests"  # one folder a run, named after the process, so
 SHARED = Path(os.environ.get("ARBSITE_SHARED", ROOT.parent / "shared"))
 
 _stack: Stack | None = None
+
+# An example that meets a busy machine is slow, not wrong; times are measured by `make bench`
+hypothesis.settings.register_profile("arbsite", deadline=None)
+hypothesis.settings.load_profile("arbsite")
 
 
 def pytest_configure(config: pytest.Config) -> None:
