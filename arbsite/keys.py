@@ -116,6 +116,11 @@ def ring(name: str) -> str:
     return f"cache:ring:{name}"
 
 
+def fee_changes() -> str:
+    """Set: announced fee changes that our markets reckon with already."""
+    return "cache:fee_changes"
+
+
 def stale_markets(platform: str) -> str:
     """Set: markets to be read again over REST, because the stream had news about them."""
     return f"cache:stale:{platform}"

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 
 from arbsite.ratelimit import Bucket, RedisThrottle, TooBusy
 from markets import signer_client
@@ -48,7 +49,7 @@ class PlatformThrottle:
 
 def rest(platform: str) -> MarketData:
     """The public REST side of a platform."""
-    return {POLYMARKET: _polymarket_rest, KALSHI: _kalshi_rest}[platform]()
+    return {POLYMARKET: _polymarket_rest, KALSHI: kalshi_rest_client}[platform]()
 
 
 def feed(platform: str) -> Feed:
@@ -98,11 +99,14 @@ def fees_from_json(platform: str, document: dict[str, Any] | None) -> FeeSchedul
     return {POLYMARKET: polymarket_fees.from_json, KALSHI: kalshi_fees.from_json}[platform](document)
 
 
-def _kalshi_rest() -> MarketData:
+def kalshi_rest_client() -> kalshi_rest.KalshiRest:
+    """Kalshi's REST side with what only it has: announced changes of fees."""
     config = settings.ARBSITE.kalshi
     rate = config.read_tokens_per_second
     throttle = PlatformThrottle(KALSHI, {"*": Bucket(rate, rate)})
-    return kalshi_rest.KalshiRest(config.rest_url, throttle=throttle, timeout=float(config.timeout_seconds))
+    return kalshi_rest.KalshiRest(
+        config.rest_url, throttle=throttle, timeout=float(config.timeout_seconds), now=timezone.now
+    )
 
 
 def _polymarket_rest() -> MarketData:
