@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from fractions import Fraction
 
 from django.conf import settings
 from django.db import transaction
@@ -23,11 +24,11 @@ from execution.ledger import merge as merge_entries
 from execution.limits import Held
 from execution.models import Order, Plan, Position
 from execution.paper import PaperResult
-from execution.planning import NoPlan, Ticket
+from execution.planning import NoPlan, Ticket, Worked
 from markets import live
 from markets.bets import Bet as BetValue
 from markets.bets import MarketKey
-from markets.books import BookView, dollars, micro
+from markets.books import MICRO, BookView, dollars, micro
 from signals import catalogue, rules, storing
 from signals.catalogue import Catalogue
 from signals.findings import Finding
@@ -116,16 +117,12 @@ def _act(
         size=planned.finding.size, outlay=planned.finding.outlay, expected_profit=planned.finding.net_profit,
         reason=f"limited by {planned.finding.limited_by}", created_at=now,
     )  # fmt: skip
-    orders = _fill_legs(plan, planned.tickets, known, books, batch, now)
-    filled = {order.filled_qty for order in orders}
-    if filled == {ZERO}:
+    filled = _fill_legs(plan, planned.tickets, known, books, batch, now).filled
+    alone = planning.uncovered(planned.tickets, filled)
+    if not any(filled):
         plan.status, plan.reason = lifecycle.ABANDONED, "nothing filled"
     else:
-        plan.status = (
-            lifecycle.FILLED
-            if len(filled) == 1 and len(orders) == len(planned.tickets)
-            else lifecycle.PARTIAL
-        )
+        plan.status = lifecycle.PARTIAL if alone else lifecycle.FILLED
     plan.finished_at = now
     batch.plans.append(plan)
     signal.status, signal.processed_at = Signal.EXECUTED, now
@@ -134,8 +131,15 @@ def _act(
     message = f"{planned.finding.size} × {signal.direction}, expected ${plan.expected_profit:.2f}"
     batch.notices.append(
         Notice(kind=f"plan_{plan.status.lower()}", severity=severity, subject=plan.id, message=message,
-               data={"signal": signal.id}, created_at=now)
+               data={"signal": signal.id, "uncovered": _names(alone)}, created_at=now)
     )  # fmt: skip
+
+
+def _names(alone: Sequence[tuple[Ticket, Decimal]]) -> list[dict[str, str]]:
+    return [
+        {"platform": one.platform, "market": one.market_id, "outcome": one.outcome, "contracts": str(rest)}
+        for one, rest in alone
+    ]
 
 
 def _plan(
@@ -158,9 +162,14 @@ def _plan(
         room = limits.plan_room(planned.tickets, held, risk)
         if room <= 0:
             break
-        smaller = replace(finding, size=min(room, planned.finding.size))
+        fresh = planned.finding
+        smaller = replace(fresh, size=_part(fresh.size, room), limited_by=finding.limited_by)
         planned = planning.plan(bet, smaller, books, known.listings, base, hurdles, now_ms)
     return NoPlan(refusals[0].code, "; ".join(refusal.sentence for refusal in refusals))
+
+
+def _part(size: Decimal, share: Fraction) -> Decimal:
+    return dollars(int(Fraction(size) * share * MICRO))
 
 
 def _bests(tickets: Sequence[Ticket], books: dict[MarketKey, BookView]) -> list[Decimal | None]:
@@ -179,12 +188,11 @@ def _fill_legs(
     books: dict[MarketKey, BookView],
     batch: Batch,
     now: datetime,
-) -> list[Order]:
-    """Both legs, the thinner one first; the second is cut to what the first has filled."""
+) -> Worked:
+    """Every leg in its turn, from the books of now."""
     orders: list[Order] = []
-    waiting = list(tickets)
-    while waiting:
-        ticket = waiting.pop(0)
+
+    def send(ticket: Ticket) -> Decimal:
         market = (ticket.platform, ticket.market_id)
         fees = known.listings[market].fees
         assert fees is not None  # planning refuses markets without fees
@@ -196,19 +204,16 @@ def _fill_legs(
         orders.append(order)
         batch.held = batch.held.plus(ticket)
         batch.movements += _movements(order, ticket, result)
-        if waiting:
-            following = waiting[0]
-            listing = known.listings[following.platform, following.market_id]
-            rest = planning.for_filled(following, result.filled, listing)
-            if isinstance(rest, NoPlan):
-                batch.notices.append(
-                    Notice(kind="leg_alone", severity=MEDIUM, subject=plan.id, message=rest.sentence, data={},
-                           created_at=now)
-                )  # fmt: skip
-                break
-            waiting[0] = rest
+        return result.filled
+
+    worked = planning.work_off(tickets, known.listings, send)
+    if worked.stopped is not None:
+        batch.notices.append(
+            Notice(kind="leg_alone", severity=MEDIUM, subject=plan.id, message=worked.stopped.sentence,
+                   data={"not_sent": len(tickets) - len(orders)}, created_at=now)
+        )  # fmt: skip
     batch.orders += orders
-    return orders
+    return worked
 
 
 def _order(plan: Plan, ticket: Ticket, leg: int, result: PaperResult, now: datetime) -> Order:
