@@ -7,17 +7,16 @@ ledger's lock, so limits are checked against what is really held.
 import logging
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from fractions import Fraction
 
 from django.conf import settings
 from django.db import transaction
 
 from arbsite import bulk
 from arbsite.models import INFO, LOW, MEDIUM, Notice
-from execution import booking, holdings, lifecycle, limits, paper, planning, publishing
+from execution import booking, fitting, holdings, lifecycle, paper, planning, publishing
 from execution.booking import Movement
 from execution.ledger import Entry, PositionKey, mergeable
 from execution.ledger import merge as merge_entries
@@ -26,12 +25,10 @@ from execution.models import Order, Plan, Position
 from execution.paper import PaperResult
 from execution.planning import NoPlan, Ticket, Worked
 from markets import live
-from markets.bets import Bet as BetValue
 from markets.bets import MarketKey
-from markets.books import MICRO, BookView, dollars, micro
-from signals import catalogue, rules, storing
+from markets.books import BookView, micro
+from signals import catalogue, storing
 from signals.catalogue import Catalogue
-from signals.findings import Finding
 from signals.models import Signal
 from signals.services import VERDICT, found_in
 
@@ -108,7 +105,7 @@ def _act(
         _leave(signal, "bet_suspended", "the bet is not active any more", batch, now)
         return
     finding = storing.finding_of(bet.id, signal.direction, signal.size, signal.annualised, signal.metadata)
-    planned = _plan(bet, finding, known, books, batch.held, now_ms)
+    planned = fitting.plan(bet, finding, known, books, batch.held, now_ms)
     if isinstance(planned, NoPlan):
         _leave(signal, planned.code, planned.sentence, batch, now)
         return
@@ -140,45 +137,6 @@ def _names(alone: Sequence[tuple[Ticket, Decimal]]) -> list[dict[str, str]]:
         {"platform": one.platform, "market": one.market_id, "outcome": one.outcome, "contracts": str(rest)}
         for one, rest in alone
     ]
-
-
-def _plan(
-    bet: BetValue,
-    finding: Finding,
-    known: Catalogue,
-    books: dict[MarketKey, BookView],
-    held: Held,
-    now_ms: int,
-) -> planning.Plan | NoPlan:
-    """A plan inside every limit: cut once to the room that is left, where the limits say so."""
-    base, hurdles, risk = rules.rules(), rules.hurdles(), holdings.limits()
-    planned = planning.plan(bet, finding, books, known.listings, base, hurdles, now_ms)
-    for _ in range(2):
-        if isinstance(planned, NoPlan):
-            return planned
-        refusals = limits.check_plan(planned.tickets, held, risk, _bests(planned.tickets, books))
-        if not refusals:
-            return planned
-        room = limits.plan_room(planned.tickets, held, risk)
-        if room <= 0:
-            break
-        fresh = planned.finding
-        smaller = replace(fresh, size=_part(fresh.size, room), limited_by=finding.limited_by)
-        planned = planning.plan(bet, smaller, books, known.listings, base, hurdles, now_ms)
-    return NoPlan(refusals[0].code, "; ".join(refusal.sentence for refusal in refusals))
-
-
-def _part(size: Decimal, share: Fraction) -> Decimal:
-    return dollars(int(Fraction(size) * share * MICRO))
-
-
-def _bests(tickets: Sequence[Ticket], books: dict[MarketKey, BookView]) -> list[Decimal | None]:
-    found: list[Decimal | None] = []
-    for ticket in tickets:
-        view = books.get((ticket.platform, ticket.market_id))
-        ladder = view.asks_for(ticket.outcome) if view is not None else ()
-        found.append(dollars(ladder[0][0]) if ladder else None)
-    return found
 
 
 def _fill_legs(
