@@ -12,8 +12,8 @@ from execution import planning, services
 from execution.models import Fill, Order, Plan, Position
 from execution.planning import NoPlan, Ticket, smallest_share, uncovered, work_off
 from markets import live, store
-from markets.bets import Claim
 from markets.bets import Bet as BetValue
+from markets.bets import Claim
 from markets.books import NO, YES, Level, dollars, micro
 from markets.models import Bet, BetOutcome, Market
 from markets.platforms.base import KALSHI

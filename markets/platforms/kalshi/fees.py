@@ -1,4 +1,4 @@
-"""Kalshi's fees, exactly as the exchange rounds them (reference: the platform's fee rounding page, June 2026; docs/fees.md).
+"""Kalshi's fees, exactly as the exchange rounds them (the platform's fee rounding page, June 2026; docs/fees.md).
 
 Per fill: trade fee = 0.07 x m x C x P x (1 - P), rounded up to $0.0001. The account then changes by -P x C - fee (buy)
 or +P x C - fee (sale), rounded down to the account's balance grid; what the rounding took joins the fee. An order adds

@@ -36,8 +36,12 @@ def fees(series=(), events=(), event=EVENT, now: datetime | None = NOW) -> Kalsh
     ("hours", "multiplier", "expected"),
     [(1, "2", "2"), (24, "2", "2"), (24.1, "2", "1"), (1, "0.5", "1"), (-1, "2", "2")],
 )
-def test_a_dearer_change_counts_from_a_day_ahead_and_a_cheaper_one_once_it_is_there(hours, multiplier, expected):
-    assert fees([change("KXRAIN", hours, "quadratic", multiplier)]) == KalshiFees("quadratic", Decimal(expected))
+def test_a_dearer_change_counts_from_a_day_ahead_and_a_cheaper_one_once_it_is_there(
+    hours, multiplier, expected
+):
+    assert fees([change("KXRAIN", hours, "quadratic", multiplier)]) == KalshiFees(
+        "quadratic", Decimal(expected)
+    )
 
 
 def test_without_a_clock_every_announced_change_counts():
@@ -61,7 +65,9 @@ def test_an_events_override_that_ends_falls_back_to_its_series():
         "KXRAIN-26", series_ticker="KXRAIN", fee_type_override="quadratic", fee_multiplier_override=HALF
     )
     assert fees(event=cheap) == KalshiFees("quadratic", HALF)
-    assert fees(event=cheap, events=[change("KXRAIN-26", 2, None, None)]) == KalshiFees("quadratic", Decimal(1))
+    assert fees(event=cheap, events=[change("KXRAIN-26", 2, None, None)]) == KalshiFees(
+        "quadratic", Decimal(1)
+    )
     # The series gets dearer while the override stands: it changes nothing; once the override ends as well it does
     soon = [change("KXRAIN", 2, "quadratic_with_maker_fees", "2")]
     assert fees(soon, event=cheap) == KalshiFees("quadratic", HALF)
@@ -86,7 +92,9 @@ def test_no_order_turns_out_dearer_than_it_was_reckoned(series, events, fill, ma
     most = reckoned.fill_cost("BUY", fill, maker=maker).trade_fee
     for base in [("quadratic", "1"), *series]:
         for over in [(None, None), *events]:
-            fee_type, multiplier = (own if own is not None else its for own, its in zip(over, base, strict=True))
+            fee_type, multiplier = (
+                own if own is not None else its for own, its in zip(over, base, strict=True)
+            )
             actual = schedule(fee_type, Decimal(multiplier))
             assert actual.fill_cost("BUY", fill, maker=maker).trade_fee <= most
 
@@ -116,7 +124,12 @@ def rest(server: Server) -> KalshiRest:
 
 def row(hours: float, **terms) -> dict:
     at = NOW + timedelta(hours=hours)
-    return {"id": "7", "series_ticker": "KXRAIN", "scheduled_ts": at.isoformat().replace("+00:00", "Z"), **terms}
+    return {
+        "id": "7",
+        "series_ticker": "KXRAIN",
+        "scheduled_ts": at.isoformat().replace("+00:00", "Z"),
+        **terms,
+    }
 
 
 def test_a_market_is_read_with_what_is_announced(server: Server, rest: KalshiRest):
@@ -149,7 +162,8 @@ def test_changes_of_events_come_page_by_page(server: Server, rest: KalshiRest):
 
 
 @pytest.mark.parametrize(
-    "broken", [{"fee_type": "quadratic"}, {"fee_type": "quadratic", "fee_multiplier": 1, "scheduled_ts": "soon"}]
+    "broken",
+    [{"fee_type": "quadratic"}, {"fee_type": "quadratic", "fee_multiplier": 1, "scheduled_ts": "soon"}],
 )
 def test_an_announcement_that_cannot_be_read_is_no_silence(server: Server, rest: KalshiRest, broken):
     """Fees that might be changing are not fees that stay."""
