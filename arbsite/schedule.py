@@ -51,7 +51,7 @@ INTERNAL = (
     Every("alert-reader", 2, "alerts.read_signals", "Consumer group alert, and delivery of notices"),
     Every("mark-positions", 5, "execution.mark", "What the positions are worth"),
     Every("worker-heartbeat", 20, "arbsite.heartbeat", "The worker is alive"),
-    Every("fee-changes", 600, "markets.fee_changes", "Fee changes that Kalshi has announced"),
+    Every("fee-changes", 600, "markets.fee_changes", "Fees that change between two discoveries"),
     Every("partitions", 3_600, "persist.partitions", "Partitions of the prices table"),
     Every(
         "sandbox-pairs",

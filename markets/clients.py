@@ -49,7 +49,7 @@ class PlatformThrottle:
 
 def rest(platform: str) -> MarketData:
     """The public REST side of a platform."""
-    return {POLYMARKET: _polymarket_rest, KALSHI: kalshi_rest_client}[platform]()
+    return {POLYMARKET: polymarket_rest_client, KALSHI: kalshi_rest_client}[platform]()
 
 
 def feed(platform: str) -> Feed:
@@ -109,7 +109,8 @@ def kalshi_rest_client() -> kalshi_rest.KalshiRest:
     )
 
 
-def _polymarket_rest() -> MarketData:
+def polymarket_rest_client() -> polymarket_rest.PolymarketRest:
+    """Polymarket's REST side with what only it has."""
     config = settings.ARBSITE.polymarket
     throttle = PlatformThrottle(POLYMARKET, polymarket_buckets())
     return polymarket_rest.PolymarketRest(

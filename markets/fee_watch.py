@@ -1,4 +1,4 @@
-"""Fees that change between two discoveries: announced for a time, or an event's own, told by the stream."""
+"""Fees that change between two discoveries: announced (Kalshi), told by the stream, or silently (Polymarket)."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -8,15 +8,17 @@ from django.db.models import Q, QuerySet
 from arbsite import keys
 from arbsite.connections import redis_client
 from markets import services
-from markets.clients import kalshi_rest_client
+from markets.clients import kalshi_rest_client, polymarket_rest_client
 from markets.models import Market
-from markets.platforms.base import KALSHI, MarketChange
+from markets.platforms.base import KALSHI, POLYMARKET, MarketChange
 from markets.platforms.kalshi import feechanges
 from markets.platforms.kalshi.feechanges import Announced
 
 FEES = "fees"
 EVENT = "event:"
 KNOWN_FOR = timedelta(days=2)
+RATES_STAND = timedelta(hours=1)  # Polymarket announces no change of a rate: followed markets are read again
+AT_ONCE = 1_000
 
 
 def stale_name(change: MarketChange) -> str:
@@ -52,6 +54,23 @@ def check(*, now: datetime) -> int:
     client.sadd(keys.fee_changes(), *(_name(change) for change in (*series, *events)))
     client.expire(keys.fee_changes(), KNOWN_FOR)
     return len(infos)
+
+
+def reread_rates(*, now: datetime) -> int:
+    """Read again the followed markets of Polymarket that nobody has read for an hour; returns how many.
+
+    Raises PlatformError.
+    """
+    rest = polymarket_rest_client()
+    old = Market.objects.filter(platform=POLYMARKET, followed=True).exclude(
+        refreshed_at__gt=now - RATES_STAND
+    )
+    wanted = list(old.order_by("refreshed_at").values_list("id", flat=True)[:AT_ONCE])
+    if not wanted:
+        return 0
+    # A listing without a schedule is no news: only the market by itself is asked for on the order book's side, too
+    infos = [info if info.fees is not None else rest.market(info.id) for info in rest.markets_by_id(wanted)]
+    return services.store_markets(infos, now=now)
 
 
 def _news(changes: Iterable[Announced], now: datetime) -> list[Announced]:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from arbsite import keys
 from arbsite.connections import redis_client
 from markets import fee_watch, fetching, prices, sandbox_pairs, services
-from markets.platforms.base import KALSHI, PlatformError
+from markets.platforms.base import KALSHI, POLYMARKET, PlatformError
 
 log = logging.getLogger(__name__)
 STALE_BATCH = 50
@@ -51,11 +51,12 @@ def refresh(*, platform: str) -> None:
 
 @shared_task(name="markets.fee_changes")
 def check_fee_changes() -> None:
-    """Read again the markets whose fees are announced to change within a day."""
-    try:
-        fee_watch.check(now=timezone.now())
-    except PlatformError as error:
-        log.warning("announced fees not read", extra={"platform": KALSHI, "error": str(error)})
+    """Read again the markets whose fees are announced to change within a day, or may have changed unannounced."""
+    for platform, look in ((KALSHI, fee_watch.check), (POLYMARKET, fee_watch.reread_rates)):
+        try:
+            look(now=timezone.now())
+        except PlatformError as error:
+            log.warning("fees not read again", extra={"platform": platform, "error": str(error)})
 
 
 @shared_task(name="markets.sandbox_pairs")

@@ -2,14 +2,19 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import ClassVar
 
 import pytest
 
-from markets import clients, fee_watch, store
+from arbsite import keys
+from arbsite.models import Notice
+from markets import clients, fee_watch, services, store, tasks
 from markets.models import Market
-from markets.platforms.base import KALSHI, MarketChange
+from markets.platforms.base import KALSHI, POLYMARKET, MarketChange
 from markets.platforms.kalshi.fees import KalshiFees
 from markets.platforms.kalshi.rest import KalshiRest
+from markets.platforms.polymarket.fees import PolymarketFees
+from markets.streaming import run
 from tests import factories
 from tests.markets.kalshi import payloads as p
 from tests.markets.kalshi.server import Answer, Asked, running
@@ -92,6 +97,48 @@ def test_an_announcement_that_failed_to_be_served_is_served_later(redis, server)
         fee_watch.check(now=NOW)
     server.on("/markets", {"markets": [p.market()], "cursor": ""})
     assert fee_watch.check(now=NOW) == 1
+
+
+def test_news_of_fees_lead_to_the_markets_being_read_again(redis, server, monkeypatch):
+    stored(f"{EVENT}-T1")
+    cheap = {"fee_type_override": "quadratic", "fee_multiplier_override": 0.5}
+    server.on(f"/events/{EVENT}", {"event": p.event(**cheap)})
+    server.on(f"/markets/{EVENT}-T1", {"market": p.market(f"{EVENT}-T1")})
+    monkeypatch.setattr(services.clients, "rest", lambda platform: fee_watch.kalshi_rest_client())
+    monkeypatch.setattr(run.current_app, "send_task", lambda name, kwargs: None)
+    connector = object.__new__(run.Surroundings)
+    connector.platform = KALSHI
+    connector.changes([MarketChange(EVENT, "fees", cheap)])
+    assert redis.smembers(keys.stale_markets(KALSHI)) == {f"event:{EVENT}".encode()}
+    tasks.refresh(platform=KALSHI)
+    assert fees(f"{EVENT}-T1") == KalshiFees("quadratic", Decimal("0.5"))
+    assert not Notice.objects.filter(kind="market_gone").exists(), "an event is not asked for as a market"
+
+
+def test_polymarket_is_read_again_every_hour(redis, monkeypatch):
+    class Rest:
+        """Answers with a rate that rose, and with a listing that has none."""
+
+        asked: ClassVar[list[list[str]]] = []
+
+        def markets_by_id(self, ids):
+            self.asked.append(list(ids))
+            rates = {"0x1": PolymarketFees(Decimal("0.05")), "0x2": None}
+            return [factories.info(POLYMARKET, one, fees=rates[one]) for one in ids]
+
+        def market(self, market_id):
+            return factories.info(POLYMARKET, market_id, fees=PolymarketFees(Decimal("0.04")))
+
+    monkeypatch.setattr(fee_watch, "polymarket_rest_client", Rest)
+    for market_id in ("0x1", "0x2", "0x3"):
+        store.upsert([factories.info(POLYMARKET, market_id, fees=PolymarketFees(Decimal("0.03")))], now=NOW)
+    Market.objects.exclude(pk="0x3").update(followed=True)
+    assert fee_watch.reread_rates(now=NOW + timedelta(minutes=59)) == 0
+    assert fee_watch.reread_rates(now=NOW + timedelta(minutes=61)) == 2
+    assert Rest.asked == [["0x1", "0x2"]]
+    rates = [Market.objects.get(pk=one).fees["rate"] for one in ("0x1", "0x2", "0x3")]
+    assert rates == ["0.05", "0.04", "0.03"]
+    assert fee_watch.reread_rates(now=NOW + timedelta(minutes=62)) == 0
 
 
 def test_fee_news_of_an_event_are_about_its_markets(redis):
