@@ -49,7 +49,11 @@ class PlatformThrottle:
 
 def rest(platform: str) -> MarketData:
     """The public REST side of a platform."""
-    return {POLYMARKET: polymarket_rest_client, KALSHI: kalshi_rest_client}[platform]()
+    makers: dict[str, Callable[[], MarketData]] = {
+        POLYMARKET: polymarket_rest_client,
+        KALSHI: kalshi_rest_client,
+    }
+    return makers[platform]()
 
 
 def feed(platform: str) -> Feed:

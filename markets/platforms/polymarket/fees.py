@@ -35,16 +35,18 @@ class PolymarketFees:
 
     def marginal_fee(self, price: Decimal) -> Decimal:
         """Dollars per share at `price`, before rounding."""
-        with localcontext(_EXACT):
-            return self.rate * (price * (ONE - price)) ** self.exponent
+        # Asked for every level of every look: the context's own methods are faster than entering it
+        curve = _EXACT.multiply(price, _EXACT.subtract(ONE, price))
+        if self.exponent != ONE:
+            curve = _EXACT.power(curve, self.exponent)
+        return _EXACT.multiply(self.rate, curve)
 
     def match_fee(self, price: Decimal, size: Decimal) -> Decimal:
         """Dollars of one match of `size` shares at `price`, rounded as the platform does."""
-        with localcontext(_EXACT):
-            exact = size * self.marginal_fee(price)
-            if exact == 0:
-                return ZERO
-            return max(exact.quantize(QUANTUM, rounding=ROUND_HALF_UP), QUANTUM)
+        exact = _EXACT.multiply(size, self.marginal_fee(price))
+        if exact == 0:
+            return ZERO
+        return max(exact.quantize(QUANTUM, rounding=ROUND_HALF_UP, context=_EXACT), QUANTUM)
 
     def order_cost(self, side: str, fills: Sequence[Level], *, maker: bool = False) -> OrderCost:
         """The exact cost of an order that takes `fills`, one match each. Raises ValueError for an unknown
