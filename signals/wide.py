@@ -24,7 +24,7 @@ from signals.findings import (
     Result,
     Rules,
 )
-from signals.sides import Side, leg_of, name_of, side_of
+from signals.sides import Side, Why, leg_of, name_of, side_of
 from signals.wide_search import Purchase, WideSearch
 
 NOTHING = Result()
@@ -98,18 +98,25 @@ def _sides(
     """The claims that may be bought, and why others may not: one refusal of each code."""
     sides: list[Side] = []
     refusals: dict[str, Refusal] = {}
+    seen: dict[MarketKey, Side | None] = {}  # what is found of a market holds for both of its outcomes
     for claim in bet.covers[0]:
-        book = books.get(claim.market)
-        if book is None:
-            sentence = f"no live book of {name_of(claim)}"
-            refusals.setdefault(BOOK_MISSING, Refusal(bet.id, BOOK_MISSING, sentence, COVER))
+        if claim.market in seen:
+            other = seen[claim.market]
+            if other is not None:
+                sides.append(
+                    Side(claim, other.listing, other.fees, other.book, other.book.asks_for(claim.outcome))
+                )
             continue
-        side = side_of(claim, book, listings.get(claim.market), rules, now_ms, crossed_is_fine=False)
-        if not isinstance(side, Side):
-            refusals.setdefault(side[0], Refusal(bet.id, *side, COVER))
-        elif side.asks:
-            sides.append(side)
-    return sides, list(refusals.values())
+        book = books.get(claim.market)
+        found: Side | Why = (BOOK_MISSING, f"no live book of {name_of(claim)}")
+        if book is not None:
+            found = side_of(claim, book, listings.get(claim.market), rules, now_ms, crossed_is_fine=False)
+        seen[claim.market] = found if isinstance(found, Side) else None
+        if isinstance(found, Side):
+            sides.append(found)
+        else:
+            refusals.setdefault(found[0], Refusal(bet.id, *found, COVER))
+    return [side for side in sides if side.asks], list(refusals.values())
 
 
 def _together(sides: Sequence[Side], skew_ms: int) -> Iterator[list[Side]]:
