@@ -7,7 +7,7 @@ passes is for `detection.find` to judge, with this screen's `certificates`, so t
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from markets.bets import Bet, Claim, MarketKey
 from markets.books import MICRO, YES, BookView
 from signals.certificates import Certificates, Needs
 
+# Columns: what the two best asks of a cover add up to; best ask and need of a wide bet's claim. Micro-dollars.
+SUMS, ASKS, NEEDS = 0, 1, 2
 UNPROVEN = 2 * MICRO  # no ask reaches it
 SATISFIED = -2 * MICRO  # every ask does
 
@@ -33,12 +35,11 @@ class Screen:
     def __init__(self, bets: Iterable[Bet] = ()) -> None:
         self.certificates = Certificates(self._proved)
         self.bets: dict[str, Bet] = {}
-        # Columns: best asks of a cover's first and second claim; best asks and needs of a wide bet's claims
-        self._columns: list[Column] = [np.full(0, MICRO, dtype=np.int32) for _ in range(4)]
+        self._columns: list[Column] = [np.zeros(0, dtype=np.int32) for _ in (SUMS, ASKS, NEEDS)]
         self._pairs = _Rows()
         self._wide = _Rows()
         self._starts: np.ndarray[Any, np.dtype[np.int64]] | None = None  # of the wide bets' rows, when known
-        self._sum, self._cheap = np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.bool_)
+        self._cheap = np.zeros(0, dtype=np.bool_)
         self._faulty: set[str] = set()
         self._rows: dict[str, list[int]] = {}  # the first row of each cover of a bet
         self._places: dict[MarketKey, list[int]] = defaultdict(list)  # see `_code`
@@ -58,19 +59,20 @@ class Screen:
             rows = self._rows[bet.id] = []
             for cover in bet.covers:
                 rows.append(self._pairs.take(bet.id, 1))
-                self._grow(0, 1, self._pairs.end)
-                for column, claim in enumerate(cover):
-                    self._place(claim, column, rows[-1])
+                self._grow((SUMS,), self._pairs.end)
+                self._columns[SUMS][rows[-1]] = 0
+                for claim in cover:
+                    self._place(claim, SUMS, rows[-1])
 
     def _add_wide(self, bet: Bet) -> None:
         cover = bet.covers[0]
         first = self._wide.take(bet.id, len(cover))
-        self._grow(2, 3, self._wide.end)
+        self._grow((ASKS, NEEDS), self._wide.end)
         self._rows[bet.id] = [first]
         self._starts = None
         for row, claim in enumerate(cover, start=first):
-            self._columns[3][row] = UNPROVEN
-            self._place(claim, 2, row)
+            self._columns[NEEDS][row] = UNPROVEN
+            self._place(claim, ASKS, row)
 
     def remove(self, bet_id: str) -> None:
         """Forget a bet; one that is not there is none."""
@@ -81,11 +83,13 @@ class Screen:
         self.certificates.forget(bet_id)
         for cover, first in zip(bet.covers, self._rows.pop(bet_id, ()), strict=True):
             for at, claim in enumerate(cover):
-                column, row = (2, first + at) if bet.wide else (at, first)
+                column, row = (ASKS, first + at) if bet.wide else (SUMS, first)
                 self._places[claim.market].remove(_code(column, row, claim))
-                self._columns[column][row] = MICRO
+                self._columns[column][row] = 0
                 if bet.wide:
-                    self._columns[3][row] = SATISFIED
+                    self._columns[NEEDS][row] = SATISFIED
+            if not bet.wide:
+                self._columns[SUMS][first] = MICRO
             (self._wide if bet.wide else self._pairs).give_back(first)
 
     def update(self, market: MarketKey, view: BookView | None) -> None:
@@ -94,16 +98,23 @@ class Screen:
         no = MICRO - view.bids[0][0] if view is not None and view.bids else MICRO
         # What lies outside is refused, whatever it adds up to
         asks = min(max(yes, 0), MICRO), min(max(no, 0), MICRO)
-        if self._asks.get(market, NOBODY_SELLS) == asks:
+        before = self._asks.get(market, NOBODY_SELLS)
+        if before == asks:
             return
         self._asks[market] = asks
+        rise = asks[0] - before[0], asks[1] - before[1]
         for code in self._places.get(market, ()):
-            self._columns[code >> 1 & 3][code >> 3] = asks[code & 1]
+            self._columns[code >> 1 & 1][code >> 2] += rise[code & 1]
+
+    @property
+    def rows(self) -> tuple[int, int]:
+        """Rows held for covers of two claims, and for claims of wide bets: what the screen takes of memory."""
+        return self._pairs.end, self._wide.end
 
     def survivors(self) -> list[str]:
         """The ids of the bets that deserve an exact look, each once. Bets with faults too: to be refused by name."""
         m = self._wide.end
-        _, _, asks, needs = self._columns
+        _, asks, needs = self._columns
         found = dict.fromkeys(self._pairs.owners[row] for row in self._cheap_covers())
         if m:
             if self._starts is None:
@@ -118,8 +129,7 @@ class Screen:
     def _cheap_covers(self) -> list[int]:
         """Rows of the covers of two claims that cost less than a dollar together."""
         rows = self._pairs.end
-        one, two = self._columns[0][:rows], self._columns[1][:rows]
-        np.less(np.add(one, two, out=self._sum[:rows]), MICRO, out=self._cheap[:rows])
+        np.less(self._columns[SUMS][:rows], MICRO, out=self._cheap[:rows])
         # Eight rows at a time: hardly any is cheap
         eights = np.flatnonzero(self._cheap.view(np.uint64)[: -(-rows // 8)] != 0)
         return [
@@ -132,30 +142,30 @@ class Screen:
     def _proved(self, bet: Bet, needs: Needs) -> None:
         if self.bets.get(bet.id) == bet:
             first = self._rows[bet.id][0]
-            self._columns[3][first : first + len(needs)] = needs
+            self._columns[NEEDS][first : first + len(needs)] = needs
 
     def _place(self, claim: Claim, column: int, row: int) -> None:
         code = _code(column, row, claim)
         self._places[claim.market].append(code)
-        self._columns[column][row] = self._asks.get(claim.market, NOBODY_SELLS)[code & 1]
+        self._columns[column][row] += self._asks.get(claim.market, NOBODY_SELLS)[code & 1]
 
-    def _grow(self, first: int, last: int, rows: int) -> None:
+    def _grow(self, columns: Sequence[int], rows: int) -> None:
         """Make room, doubling, so that adding a bet costs the same however many there are."""
-        have = len(self._columns[first])
+        have = len(self._columns[columns[0]])
         if rows <= have:
             return
         room = max(1_024, 2 * have, rows + -rows % 8)  # a multiple of 8: see `_cheap_covers`
-        for number in range(first, last + 1):
-            wider = np.full(room, MICRO, dtype=np.int32)
-            wider[:have] = self._columns[number]
-            self._columns[number] = wider
-        if first == 0:
-            self._sum, self._cheap = np.zeros(room, dtype=np.int32), np.zeros(room, dtype=np.bool_)
+        for column in columns:
+            wider = np.zeros(room, dtype=np.int32)
+            wider[:have] = self._columns[column]
+            self._columns[column] = wider
+        if SUMS in columns:
+            self._cheap = np.zeros(room, dtype=np.bool_)
 
 
 def _code(column: int, row: int, claim: Claim) -> int:
     """Where a claim's ask stands and which outcome's it is, in one integer: there are hundreds of thousands."""
-    return row << 3 | column << 1 | (claim.outcome != YES)
+    return row << 2 | column << 1 | (claim.outcome != YES)
 
 
 class _Rows:
