@@ -101,7 +101,7 @@ class WideSearch:
 
     def _search(self) -> Purchase | Why:
         budgets = [max(0.0, float(amount)) for amount, _ in self.budgets.values()]
-        program = self._program(budgets)
+        program = self.program(budgets)
         plan = programs.best(program)
         if plan is None:
             return NO_SOLUTION, "the solver found no answer for these books"
@@ -117,7 +117,8 @@ class WideSearch:
                 found = _better(found, self._around(whole))
         return found
 
-    def _program(self, budgets: Sequence[float]) -> Program:
+    def program(self, budgets: Sequence[float] = ()) -> Program:
+        """What the solver is asked: all levels of all claims, with the dollars of every budget."""
         columns = [
             holding.column(self.bound_rows.get(holding.side.claim.platform, -1) if budgets else -1)
             for holding in self.holdings
