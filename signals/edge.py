@@ -5,9 +5,10 @@ are fractions (0.02 is two per cent).
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MS_PER_DAY = Decimal(86_400_000)
 DAYS_PER_YEAR = Decimal(365)
 
