@@ -102,28 +102,19 @@ def _fresh(
     now_ms: int,
 ) -> Finding | NoPlan:
     """What the books of now offer in the finding's direction, not above its size."""
-    cap, most = rules.caps.max_contracts, _largest_leg(finding)
-    for _ in range(2):
-        allowed = most if cap is None else min(most, cap)
-        caps = replace(rules.caps, max_contracts=allowed)
-        result = detection.find(bet, books, listings, replace(rules, caps=caps), now_ms)
-        fresh = next((found for found in result.findings if found.direction == finding.direction), None)
-        if fresh is None:
-            return _gone(result, finding.direction)
-        if fresh.limited_by == sizing.MAX_CONTRACTS and (cap is None or most < cap):
-            # What held the finding back is the reason, not that the finding is the most that is planned.
-            fresh = replace(fresh, limited_by=finding.limited_by)
-        if fresh.size <= finding.size:
-            return fresh
-        # A wide bet may find other legs now, whose contracts pay more than those of the finding did
-        most = _down(Fraction(allowed) * Fraction(finding.size) / Fraction(fresh.size))
-    return NoPlan(GAP_GONE, "the books offer another gap than the one that was judged")
-
-
-def _largest_leg(finding: Finding) -> Decimal:
-    """The most contracts of one leg at the finding's size, which may have been cut below its payoff."""
-    largest = max(leg.size for leg in finding.legs)
-    return _down(Fraction(largest) * Fraction(finding.size) / Fraction(finding.payoff))
+    own = rules.caps.max_payoff
+    most = finding.size if own is None else min(finding.size, own)
+    capped = replace(rules, caps=replace(rules.caps, max_payoff=most))
+    result = detection.find(bet, books, listings, capped, now_ms)
+    fresh = next((found for found in result.findings if found.direction == finding.direction), None)
+    if fresh is None:
+        return _gone(result, finding.direction)
+    if fresh.size > finding.size:
+        return NoPlan(GAP_GONE, "the books offer another gap than the one that was judged")
+    if fresh.limited_by == sizing.MAX_PAYOFF and (own is None or finding.size < own):
+        # What held the finding back is the reason, not that the finding is the most that is planned.
+        fresh = replace(fresh, limited_by=finding.limited_by)
+    return fresh
 
 
 def _gone(result: detection.Result, direction: str) -> NoPlan:

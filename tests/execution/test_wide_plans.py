@@ -3,26 +3,29 @@
 from dataclasses import replace
 from decimal import Decimal as D
 from fractions import Fraction
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution import planning, services
+from arbsite.models import Notice
+from execution import paper, planning, services
+from execution.lifecycle import FILLED
 from execution.models import Fill, Order, Plan, Position
 from execution.planning import NoPlan, Ticket, smallest_share, uncovered, work_off
-from markets import live, store
-from markets.bets import Bet as BetValue
-from markets.bets import Claim
-from markets.books import NO, YES, Level, dollars, micro
+from markets import bets, live, store
+from markets.books import NO, YES, dollars, micro
 from markets.models import Bet, BetOutcome, Market
 from markets.platforms.base import KALSHI
-from signals import catalogue, edge, storing
+from signals import catalogue, storing
 from signals.decision import Hurdles
-from signals.findings import Finding, Leg, Refusal, Result, Rules
+from signals.detection import find
+from signals.findings import Refusal, Result, Rules
 from signals.models import Signal
 from tests import factories
 from tests.signals.values import NOW, book, listing, plain
+from tests.signals.wide_values import random_world
 
 NAMES = "abcdef"
 
@@ -141,135 +144,75 @@ def test_after_a_leg_without_a_match_nothing_more_is_sent():
     assert [rest for _, rest in uncovered(planned, worked.filled)] == [D(1)]
 
 
-# --- planning: a finding of three legs, looked at again
+# --- planning: a finding of many legs, looked at again
+
+MARKETS = [(KALSHI, "KX-A"), (KALSHI, "KX-B"), (KALSHI, "KX-C")]
+EVENT = bets.one_of("wide", bets.EXCLUSIVE, MARKETS, exhaustive=False)  # at most one of them pays YES
+BIDS = ("0.57", "0.50", "0.05")  # of YES, so NO costs 0.43, 0.50 and 0.95
+DEPTHS = (12, 10, 5)
+SIZES = {"KX-A": D(10), "KX-B": D(10), "KX-C": D(5)}  # pays 15 dollars where a or b happens, 20 where c does
+EASY = Hurdles(D(0), D(0), D(1))
 
 
-STATES = ("a", "b", "c")
-SIZES = {"KX-A": D(10), "KX-B": D(10), "KX-C": D(5)}  # NO of each: 15 dollars or more in every state
-
-
-def no_basket() -> BetValue:
-    claims = tuple(Claim(KALSHI, f"KX-{state.upper()}", NO, frozenset(STATES) - {state}) for state in STATES)
-    return BetValue("wide", "exclusive", STATES, True, claims)
-
-
-def no_books(depths=(40, 30, 5)):
-    """NO at 0.50 (a), 0.60 (b) and 0.55 (c)."""
+def views(depths=DEPTHS):
     return {
-        (KALSHI, name): book((KALSHI, name), bids=[(bid, depth)], asks=[("0.99", 5)])
-        for name, bid, depth in zip(SIZES, ("0.50", "0.40", "0.45"), depths, strict=True)
+        market: book(market, bids=[(bid, depth)], asks=[("0.99", 5)])
+        for market, bid, depth in zip(MARKETS, BIDS, depths, strict=True)
     }
-
-
-def basket_in(views, known, share=Fraction(1)) -> Finding:
-    """The basket at a share of SIZES, at the best prices, with exact costs."""
-    legs = []
-    for name, whole in SIZES.items():
-        view, size = views[KALSHI, name], dollars(int(Fraction(whole) * share * 10**6))
-        price, depth = (dollars(part) for part in view.asks_for(NO)[0])
-        cost = known[KALSHI, name].fees.order_cost("BUY", [Level(price, size)])
-        legs.append(
-            Leg(
-                KALSHI,
-                name,
-                NO,
-                "BUY",
-                size,
-                price,
-                (Level(price, size),),
-                cost,
-                price,
-                depth,
-                view.confirmed_ms,
-                0,
-            )
-        )
-    sizes = [leg.size for leg in legs]
-    payoff = sum(sizes, D(0)) - max(sizes)
-    notional, fee = (sum((getattr(leg.cost, name) for leg in legs), D(0)) for name in ("notional", "fee"))
-    return Finding(
-        "wide", "exclusive", "cover", tuple(legs), payoff, edge.waterfall(payoff, notional, fee, fee), D(3), None,
-        "depth", False, None, NOW,
-    )  # fmt: skip
-
-
-def detector(offers=basket_in):
-    """Stands in for the search over levels: the basket, cut to what the caps allow for the largest leg."""
-
-    def find(bet, books, listings, rules, now_ms):
-        most = rules.caps.max_contracts
-        share = min(Fraction(1), Fraction(most) / 10) if most is not None else Fraction(1)
-        return Result((offers(books, listings, share),))
-
-    return find
 
 
 @pytest.fixture
 def known():
-    return {(KALSHI, name): listing((KALSHI, name), plain()) for name in SIZES}
+    return {market: listing(market, plain()) for market in MARKETS}
 
 
-def planned(finding, views, known):
-    return planning.plan(no_basket(), finding, views, known, Rules(), Hurdles(suspicious_edge=D(1)), NOW)
+def found_in(books, known):
+    (finding,) = find(EVENT, books, known, Rules(), NOW).findings
+    return finding
 
 
-def test_the_thinnest_leg_for_its_size_goes_first(monkeypatch, known):
-    monkeypatch.setattr(planning.detection, "find", detector())
-    views = no_books()
-    made = planned(basket_in(views, known), views, known)
-    assert [(one.market_id, one.size) for one in made.tickets] == [
-        ("KX-C", D(5)), ("KX-B", D(10)), ("KX-A", D(10)),
+def planned(finding, books, known):
+    return planning.plan(EVENT, finding, books, known, Rules(), EASY, NOW)
+
+
+def test_legs_keep_their_own_sizes_and_the_thinnest_for_its_size_goes_first(known):
+    books = views()
+    finding = found_in(books, known)
+    assert (finding.size, {leg.market_id: leg.size for leg in finding.legs}) == (15, SIZES)
+    made = planned(finding, books, known)
+    # On offer for each contract wanted: 1.2 of a, 1 of b and of c
+    assert [(one.market_id, one.outcome, one.size) for one in made.tickets] == [
+        ("KX-B", NO, D(10)), ("KX-C", NO, D(5)), ("KX-A", NO, D(10)),
     ]  # fmt: skip
-    views = no_books((12, 30, 10))  # 1.2, 3 and 2 contracts on offer for each that is wanted
-    assert [one.market_id for one in planned(basket_in(views, known), views, known).tickets] == [
-        "KX-A", "KX-C", "KX-B",
-    ]  # fmt: skip
+    assert made.finding.size == 15
 
 
-def test_a_finding_cut_to_its_room_is_planned_at_that_share(monkeypatch, known):
-    monkeypatch.setattr(planning.detection, "find", detector())
-    views = no_books()
-    whole = basket_in(views, known)
-    made = planned(replace(whole, size=D("7.5")), views, known)
+def test_a_finding_that_was_cut_is_planned_no_larger(known):
+    books = views()
+    made = planned(replace(found_in(books, known), size=D("7.5")), books, known)
     assert made.finding.size == D("7.5")
-    assert {one.market_id: one.size for one in made.tickets} == {"KX-A": D(5), "KX-B": D(5), "KX-C": D("2.5")}
+    assert max(one.size for one in made.tickets) < 10
+    assert made.finding.limited_by == found_in(books, known).limited_by
 
 
-def test_other_legs_that_pay_more_are_cut_to_the_judged_payoff(monkeypatch, known):
-    def dearer(books, listings, share):
-        """Legs as large as those of the finding, that pay twice as much."""
-        found = basket_in(books, listings, share)
-        return replace(
-            found,
-            size=2 * found.size,
-            waterfall=edge.waterfall(2 * found.size, 2 * found.outlay, D(0), D(0)),
-        )
-
-    monkeypatch.setattr(planning.detection, "find", detector(dearer))
-    views = no_books()
-    made = planned(basket_in(views, known), views, known)
-    assert made.finding.size == D(15)
-    assert max(one.size for one in made.tickets) == D(5)
-
-
-def test_a_bet_that_always_offers_more_than_was_judged_is_left_alone(monkeypatch, known):
-    def stubborn(books, listings, share):
-        return replace(basket_in(books, listings), size=D(1_000))
-
-    monkeypatch.setattr(planning.detection, "find", detector(stubborn))
-    views = no_books()
-    made = planned(basket_in(views, known), views, known)
+def test_a_bet_that_offers_more_than_was_judged_is_left_alone(monkeypatch, known):
+    books = views()
+    finding = found_in(books, known)
+    larger = Result((replace(finding, size=D(1_000)),))
+    monkeypatch.setattr(planning.detection, "find", lambda *_: larger)
+    made = planned(finding, books, known)
     assert isinstance(made, NoPlan)
     assert made.code == "gap_gone"
 
 
 def test_a_wide_gap_that_is_gone_has_its_reason(monkeypatch, known):
-    views = no_books()
-    finding = basket_in(views, known)
-    monkeypatch.setattr(
-        planning.detection, "find", lambda *_: Result((), (Refusal("wide", "book_stale", "old", "cover"),))
-    )
-    assert planned(finding, views, known).code == "book_stale"
+    finding = found_in(views(), known)
+    assert planned(
+        finding, views((12, 10, 5)) | {MARKETS[0]: book(MARKETS[0], bids=[("0.40", 5)])}, known
+    ).code
+    stale = Result((), (Refusal("wide", "book_stale", "old", "cover"),))
+    monkeypatch.setattr(planning.detection, "find", lambda *_: stale)
+    assert planned(finding, views(), known).code == "book_stale"
 
 
 def test_the_context_of_a_verdict_is_handed_on(monkeypatch, known):
@@ -279,115 +222,178 @@ def test_the_context_of_a_verdict_is_handed_on(monkeypatch, known):
         heard.update(more)
         return planning.decision.Verdict(planning.decision.ACTIONABLE)
 
-    monkeypatch.setattr(planning.detection, "find", detector())
     monkeypatch.setattr(planning.decision, "decide", decide)
-    views = no_books()
-    planned(basket_in(views, known), views, known)
+    books = views()
+    planned(found_in(books, known), books, known)
     assert heard == {}
-    arguments = (no_basket(), basket_in(views, known), views, known, Rules(), Hurdles(), NOW)
-    planning.plan(*arguments, context="all that is known")
+    planning.plan(
+        EVENT, found_in(books, known), books, known, Rules(), EASY, NOW, context="all that is known"
+    )
     assert heard == {"context": "all that is known"}
+
+
+def test_plans_of_any_wide_bet_fill_as_promised_and_never_beyond_what_was_judged():
+    """Random events, ladders and free bets: the orders, filled from the books, leave the profit in every state."""
+    whole = cut = 0
+    for seed in range(400):
+        rng = Random(seed)
+        world = random_world(rng, step=rng.choice(["1", "0.5"]), deepest=6)
+        for finding in world.look().findings:
+            part = rng.choice([D(1), D("0.5"), D("0.3")])
+            made = planning.plan(
+                world.bet,
+                replace(finding, size=finding.size * part),
+                world.books,
+                world.known,
+                Rules(),
+                EASY,
+                NOW,
+            )
+            if isinstance(made, NoPlan):
+                assert part < 1, (seed, made)
+                continue
+            assert made.finding.size <= finding.size * part
+            assert (part < 1) or made.finding == finding
+            whole, cut = whole + (part == 1), cut + (part < 1)
+            held, spent = {}, D(0)
+            for one in made.tickets:
+                market = (one.platform, one.market_id)
+                result = paper.fill(one, world.books[market], world.fees[market])
+                assert (result.status, result.filled) == (FILLED, one.size)
+                assert result.cost.cash <= one.cash
+                held[(*market, one.outcome)] = result.filled
+                spent += result.cost.cash
+            assert spent == made.finding.outlay
+            pays = [
+                sum((held.get((*claim.market, claim.outcome), D(0)) for claim in world.bet.claims
+                     if state in claim.pays_in), D(0))
+                for state in world.bet.states
+            ]  # fmt: skip
+            assert min(pays) == made.finding.size
+            assert min(pays) - spent == made.finding.net_profit > 0
+    assert whole > 20
+    assert cut > 20
 
 
 # --- booked: real rows
 
-
 pytest_db = pytest.mark.django_db(transaction=True)
 
 
-def a_wide_signal(now_ms: int, depths) -> Signal:
-    """Three stored markets with live books, their bet, and the signal that a finding on them left."""
+def a_wide_signal(now_ms: int, times: int = 1) -> Signal:
+    """Three stored markets with live books, their bet, and the signal that a look at them left."""
     catalogue.forget()
-    infos = [factories.info(KALSHI, name) for name in SIZES]
-    store.upsert(infos, now=factories.NOW)
+    store.upsert([factories.info(*market) for market in MARKETS], now=factories.NOW)
     Market.objects.filter(id__in=SIZES).update(followed=True)
-    row = Bet.objects.create(id="wide", kind=Bet.PAIR, name="wide", states=list(STATES))
+    row = Bet.objects.create(id="wide", kind=Bet.PAIR, name="wide", states=list(EVENT.states))
     BetOutcome.objects.bulk_create(
         BetOutcome(bet=row, market_id=claim.market_id, outcome=claim.outcome, pays_in=sorted(claim.pays_in))
-        for claim in no_basket().claims
+        for claim in EVENT.claims
     )
     books = {
-        name: factories.book([(bid, str(depth))], [("0.99", "5")], now_ms)
-        for name, bid, depth in zip(SIZES, ("0.50", "0.40", "0.45"), depths, strict=True)
+        name: factories.book([(bid, str(depth * times))], [("0.99", "5")], now_ms)
+        for (_, name), bid, depth in zip(MARKETS, BIDS, DEPTHS, strict=True)
     }
     live.finish(factories.window(KALSHI, books, now_ms))
-    views = live.book_views([(KALSHI, name) for name in SIZES])
-    listings = catalogue.current().listings
-    finding = basket_in(views, listings)
+    known = catalogue.current()
+    (finding,) = find(known.bets["wide"], live.book_views(MARKETS), known.listings, Rules(), now_ms).findings
     return Signal.objects.create(
         id="sig_wide", type="arbitrage", bet=row, direction="cover", status=Signal.ACTIONABLE, size=finding.size,
-        outlay=finding.outlay, net_profit=finding.net_profit, profit_pct=D("0.07"), metadata=storing.as_json(finding),
+        outlay=finding.outlay, net_profit=finding.net_profit, profit_pct=finding.profit_pct,
+        metadata=storing.as_json(finding),
     )  # fmt: skip
 
 
+def thinner(monkeypatch, market_id: str, left: str) -> None:
+    """After the plan is made, only so many contracts are left on offer."""
+
+    def late(bet, books, listings, rules, now_ms):
+        result = find(bet, books, listings, rules, now_ms)
+        view = books[KALSHI, market_id]
+        books[KALSHI, market_id] = replace(view, bids=((view.bids[0][0], micro(left)),))
+        return result
+
+    monkeypatch.setattr(planning.detection, "find", late)
+
+
+def filled() -> dict[str, D]:
+    return {order.market_id: order.filled_qty for order in Order.objects.all()}
+
+
 @pytest_db
-def test_legs_of_unequal_size_are_booked_and_add_up(redis, monkeypatch):
+def test_legs_of_unequal_size_are_booked_and_add_up(redis):
     now_ms = factories.unix_ms()
-    monkeypatch.setattr(planning.detection, "find", detector())
-    signal = a_wide_signal(now_ms, (40, 30, 20))
+    signal = a_wide_signal(now_ms)
     assert services.act_on([signal.id], now_ms=now_ms) == 1
     plan = Plan.objects.get()
-    assert (plan.status, plan.size) == (Plan.FILLED, D(15))
-    orders = {order.market_id: order for order in Order.objects.all()}
-    assert {name: order.filled_qty for name, order in orders.items()} == SIZES
-    assert sorted(order.leg for order in orders.values()) == [0, 1, 2]
+    assert (plan.status, plan.size, filled()) == (Plan.FILLED, D(15), SIZES)
+    assert sorted(order.leg for order in Order.objects.all()) == [0, 1, 2]
     spent = -sum(fill.cash for fill in Fill.objects.all())
     assert spent == plan.outlay
     positions = {row.market_id: row for row in Position.objects.all()}
     assert {name: row.quantity for name, row in positions.items()} == SIZES
     assert sum(row.cost for row in positions.values()) == spent
-    worst = min(sum(SIZES.values()) - SIZES[f"KX-{state.upper()}"] for state in STATES)
+    worst = sum(SIZES.values()) - max(SIZES.values())  # the NO of one of them pays nothing
     assert worst == plan.size
     assert worst - spent == plan.expected_profit > 0
 
 
 @pytest_db
-def test_a_thin_leg_cuts_the_others_and_what_is_alone_is_said(redis, monkeypatch):
-    from arbsite.models import Notice
-
+@pytest.mark.parametrize("times", [40, 200, 5_000])
+def test_limits_cut_every_leg_of_a_wide_plan(redis, settings, times):
     now_ms = factories.unix_ms()
-    signal = a_wide_signal(now_ms, (40, 30, 20))
-    find = detector()
-
-    def late(bet, books, listings, rules, at):
-        """The books of the second look still offer everything; the market itself has become thinner."""
-        result = find(bet, books, listings, rules, at)
-        thin = books[KALSHI, "KX-B"]
-        books[KALSHI, "KX-B"] = replace(thin, bids=((thin.bids[0][0], micro("4")),))
-        return result
-
-    monkeypatch.setattr(planning.detection, "find", late)
-    services.act_on([signal.id], now_ms=now_ms)
-    plan = Plan.objects.get()
-    filled = {order.market_id: order.filled_qty for order in Order.objects.all()}
-    # First b (3 on offer for each contract wanted): 4 of 10. Then c and a at four tenths.
-    assert filled == {"KX-B": D(4), "KX-C": D(2), "KX-A": D(4)}
+    signal = a_wide_signal(now_ms, times)
+    assert services.act_on([signal.id], now_ms=now_ms) == 1
+    plan, risk = Plan.objects.get(), settings.ARBSITE.risk
     assert plan.status == Plan.FILLED
-    positions = {row.market_id: row.quantity for row in Position.objects.all()}
-    assert positions == filled
+    assert 0 < plan.size < signal.size
+    orders = list(Order.objects.all())
+    assert all(order.quantity * order.price <= risk.max_order_notional for order in orders)
+    assert sum(order.quantity * order.price for order in orders) <= risk.max_bet_notional
+    quantities = [order.filled_qty for order in orders]
+    assert sum(quantities) - max(quantities) == plan.size
+    assert -sum(fill.cash for fill in Fill.objects.all()) == plan.outlay
+
+
+@pytest_db
+def test_a_thin_first_leg_cuts_the_others(redis, monkeypatch):
+    now_ms = factories.unix_ms()
+    signal = a_wide_signal(now_ms)
+    thinner(monkeypatch, "KX-B", "4")
+    services.act_on([signal.id], now_ms=now_ms)
+    assert filled() == {"KX-B": D(4), "KX-C": D(2), "KX-A": D(4)}
+    assert Plan.objects.get().status == Plan.FILLED
+    assert {row.market_id: row.quantity for row in Position.objects.all()} == filled()
     assert Notice.objects.get(kind="plan_filled").data["uncovered"] == []
 
 
 @pytest_db
-def test_legs_that_were_filled_before_a_thin_one_are_named(redis, monkeypatch):
-    from arbsite.models import Notice
-
+def test_what_no_other_leg_completes_is_named(redis, monkeypatch):
     now_ms = factories.unix_ms()
-    signal = a_wide_signal(now_ms, (40, 30, 16))
-    find = detector()
-
-    def late(bet, books, listings, rules, at):
-        result = find(bet, books, listings, rules, at)
-        books[KALSHI, "KX-C"] = replace(books[KALSHI, "KX-C"], bids=((450_000, micro("0.5")),))
-        return result
-
-    monkeypatch.setattr(planning.detection, "find", late)
+    signal = a_wide_signal(now_ms)
+    thinner(monkeypatch, "KX-C", "0.5")
     services.act_on([signal.id], now_ms=now_ms)
-    filled = {order.market_id: order.filled_qty for order in Order.objects.all()}
-    # b fills whole, c half a contract of 5, and a follows with a tenth of 10: its minimum of 1
-    assert filled == {"KX-B": D(10), "KX-C": D("0.5"), "KX-A": D(1)}
+    # b fills whole, c a tenth, and a follows with a tenth of 10
+    assert filled() == {"KX-B": D(10), "KX-C": D("0.5"), "KX-A": D(1)}
     assert Plan.objects.get().status == Plan.PARTIAL
-    notice = Notice.objects.get(kind="plan_partial")
-    assert notice.data["uncovered"] == [
+    assert Notice.objects.get(kind="plan_partial").data["uncovered"] == [
         {"platform": KALSHI, "market": "KX-B", "outcome": "NO", "contracts": "9.000000"}
     ]
+    assert not Notice.objects.filter(kind="leg_alone").exists()
+
+
+@pytest_db
+def test_a_share_below_a_minimum_ends_the_plan(redis, monkeypatch):
+    now_ms = factories.unix_ms()
+    signal = a_wide_signal(now_ms)
+    thinner(monkeypatch, "KX-C", "0.1")
+    services.act_on([signal.id], now_ms=now_ms)
+    # a fiftieth of 10 is under the minimum of one contract: a is not sent
+    assert filled() == {"KX-B": D(10), "KX-C": D("0.1")}
+    assert Plan.objects.get().status == Plan.PARTIAL
+    assert Notice.objects.get(kind="leg_alone").data == {"not_sent": 1}
+    alone = {
+        row["market"]: D(row["contracts"])
+        for row in Notice.objects.get(kind="plan_partial").data["uncovered"]
+    }
+    assert alone == filled()
