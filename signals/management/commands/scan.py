@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -14,15 +15,21 @@ from rich.table import Table
 from arbsite.exact_json import encode
 from markets.platforms.base import PLATFORMS
 from signals import scanning, storing
+from signals.decision import SPREAD
 from signals.models import Signal
 from signals.scanning import Scan
 
 SHOWN = 50
+# Two figures a column, one above the other: all of it must fit a terminal
 COLUMNS = (
-    "market A", "market B", "size", "gross ¢", "fees ¢", "edge ¢", "hurdle ¢", "expected ¢", "net $", "half $", "net %",
-    "a year", "alive s", "books ms", "limited by", "state",
+    "buy (age of the book)", "size\nlimit", "gross ¢\nfees", "edge ¢\nhurdle", "expect. ¢", "net $\nhalf", "net %\nyear",
+    "alive", "state",
 )  # fmt: skip
+LEFT = (COLUMNS[0], COLUMNS[-1])
+HURDLE = ("leg_risk", "rule_risk", "capital")
+LEGS_SHOWN = 4
 CENTS = Decimal(100)
+WIDE = 140  # columns, where nobody looks at a terminal
 
 
 class Command(BaseCommand):
@@ -60,9 +67,8 @@ class Command(BaseCommand):
             self._print(scan)
 
     def _watch(self, scans: Iterator[Scan]) -> None:
-        console = Console(file=self.stdout._out) if hasattr(self.stdout, "_out") else Console()
         try:
-            with Live(console=console, auto_refresh=False) as screen:
+            with Live(console=self._console(), auto_refresh=False) as screen:
                 for scan in scans:
                     screen.update(table(scan), refresh=True)
         except KeyboardInterrupt:
@@ -73,44 +79,52 @@ class Command(BaseCommand):
             f"{scan.bets} bets, {scan.changed} signals changed, {len(scan.signals)} open, {scan.duration_ms} ms"
         )
         if scan.signals:
-            Console(file=self.stdout._out, width=220).print(table(scan))
+            self._console().print(table(scan))
+
+    def _console(self) -> Console:
+        out = self.stdout._out
+        return Console(file=out, width=None if out.isatty() else WIDE)
 
 
 def table(scan: Scan) -> Table:
     """The open signals with their waterfalls, prices in cents per $1 of payoff."""
-    shown = Table(title=f"{len(scan.signals)} open in {scan.bets} bets, {scan.duration_ms} ms")
+    shown = Table(title=f"{len(scan.signals)} open in {scan.bets} bets, {scan.duration_ms} ms", show_lines=True)
     for name in COLUMNS:
-        shown.add_column(name, justify="left" if name.startswith(("market", "limited", "state")) else "right")
+        shown.add_column(name, justify="left" if name in LEFT else "right")
     now = timezone.now()
     for row in scan.signals:
         shown.add_row(*_cells(row, now))
     return shown
 
 
-def _cells(row: Signal, now: Any) -> list[str]:
-    legs = row.metadata.get("legs", [])
-    names = [f"{leg['outcome']} {leg['platform']}:{leg['market_id'][:20]} @ {leg['best_price']}" for leg in legs]
-    if len(names) > 2:
-        names = [names[0], f"{names[-1]} (+{len(names) - 2})"]
-    per_dollar = {step.name: step.per_dollar * CENTS for step in storing.steps_of(row.metadata)}
-    hurdle = -sum((per_dollar.get(name, Decimal(0)) for name in ("leg_risk", "rule_risk", "capital")), Decimal(0))
+def _cells(row: Signal, now: datetime) -> list[str]:
     figures = scanning.figures(row, now)
-    state = f"{row.status} {row.reasons[0]['code']}" if row.reasons else row.status
+    cents = {step.name: step.per_dollar * CENTS for step in storing.steps_of(row.metadata)}
+    hurdle = sum((cents.get(name, Decimal(0)) for name in HURDLE), Decimal(0))
+    half = "-" if row.half_profit is None else f"{row.half_profit:.2f}"
+    year = "at once" if row.annualised is None else f"{row.annualised:.0%}"
+    state = row.status if row.label != SPREAD else f"{row.status} {SPREAD}"
     return [
-        *[*names, "", ""][:2],
-        f"{row.size:.0f}",
-        *(f"{per_dollar.get(name, Decimal(0)):.2f}" for name in ("gross", "fees", "edge")),
-        f"{hurdle:.2f}",
-        f"{per_dollar.get('expected', Decimal(0)):.2f}",
-        f"{row.net_profit:.2f}",
-        "-" if row.half_profit is None else f"{row.half_profit:.2f}",
-        f"{row.profit_pct:.2%}",
-        "at once" if row.annualised is None else f"{row.annualised:.0%}",
-        f"{figures['seconds_alive']:.1f}",
-        "/".join(str(leg.get("book_age_ms", "?")) for leg in legs[:3]),
-        str(figures["limited_by"]),
-        state if row.label != "spread" else f"spread, {state}",
+        _legs(row),
+        f"{row.size:.0f}\n{figures['limited_by']}",
+        f"{cents.get('gross', Decimal(0)):.2f}\n{cents.get('fees', Decimal(0)):.2f}",
+        f"{cents.get('edge', Decimal(0)):.2f}\n{hurdle:.2f}",
+        f"{cents['expected']:.2f}" if "expected" in cents else "-",
+        f"{row.net_profit:.2f}\n{half}",
+        f"{row.profit_pct:.2%}\n{year}",
+        f"{figures['seconds_alive']:.1f} s",
+        f"{state}\n{row.reasons[0]['code']}" if row.reasons else state,
     ]
+
+
+def _legs(row: Signal) -> str:
+    legs = row.metadata.get("legs", [])
+    lines = [
+        f"{leg['outcome']} {leg['platform']} {leg['market_id'][:18]} @ {Decimal(leg['best_price']).normalize():f}"
+        f" ({leg.get('book_age_ms', '?')} ms)"
+        for leg in legs[:LEGS_SHOWN]
+    ]
+    return "\n".join([*lines, f"and {len(legs) - LEGS_SHOWN} more"] if len(legs) > LEGS_SHOWN else lines)
 
 
 def _looks(wanted: dict[str, Any], pause: float, looks: int | None) -> Iterator[Scan]:
