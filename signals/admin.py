@@ -18,7 +18,9 @@ from signals.models import TYPES, CalendarEvent, NewsEvent, Refusal, Signal, Sig
 
 RELEASED_AT_ONCE = 20
 LABELS = (decision.ARBITRAGE, decision.SPREAD)
-CODES = tuple(sorted(decision.REFUSALS | decision.DOUBTS | {rechecking.GONE}))  # detection's are found by search
+CODES = tuple(
+    sorted(decision.REFUSALS | decision.DOUBTS | {rechecking.GONE})
+)  # detection's are found by search
 
 
 @admin.register(Signal)
@@ -92,7 +94,9 @@ class SignalAdmin(ReadOnlyAdmin):
             (step.name.replace("_", " "), f"{step.dollars:,.4f}", f"{step.per_dollar * 100:.3f} ¢")
             for step in storing.steps_of(signal.metadata or {})
         ]
-        line = '<tr><td>{}</td><td style="text-align: right">{}</td><td style="text-align: right">{}</td></tr>'
+        line = (
+            '<tr><td>{}</td><td style="text-align: right">{}</td><td style="text-align: right">{}</td></tr>'
+        )
         if not rows:
             return "-"
         head = mark_safe("<tr><th>step</th><th>dollars</th><th>per $1 of payoff</th></tr>")
@@ -177,7 +181,12 @@ class RefusalAdmin(ReadOnlyAdmin):
         "last_seen", "code", "stage", "count", "bet", "direction", "best_edge", "best_profit", "fate", "lived_ms",
         "settled_profit", "sentence",
     ]  # fmt: skip
-    list_filter = [words("code", CODES), words("stage", Refusal.STAGES), words("fate", Refusal.FATES), recent("last_seen")]
+    list_filter = [
+        words("code", CODES),
+        words("stage", Refusal.STAGES),
+        words("fate", Refusal.FATES),
+        recent("last_seen"),
+    ]
     search_fields = ["bet_id", "signal_id", "code"]
     search_help_text = "A whole bet's or signal's id, or a reason's code."
     ordering = ["-last_seen"]
@@ -187,7 +196,9 @@ class RefusalAdmin(ReadOnlyAdmin):
     ) -> tuple[QuerySet, bool]:
         """By a whole id or code."""
         term = search_term.strip().replace("\x00", "")
-        return (queryset.filter(Q(bet_id=term) | Q(signal_id=term) | Q(code=term)) if term else queryset), False
+        return (
+            queryset.filter(Q(bet_id=term) | Q(signal_id=term) | Q(code=term)) if term else queryset
+        ), False
 
     @admin.display(description="bet")
     def bet(self, refusal: Refusal) -> SafeString | str:

@@ -19,8 +19,13 @@ from signals.models import ARBITRAGE, Signal, SignalSnapshot
 
 CURRENT = (Signal.PENDING, Signal.ACTIONABLE, Signal.EXECUTED)  # open, and not refused
 FOUND = Signal.objects.filter(Q(type=ARBITRAGE) | Q(label=decision.SPREAD))
-KINDS = {"bet": ("bet_id", str), "kind": ("kind", str), "label": ("label", (decision.ARBITRAGE, decision.SPREAD))}
+KINDS = {
+    "bet": ("bet_id", str),
+    "kind": ("kind", str),
+    "label": ("label", (decision.ARBITRAGE, decision.SPREAD)),
+}
 QUEUE_CRITICAL = 500  # the specification's 7.5.2
+
 
 class LegSerializer(serializers.Serializer):
     """One leg: what is bought where. `price` is the best price in dollars, `size` contracts."""

@@ -121,7 +121,9 @@ def _mixture(name: str, kind: str, body: Mapping[str, Any], place: str, made: Ma
     names = _list(body.get("of"), f"{place}.of")
     unknown = [str(one) for one in names if one not in made]
     if len(names) != 2 or unknown:
-        raise BetFileError(f"{place}.of: write two bets named before it{', not ' + ', '.join(unknown) if unknown else ''}")
+        raise BetFileError(
+            f"{place}.of: write two bets named before it{', not ' + ', '.join(unknown) if unknown else ''}"
+        )
     same = []
     for at, raw in enumerate(_list(body.get("same", []), f"{place}.same")):
         where = f"{place}.same[{at}]"
@@ -137,7 +139,9 @@ def _custom(name: str, kind: str, body: Mapping[str, Any], place: str, made: Map
     for at, raw in enumerate(_list(body.get("claims"), f"{place}.claims")):
         where = f"{place}.claims[{at}]"
         claim = _object(raw, where, {"market", "outcome", "pays_in"})
-        outcome = {True: YES, False: NO}.get(claim.get("outcome"), claim.get("outcome"))  # YAML reads YES as true
+        outcome = {True: YES, False: NO}.get(
+            claim.get("outcome"), claim.get("outcome")
+        )  # YAML reads YES as true
         pays_in = frozenset(str(state) for state in _list(claim.get("pays_in"), f"{where}.pays_in"))
         claims.append(Claim(*_market(claim.get("market"), f"{where}.market"), str(outcome), pays_in))
     states = tuple(str(state) for state in _list(body.get("states"), f"{place}.states"))
@@ -188,7 +192,9 @@ def _facts(name: str, raw: Any, read_fees: ReadFees) -> dict[str, Any]:
     if "settles" in body:
         found["settles"] = _moment(body["settles"], f"{place}.settles")
     if "ticks" in body:
-        found["ticks"] = tuple(_band(band, f"{place}.ticks") for band in _list(body["ticks"], f"{place}.ticks"))
+        found["ticks"] = tuple(
+            _band(band, f"{place}.ticks") for band in _list(body["ticks"], f"{place}.ticks")
+        )
     if "fees" in body:
         found["fees"] = _fees(name, body["fees"], read_fees, f"{place}.fees")
     return found
@@ -218,7 +224,9 @@ def _object(raw: Any, place: str, known: set[str] | None = None) -> Mapping[str,
         raise BetFileError(f"{place}: an object was expected")
     unknown = sorted(str(name) for name in raw if known is not None and name not in known)
     if unknown:
-        raise BetFileError(f"{place}: {', '.join(unknown)} is unknown; known are {', '.join(sorted(known or ()))}")
+        raise BetFileError(
+            f"{place}: {', '.join(unknown)} is unknown; known are {', '.join(sorted(known or ()))}"
+        )
     return raw
 
 
@@ -231,7 +239,9 @@ def _list(raw: Any, place: str) -> Sequence[Any]:
 def _market(raw: Any, place: str) -> MarketKey:
     platform, _, market_id = str(raw or "").partition(":")
     if platform not in PLATFORMS or not market_id:
-        raise BetFileError(f"{place}: {raw!r} is no market; write {' or '.join(PLATFORMS)}, a colon and its id")
+        raise BetFileError(
+            f"{place}: {raw!r} is no market; write {' or '.join(PLATFORMS)}, a colon and its id"
+        )
     return platform, market_id
 
 

@@ -61,7 +61,9 @@ def current() -> Catalogue:
 
 def risk_of(row: Bet) -> BetRisk:
     """What a bet's row says of it."""
-    return BetRisk(**{field.name: getattr(row, field.name) for field in fields(BetRisk) if hasattr(row, field.name)})
+    return BetRisk(
+        **{field.name: getattr(row, field.name) for field in fields(BetRisk) if hasattr(row, field.name)}
+    )
 
 
 def forget() -> None:

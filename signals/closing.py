@@ -1,4 +1,4 @@
-"""How a signal ends: its gap is gone, nobody confirms it any more, or its bet was suspended. Each says how long it lived."""
+"""How a signal ends: its gap is gone, nobody confirms it any more, or its bet was suspended. Each tells its age."""
 
 from datetime import datetime, timedelta
 

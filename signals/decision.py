@@ -121,7 +121,11 @@ def decide(finding: Finding, hurdles: Hurdles, now_ms: int, context: Context = C
     refused = tuple(_below(finding, hurdles, now_ms, context))
     if refused:
         return Verdict(REFUSED, refused)
-    doubted = [reason for reason in _doubtful(finding, hurdles, now_ms, context) if reason.code not in context.cleared]
+    doubted = [
+        reason
+        for reason in _doubtful(finding, hurdles, now_ms, context)
+        if reason.code not in context.cleared
+    ]
     if not doubted and context.doubted and WAS_DOUBTED not in context.cleared:
         sentence = f"it was held for {', '.join(sorted(context.doubted))}: the books are read again first"
         doubted = [Reason(WAS_DOUBTED, sentence)]
@@ -161,7 +165,9 @@ def _below(finding: Finding, hurdles: Hurdles, now_ms: int, risk: Context) -> It
     if any(leg.size <= 0 for leg in finding.legs):
         yield Reason(BELOW_MINIMUM, "a leg has no contracts")
     if risk.settlement != CLEAN:
-        yield Reason(NOT_CLEAN, f"the markets' settlement is {risk.settlement}, not clean: a spread, not an arbitrage")
+        yield Reason(
+            NOT_CLEAN, f"the markets' settlement is {risk.settlement}, not clean: a spread, not an arbitrage"
+        )
     if finding.profit_pct < hurdles.min_profit_pct:
         yield Reason(
             BELOW_MIN_PROFIT,
@@ -189,7 +195,10 @@ def _doubtful(finding: Finding, hurdles: Hurdles, now_ms: int, context: Context)
         )
     if hurdles.quarantine_crossed and CROSSED in finding.cautions:
         if context.alive_ms > hurdles.crossed_long_ms:
-            yield Reason(CROSSED_FOR_LONG, f"the book has been crossed for {context.alive_ms} ms: an error, not a price")
+            yield Reason(
+                CROSSED_FOR_LONG,
+                f"the book has been crossed for {context.alive_ms} ms: an error, not a price",
+            )
         else:
             yield Reason(CROSSED_BOOK, "the book is crossed, which is normal for milliseconds only")
     if not evidence.across(finding):
@@ -197,7 +206,8 @@ def _doubtful(finding: Finding, hurdles: Hurdles, now_ms: int, context: Context)
     gap = evidence.gap_of_mids(finding)
     if not context.trusted and gap > hurdles.gap_unread:
         yield Reason(
-            GAP_UNREAD, f"the mids are {gap:.4f} apart on a bet that nobody has read: rather two bets than one"
+            GAP_UNREAD,
+            f"the mids are {gap:.4f} apart on a bet that nobody has read: rather two bets than one",
         )
     if context.evidence.tracks:
         yield from _unlike(finding, hurdles, now_ms, context.evidence)

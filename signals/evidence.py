@@ -130,7 +130,9 @@ def _gaps(finding: Finding, evidence: Evidence) -> list[tuple[int, Decimal]]:
     found = []
     for at_ms, mids in _merged(finding, evidence):
         prices = zip(finding.legs, mids, weights, strict=True)
-        found.append((at_ms, ONE - sum((_price(leg, mid) * weight for leg, mid, weight in prices), Decimal(0))))
+        found.append(
+            (at_ms, ONE - sum((_price(leg, mid) * weight for leg, mid, weight in prices), Decimal(0)))
+        )
     return found
 
 

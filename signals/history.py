@@ -33,7 +33,9 @@ def lifetimes(
     """
     unknown = [name for name in by if name not in GROUPS]
     if unknown or not by:
-        raise ValueError(f"lifetimes are grouped by {' and '.join(GROUPS)}, not by {', '.join(unknown) or 'nothing'}")
+        raise ValueError(
+            f"lifetimes are grouped by {' and '.join(GROUPS)}, not by {', '.join(unknown) or 'nothing'}"
+        )
     sql = _LIFETIMES.format(names=", ".join(_COLUMNS[name] for name in by))
     with connection.cursor() as cursor:
         cursor.execute(sql, [[number / 100 for number in PERCENTILES], since, until])

@@ -105,7 +105,9 @@ def _verdicts(findings: Sequence[Finding], contexts: list[Context], now_ms: int)
     ]
     if not passed:
         return verdicts
-    seen = tracks.recent(((leg.platform, leg.market_id) for at in passed for leg in findings[at].legs), now_ms)
+    seen = tracks.recent(
+        ((leg.platform, leg.market_id) for at in passed for leg in findings[at].legs), now_ms
+    )
     for at in passed:
         doubts = decision.second_thoughts(findings[at], hurdles, now_ms, contexts[at], seen)
         if doubts:

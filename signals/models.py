@@ -61,10 +61,14 @@ class Signal(models.Model):
     refreshed_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True)
     close_reason = models.CharField(max_length=64, blank=True)
-    lifetime_ms = models.BigIntegerField(null=True)  # from found to gone; an expired one: to its last confirmation
+    lifetime_ms = models.BigIntegerField(
+        null=True
+    )  # from found to gone; an expired one: to its last confirmation
     rechecked_at = models.DateTimeField(null=True)  # its books were read again over REST
     recheck = models.JSONField(default=dict)  # what was seen there
-    cleared = models.JSONField(default=dict)  # doubt → Unix ms until when a second look or a person has answered it
+    cleared = models.JSONField(
+        default=dict
+    )  # doubt → Unix ms until when a second look or a person has answered it
 
     class Meta:
         db_table = "signals"
@@ -142,13 +146,21 @@ class Refusal(models.Model):
     last_seen = models.DateTimeField()
     sentence = models.TextField(blank=True)  # of the last time
     signal_id = models.CharField(max_length=64, blank=True)
-    best_edge = models.DecimalField(max_digits=10, decimal_places=6, null=True)  # net dollars per $1 of payoff
-    best_profit = models.DecimalField(max_digits=20, decimal_places=6, null=True)  # net dollars of that finding
+    best_edge = models.DecimalField(
+        max_digits=10, decimal_places=6, null=True
+    )  # net dollars per $1 of payoff
+    best_profit = models.DecimalField(
+        max_digits=20, decimal_places=6, null=True
+    )  # net dollars of that finding
     best_size = models.DecimalField(max_digits=20, decimal_places=8, null=True)
-    orders = models.JSONField(default=dict)  # of the best: {"outlay": text, "legs": [[platform, market, outcome, size]]}
+    orders = models.JSONField(
+        default=dict
+    )  # of the best: {"outlay": text, "legs": [[platform, market, outcome, size]]}
     fate = models.CharField(max_length=16, default=OPEN)
     lived_ms = models.BigIntegerField(null=True)  # from the first refusal until the gap was gone
-    settled_profit = models.DecimalField(max_digits=20, decimal_places=6, null=True)  # dollars, by actual settlement
+    settled_profit = models.DecimalField(
+        max_digits=20, decimal_places=6, null=True
+    )  # dollars, by actual settlement
     settled_at = models.DateTimeField(null=True)  # when that was computed
 
     class Meta:
@@ -163,7 +175,9 @@ class Refusal(models.Model):
             ),
         ]  # fmt: skip
         constraints = [
-            models.UniqueConstraint(fields=["bet_id", "direction", "code", "hour"], name="refusals_once_an_hour"),
+            models.UniqueConstraint(
+                fields=["bet_id", "direction", "code", "hour"], name="refusals_once_an_hour"
+            ),
             one_of("stage", ("detect", "decide", "recheck", "execute"), "refusals_stage_known"),
             one_of("fate", ("open", "vanished", "lasted", "none"), "refusals_fate_known"),
         ]

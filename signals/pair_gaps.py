@@ -40,9 +40,7 @@ def _gaps(now_ms: int, max_age_ms: int) -> Iterator[PairGap]:
     )
     for start in range(0, len(pairs), BATCH):
         part = pairs[start : start + BATCH]
-        books = live.book_views(
-            key for _, one, two, _ in part for key in ((POLYMARKET, one), (KALSHI, two))
-        )
+        books = live.book_views(key for _, one, two, _ in part for key in ((POLYMARKET, one), (KALSHI, two)))
         for pair_id, one, two, inverted in part:
             mids = [_mid(books.get(key), now_ms, max_age_ms) for key in ((POLYMARKET, one), (KALSHI, two))]
             if mids[0] is not None and mids[1] is not None:
@@ -52,6 +50,12 @@ def _gaps(now_ms: int, max_age_ms: int) -> Iterator[PairGap]:
 
 def _mid(book: BookView | None, now_ms: int, max_age_ms: int) -> Decimal | None:
     """The mid of YES; None without a fresh book of both sides. An empty side has no price to hold against anybody."""
-    if book is None or now_ms - book.confirmed_ms > max_age_ms or not book.bids or not book.asks or book.crossed:
+    if (
+        book is None
+        or now_ms - book.confirmed_ms > max_age_ms
+        or not book.bids
+        or not book.asks
+        or book.crossed
+    ):
         return None
     return (dollars(book.bids[0][0]) + dollars(book.asks[0][0])) / 2

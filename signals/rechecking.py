@@ -103,7 +103,9 @@ def _look(row: Signal, known: catalogue.Catalogue, books: dict[MarketKey, BookVi
     if verdict.state == decision.REFUSED:
         _refuse(row, fresh, verdict.reasons[0], now_ms)
         return False
-    asked = Verdict(decision.QUARANTINED, tuple(Reason(code, "") for code in sorted(doubts - context.cleared)))
+    asked = Verdict(
+        decision.QUARANTINED, tuple(Reason(code, "") for code in sorted(doubts - context.cleared))
+    )
     for one in (verdict, asked):
         if not decision.clearable(one, fresh, context):
             refusing.judged(fresh, verdict, row.id, now_ms, Refusal.RECHECK)

@@ -165,4 +165,3 @@ ON CONFLICT (bet_id, direction, code, hour) DO UPDATE SET
   last_seen = GREATEST(refusals.last_seen, EXCLUDED.last_seen),
   fate = EXCLUDED.fate, lived_ms = NULL, {_BEST}
 """
-

@@ -19,7 +19,18 @@ from arbsite.connections import redis_client
 from arbsite.models import INFO, Notice
 from markets import live
 from markets.bets import Bet as BetValue
-from signals import catalogue, closing, decision, detection, expected, judging, publishing, refusing, rules, storing
+from signals import (
+    catalogue,
+    closing,
+    decision,
+    detection,
+    expected,
+    judging,
+    publishing,
+    refusing,
+    rules,
+    storing,
+)
 from signals.closing import GAP_GONE, GONE, do_not_wait_for_the_disk, expire
 from signals.edge import Charges
 from signals.findings import Finding, Refusal
@@ -186,9 +197,15 @@ def fill_in(
     unsure = max(risk.m0, risk.m0_upper)
     falls = expected.of(finding, risk.m0, charges)
     row.profit_pct = _fits(finding.profit_pct, 4)
-    row.confidence = decision.confidence(finding, unsure, now_ms, max_age_ms).quantize(decision.ONE.scaleb(-4))
+    row.confidence = decision.confidence(finding, unsure, now_ms, max_age_ms).quantize(
+        decision.ONE.scaleb(-4)
+    )
     row.size, row.outlay, row.net_profit = finding.size, finding.outlay, finding.net_profit
-    row.edge, row.expected_edge, row.half_profit = finding.edge, _fits(falls.expected_edge, 4), finding.half_profit
+    row.edge, row.expected_edge, row.half_profit = (
+        finding.edge,
+        _fits(falls.expected_edge, 4),
+        finding.half_profit,
+    )
     row.annualised = None if finding.annualised is None else _fits(finding.annualised, 8)
     row.metadata = {
         **storing.as_json(finding),

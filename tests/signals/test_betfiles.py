@@ -29,7 +29,9 @@ def one(line):
 
 def test_every_kind_is_the_builder_s():
     a, b, c = (tuple(name.split(":")) for name in (A, B, C))
-    assert one(f"{{name: x, kind: pair, a: '{A}', b: '{B}', inverted: true}}") == bets.pair("x", a, b, inverted=True)
+    assert one(f"{{name: x, kind: pair, a: '{A}', b: '{B}', inverted: true}}") == bets.pair(
+        "x", a, b, inverted=True
+    )
     assert one(f"{{kind: yes_no, market: '{B}'}}") == bets.yes_no("bet-0", *b)
     assert one(f"{{name: x, kind: exclusive, members: ['{B}', '{C}']}}") == bets.one_of(
         "x", "exclusive", [b, c], exhaustive=False
@@ -39,12 +41,17 @@ def test_every_kind_is_the_builder_s():
         {{market: '{B}', low: 90000}}, {{market: '{C}', low: '100000', low_inclusive: true}}]}}"""
     steps = [bets.Step(b, D(90_000), False, None, False), bets.Step(c, D(100_000), True, None, False)]
     assert one(ladder) == bets.ladder("x", "ladder", steps)
-    dates = f"{{name: x, kind: date_ladder, steps: [{{market: '{B}', high: 2026-12-01, high_inclusive: true}}]}}"
+    dates = (
+        f"{{name: x, kind: date_ladder, steps: [{{market: '{B}', high: 2026-12-01, high_inclusive: true}}]}}"
+    )
     assert one(dates) == bets.ladder("x", "date_ladder", [bets.Step(b, None, False, D(1_796_083_200), True)])
     custom = f"""
       {{name: x, kind: custom, states: [s, t], exhaustive: true, claims: [
         {{market: '{A}', outcome: YES, pays_in: [s]}}, {{market: '{B}', outcome: "NO", pays_in: [t]}}]}}"""
-    assert one(custom).covers == bets.pair("x", a, b).covers[:0] + one(custom).covers and len(one(custom).covers) == 1
+    assert (
+        one(custom).covers == bets.pair("x", a, b).covers[:0] + one(custom).covers
+        and len(one(custom).covers) == 1
+    )
     mixed = parse(
         f"""
         bets:
@@ -66,9 +73,17 @@ def test_listing_facts_and_risks():
           '{A}': {{fees: null}}
         """
     )
-    assert (found.risks["x"].m0, found.risks["x"].settlement, found.risks["x"].trusted) == (D("0.002"), "timing", False)
+    assert (found.risks["x"].m0, found.risks["x"].settlement, found.risks["x"].trusted) == (
+        D("0.002"),
+        "timing",
+        False,
+    )
     known = found.listing(listing(KALSHI, "KX-B"))
-    assert (known.min_size, known.status, known.fees.multiplier) == (5, "PAUSED", D("0.5")) and not known.fault
+    assert (known.min_size, known.status, known.fees.multiplier) == (
+        5,
+        "PAUSED",
+        D("0.5"),
+    ) and not known.fault
     assert known.ticks[0].step == D("0.001") and known.settles.isoformat() == "2026-12-17T20:00:00+00:00"
     assert found.listing(listing(POLYMARKET, "0xa")).fees is None
     assert found.listing(listing(KALSHI, "KX-Z")) == listing(KALSHI, "KX-Z")
@@ -77,7 +92,8 @@ def test_listing_facts_and_risks():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[1]", "the file: an object"), ("{}", "names no bets"), ("bets: 7", "bets: a list"), ("moon: 1", "moon is unknown"),
+        ("[1]", "the file: an object"), ("{}", "names no bets"), ("bets: 7", "bets: a list"),
+        ("moon: 1", "moon is unknown"),
         ("bets: [{kind: moon}]", r"bets\[0\].*moon"), (f"bets: [{{kind: pair, a: '{A}'}}]", r"\.b: None is no market"),
         (f"bets: [{{kind: pair, a: '{A}', b: 'betfair:1'}}]", "betfair"),
         (f"bets: [{{kind: yes_no, market: '{B}', colour: red}}]", "colour is unknown"),

@@ -32,7 +32,15 @@ def test_a_signal_carries_its_whole_waterfall(redis):
     assert Decimal(lower["expected"]) == Decimal(row.metadata["waterfall"]["net"]) - hurdle
     assert row.expected_edge < row.edge
     entry = redis.xrange(keys.SIGNAL_STREAM)[0][1]
-    assert {b"gross", b"fees", b"rounding", b"leg_risk", b"rule_risk", b"capital", b"expected"} <= entry.keys()
+    assert {
+        b"gross",
+        b"fees",
+        b"rounding",
+        b"leg_risk",
+        b"rule_risk",
+        b"capital",
+        b"expected",
+    } <= entry.keys()
 
 
 def test_every_step_of_its_life_is_heard(redis):
@@ -112,7 +120,9 @@ def test_a_window_costs_the_same_statements_for_one_signal_and_for_many(redis, d
         factories.a_pair(suffix=str(number))
         show(at_ms, *GAP, suffix=str(number))
     catalogue.current()  # a worker reads it once, not for each window
-    changes = {IDS[KALSHI] + str(n): factories.book([("0.50", "100")], [("0.51", "100")], at_ms) for n in range(15)}
+    changes = {
+        IDS[KALSHI] + str(n): factories.book([("0.50", "100")], [("0.51", "100")], at_ms) for n in range(15)
+    }
     window = factories.window(KALSHI, changes, at_ms, 9)
     with django_assert_max_num_queries(10):  # with the transactions' own words
         services.detect(window, now_ms=at_ms)

@@ -44,7 +44,9 @@ def answers(monkeypatch):
 def rung(monkeypatch):
     """What was sent to the queues."""
     sent = []
-    monkeypatch.setattr("signals.judging.current_app.send_task", lambda name, kwargs: sent.append((name, kwargs)))
+    monkeypatch.setattr(
+        "signals.judging.current_app.send_task", lambda name, kwargs: sent.append((name, kwargs))
+    )
     return sent
 
 

@@ -37,7 +37,10 @@ def test_absence_is_counted_for_the_hour_and_everything_else_for_its_bet(redis, 
     now_ms = 1_790_856_000_000
     for number in range(1_000):
         refusing.detected(
-            [Why("b", EMPTY_SIDE, f"nobody sells {number}", "d"), Why(f"b{number % 2}", BOOK_STALE, "old", "d")],
+            [
+                Why("b", EMPTY_SIDE, f"nobody sells {number}", "d"),
+                Why(f"b{number % 2}", BOOK_STALE, "old", "d"),
+            ],
             now_ms + number,
         )
     assert not Refusal.objects.exists(), "nothing is written on the way"
@@ -94,7 +97,11 @@ def refused(redis, transactional_db):
 
 def test_a_refusal_knows_the_finding_it_refused(refused):
     signal = Signal.objects.get()
-    assert (refused.signal_id, refused.best_profit, refused.best_size) == (signal.id, signal.net_profit, signal.size)
+    assert (refused.signal_id, refused.best_profit, refused.best_size) == (
+        signal.id,
+        signal.net_profit,
+        signal.size,
+    )
     assert D(refused.orders["outlay"]) == signal.outlay and len(refused.orders["legs"]) == 2
     assert "the minimum" in refused.sentence
 
@@ -176,7 +183,9 @@ def test_the_report_is_by_reason(ledger):
     assert (hurdle["code"], hurdle["refused"], hurdle["gaps"], hurdle["vanished"], hurdle["lasted"]) == (
         "below_hurdle", 33, 3, 1, 2,
     )  # fmt: skip
-    assert (hurdle["settled"], hurdle["would_have"], hurdle["lost"]) == (2, D("-77.5"), 1), "vanished gaps earn nothing"
+    assert (hurdle["settled"], hurdle["would_have"], hurdle["lost"]) == (2, D("-77.5"), 1), (
+        "vanished gaps earn nothing"
+    )
     assert (stale["code"], stale["open"], stale["would_have"]) == ("book_stale", 1, None)
     assert fates.report(since=ledger + timedelta(seconds=1)) == []
 

@@ -68,7 +68,7 @@ def test_only_bets_that_lie_on_these_platforms_alone(gap):
 
 def test_the_table_shows_the_waterfall(gap):
     text = scan()
-    assert "2 bets" in text and "expected" in text and "ACTIONABLE" in text
+    assert "2 bets" in text and "expect." in text and "ACTIONABLE" in text
 
 
 def test_watching_looks_again_and_again(gap):

@@ -43,7 +43,10 @@ NONE = (("0.49", "0.50"), ("0.50", "0.51"))
 
 def backdate(row: Signal, **ago: float) -> None:
     """Let a signal be older than it is."""
-    moved = {"created_at": row.created_at - timedelta(**ago), "refreshed_at": row.refreshed_at - timedelta(**ago)}
+    moved = {
+        "created_at": row.created_at - timedelta(**ago),
+        "refreshed_at": row.refreshed_at - timedelta(**ago),
+    }
     Signal.objects.filter(pk=row.pk).update(**moved)
 
 
@@ -51,4 +54,14 @@ def edge_of(row: Signal) -> Decimal:
     return Signal.objects.get(pk=row.pk).edge
 
 
-__all__ = ["GAP", "HUGE", "NONE", "_fresh_process", "backdate", "detect_and_judge", "edge_of", "show", "unix_ms"]
+__all__ = [
+    "GAP",
+    "HUGE",
+    "NONE",
+    "_fresh_process",
+    "backdate",
+    "detect_and_judge",
+    "edge_of",
+    "show",
+    "unix_ms",
+]

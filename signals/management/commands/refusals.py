@@ -42,7 +42,9 @@ class Command(BaseCommand):
             document = {"since": start, "until": now, "reasons": rows}
             self.stdout.write(encode(document).decode())
             return
-        shown = Table(title=f"Refusals {'since ' + start.isoformat(timespec='minutes') if start else 'on record'}")
+        shown = Table(
+            title=f"Refusals {'since ' + start.isoformat(timespec='minutes') if start else 'on record'}"
+        )
         for name in COLUMNS:
             shown.add_column(name, justify="right" if name in COLUMNS[2:12] else "left")
         for row in rows:

@@ -47,7 +47,10 @@ class Command(BaseCommand):
         )
 
         parser.add_argument(
-            "--bets", type=Path, metavar="FILE", help="JSON or YAML that names bets and their markets' listings"
+            "--bets",
+            type=Path,
+            metavar="FILE",
+            help="JSON or YAML that names bets and their markets' listings",
         )
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -156,9 +159,13 @@ def _first_ms(path: Path) -> int:
 
 def _setups(platforms: set[str], options: dict[str, Any], written: BetFile | None) -> list[Setup]:
     named = [*(_pair(text) for text in options["pair"]), *(written.bets if written else ())]
-    missing = {platform for bet in (written.bets if written else ()) for platform, _ in bet.markets} - platforms
+    missing = {
+        platform for bet in (written.bets if written else ()) for platform, _ in bet.markets
+    } - platforms
     if missing:
-        raise CommandError(f"a bet needs markets on {', '.join(sorted(missing))}, of which no file was given.")
+        raise CommandError(
+            f"a bet needs markets on {', '.join(sorted(missing))}, of which no file was given."
+        )
 
     def known(platform: str, market_id: str) -> Listing:
         widest = listing(platform, market_id)

@@ -35,14 +35,22 @@ WIDE = 140  # columns, where nobody looks at a terminal
 class Command(BaseCommand):
     """Run detection over everything."""
 
-    help = "Run arbitrage detection over every active bet on the live books, and list what is open, best first."
+    help = (
+        "Run arbitrage detection over every active bet on the live books, and list what is open, best first."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """What to show, and how."""
-        parser.add_argument("--min-profit", metavar="X", help="least net profit over outlay, a fraction such as 0.02")
+        parser.add_argument(
+            "--min-profit", metavar="X", help="least net profit over outlay, a fraction such as 0.02"
+        )
         parser.add_argument("--platforms", metavar="A,B", help=f"only bets on these: {','.join(PLATFORMS)}")
-        parser.add_argument("--limit", type=int, default=SHOWN, help=f"opportunities at most (default {SHOWN})")
-        parser.add_argument("--json", action="store_true", help="print the detect response as one JSON document")
+        parser.add_argument(
+            "--limit", type=int, default=SHOWN, help=f"opportunities at most (default {SHOWN})"
+        )
+        parser.add_argument(
+            "--json", action="store_true", help="print the detect response as one JSON document"
+        )
         parser.add_argument("--watch", action="store_true", help="a live table until Ctrl-C")
         parser.add_argument("--every", type=float, default=1.0, help="seconds between two looks of --watch")
         parser.add_argument("--looks", type=int, help="end --watch after so many looks")
@@ -88,7 +96,9 @@ class Command(BaseCommand):
 
 def table(scan: Scan) -> Table:
     """The open signals with their waterfalls, prices in cents per $1 of payoff."""
-    shown = Table(title=f"{len(scan.signals)} open in {scan.bets} bets, {scan.duration_ms} ms", show_lines=True)
+    shown = Table(
+        title=f"{len(scan.signals)} open in {scan.bets} bets, {scan.duration_ms} ms", show_lines=True
+    )
     for name in COLUMNS:
         shown.add_column(name, justify="left" if name in LEFT else "right")
     now = timezone.now()
