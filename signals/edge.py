@@ -9,9 +9,10 @@ nowhere else. `docs/signals.md` derives them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MS_PER_DAY = Decimal(86_400_000)
 DAYS_PER_YEAR = Decimal(365)
 ZERO, ONE = Decimal(0), Decimal(1)

@@ -5,30 +5,12 @@ budgets.
 from dataclasses import dataclass
 from decimal import Decimal
 
-from markets.bets import Claim
-from markets.books import BookView, Ladder, Level, dollars
-from markets.platforms.base import FeeSchedule, OrderCost
+from markets.books import Level, dollars
+from markets.platforms.base import OrderCost
 from signals import sizing
-from signals.findings import BELOW_MINIMUM, BUY, CAPPED, NO_PROFIT, OFF_TICK, Listing
+from signals.findings import BELOW_MINIMUM, BUY, CAPPED, NO_PROFIT, OFF_TICK
+from signals.sides import Side, Why, formula_fee, taken
 from signals.sizing import Caps, Ceiling, Walk
-
-Why = tuple[str, str]  # refusal code and sentence
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One leg while it is examined."""
-
-    claim: Claim
-    listing: Listing
-    fees: FeeSchedule
-    book: BookView
-    asks: Ladder  # of the claim's outcome
-
-    @property
-    def name(self) -> str:
-        """Platform and market, for sentences."""
-        return f"{self.claim.platform}:{self.claim.market_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +37,7 @@ class Search:
         self.caps = caps
         self.step = sizing.common_step(one.listing.step, two.listing.step)
         self.lowest = sizing.up(max(one.listing.lowest, two.listing.lowest, 1), self.step)
-        self.walk: Walk = sizing.merge(one.asks, two.asks, one.fees.marginal_fee, two.fees.marginal_fee)
+        self.walk: Walk = sizing.merge(one.asks, two.asks, one.listing.unit_cost, two.listing.unit_cost)
         self.top: Ceiling = sizing.ceiling(self.walk, (one.claim.platform, two.claim.platform), caps)
 
     def best(self) -> Trade | Why:
@@ -74,6 +56,17 @@ class Search:
             elif trade.net > 0 and (best is None or (trade.net, -trade.size) > (best.net, -best.size)):
                 best = trade
         return best or why or (NO_PROFIT, "fees and rounding take the whole gap")
+
+    def half(self, trade: Trade) -> Decimal | None:
+        """Net dollars at half of the trade's size, or at the nearest size below it that is accepted.
+
+        Where half is less than the platforms' minimum, at that minimum; None where nothing smaller is accepted.
+        """
+        for size in (trade.size // 2, min(self.lowest, trade.size)):
+            smaller = self._judge(size)
+            if isinstance(smaller, Trade):
+                return Decimal(smaller.net).scaleb(-18)
+        return None
 
     def _candidates(self) -> list[tuple[int, int]]:
         """Sizes worth judging with the profit they cannot exceed, most promising first.
@@ -119,7 +112,7 @@ class Search:
                 continue
             if size < self._least(limits):
                 break
-            fills = (_taken(self.sides[0].asks, size), _taken(self.sides[1].asks, size))
+            fills = (taken(self.sides[0].asks, size), taken(self.sides[1].asks, size))
             costs = (
                 self.sides[0].fees.order_cost(BUY, fills[0]),
                 self.sides[1].fees.order_cost(BUY, fills[1]),
@@ -183,10 +176,7 @@ class Search:
         costs: tuple[OrderCost, OrderCost],
         limited_by: str,
     ) -> Trade:
-        formula = Decimal(0)
-        for side, part in zip(self.sides, fills, strict=True):
-            for level in part:
-                formula += side.fees.marginal_fee(level.price) * level.size
+        formula = sum((formula_fee(side, size) for side in self.sides), Decimal(0))
         net = int((dollars(size) - costs[0].cash - costs[1].cash).scaleb(18))
         return Trade(size, net, limits, fills, costs, formula, limited_by)
 
@@ -202,15 +192,3 @@ class Search:
 def micro_up(amount: Decimal) -> int:
     """Dollars as micro-dollars, rounded up."""
     return -int(-amount.scaleb(6) // 1)
-
-
-def _taken(asks: Ladder, size: int) -> tuple[Level, ...]:
-    """The levels an order for `size` takes, as decimals."""
-    fills = []
-    for price, on_offer in asks:
-        part = on_offer if on_offer < size else size
-        fills.append(Level(dollars(price), dollars(part)))
-        size -= part
-        if not size:
-            break
-    return tuple(fills)

@@ -284,6 +284,7 @@ def test_a_pair_leaves_yes_plus_no_of_one_market_to_that_market():
         ({"status": "PAUSED"}, "market_not_open"),
         ({"fees": None}, "fees_unknown"),
         ({"settles": SETTLES - timedelta(days=31)}, "settles_past"),
+        ({"rules_known": False}, "rules_missing"),
         ({"ticks": ()}, "listing_faulty"),
         ({"size_step": D(0)}, "listing_faulty"),
         ({"min_size": D("NaN")}, "listing_faulty"),
@@ -308,12 +309,23 @@ def test_an_unknown_listing_is_named():
         ((400_000, 5), (400_000, 5)),
         ((400_000, 0),),
         ((400_000, -1),),
-        ((0, 5),),
     ],
 )
 def test_a_malformed_ladder_is_refused(asks):
     a, b = gap_books()
     assert codes(look(replace(a, asks=asks, bids=()), b)) & {"book_malformed"}
+
+
+@pytest.mark.parametrize("where", ["asks", "bids"])
+@pytest.mark.parametrize("price", [0, MICRO])
+def test_prices_of_0_and_1_are_refused(where, price):
+    a, b = gap_books()
+    sides = {"bids": a.bids, "asks": a.asks}
+    sides[where] = tuple(
+        sorted((*sides[where], (price, 5)), reverse=where == "bids") if price * (where == "asks") else ((price, 5),)
+    )
+    refused = look(replace(a, **sides), b)
+    assert {no.code for no in refused.refusals} & {"price_out_of_range", "book_crossed", "empty_side"}
 
 
 def test_the_side_that_is_not_bought_must_be_in_order_too():
