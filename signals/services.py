@@ -94,6 +94,7 @@ def examine(bets: Sequence[BetValue], known: catalogue.Catalogue, *, now_ms: int
         findings += result.findings
         refusals |= {(refusal.bet_id, refusal.direction): refusal for refusal in result.refusals}
     refusing.detected(refusals.values(), now_ms)
+    refusing.push(now_ms)
     return _write([bet.id for bet in bets], findings, refusals, known, now_ms, window_id)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from arbsite import keys
 from markets.models import Market
 from markets.platforms.base import KALSHI, POLYMARKET, SETTLED
-from signals import closing, fates, refusing
+from signals import closing, fates, refusing, services
 from signals.findings import BOOK_STALE, EMPTY_SIDE
 from signals.findings import Refusal as Why
 from signals.models import Refusal, Signal
@@ -22,7 +22,7 @@ from tests import factories
 from tests.arbsite.callers import reader
 from tests.factories import IDS
 from tests.signals.windows import *  # noqa: F403
-from tests.signals.windows import backdate, detect_and_judge, show
+from tests.signals.windows import GAP, backdate, detect_and_judge, show
 
 SMALL = (("0.45", "0.46"), ("0.50", "0.51"))  # four cents: about one after fees
 
@@ -79,6 +79,14 @@ def test_counting_in_parts_is_counting(parts):
     assert total.first_ms == min(part.first_ms for part in parts)
     assert total.last_ms == max(part.last_ms for part in parts)
     assert total.profit == max((part.profit for part in parts if part.profit is not None), default=None)
+
+
+def test_a_window_that_finds_nothing_hands_its_refusals_on_all_the_same(redis, transactional_db):
+    factories.a_pair()
+    at_ms = factories.unix_ms()
+    services.detect(show(at_ms, *GAP)[0], now_ms=at_ms + 60_000)  # long stale by then
+    refusing.store()
+    assert Refusal.objects.get().code == "book_stale" and not Signal.objects.exists()
 
 
 # --- fates
