@@ -215,8 +215,9 @@ def _doubtful(finding: Finding, hurdles: Hurdles, now_ms: int, context: Context)
 
 def _unlike(finding: Finding, hurdles: Hurdles, now_ms: int, seen: Evidence) -> Iterable[Reason]:
     """Signs that the platforms' markets are not the same bet, or that one of them has not heard yet."""
-    drift = evidence.drift(finding, seen, now_ms, hurdles.recent_ms)
-    together = evidence.together(finding, seen)
+    samples = evidence.samples(finding, seen)
+    drift = evidence.drift(finding, samples, now_ms, hurdles.recent_ms)
+    together = evidence.together(finding, samples)
     if drift is not None and abs(drift) > hurdles.max_drift:
         yield Reason(MIDS_APART, f"the gap of the mids has left its old level by {abs(drift):.4f}")
     elif together is not None and together < 0:

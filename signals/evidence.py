@@ -13,7 +13,7 @@ from markets.bets import MarketKey
 from markets.books import YES
 from signals.findings import Finding, Leg
 
-ONE, HALF = Decimal(1), Decimal("0.5")
+ONE = Decimal(1)
 FEWEST = 5  # prices on each side of a comparison: fewer say nothing
 FEWEST_TOGETHER = 12  # samples of a correlation
 STIRRED = Decimal("0.05")  # a market that moved less says nothing about moving together
@@ -26,6 +26,9 @@ class Point:
 
     at_ms: int
     mid: Decimal
+
+
+Sample = tuple[int, tuple[Decimal, ...]]  # a moment, and the mid of each leg's market then
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,34 +75,51 @@ def one_sided(finding: Finding, evidence: Evidence, now_ms: int, within_ms: int,
     return ""
 
 
-def drift(finding: Finding, evidence: Evidence, now_ms: int, recent_ms: int) -> Decimal | None:
+def samples(finding: Finding, evidence: Evidence) -> list[Sample]:
+    """All legs' mids at every moment at which one of them changed, from when all are known."""
+    tracks = [evidence.of(leg) for leg in finding.legs]
+    if not all(tracks):
+        return []
+    start = max(track[0].at_ms for track in tracks)
+    news = sorted(
+        ((point.at_ms, place, point.mid) for place, track in enumerate(tracks) for point in track),
+        key=lambda item: item[0],
+    )
+    current: list[Decimal] = [track[0].mid for track in tracks]
+    found: list[Sample] = []
+    for at_ms, place, mid in news:
+        current[place] = mid
+        if at_ms < start:
+            continue
+        if found and found[-1][0] == at_ms:
+            found.pop()
+        found.append((at_ms, tuple(current)))
+    return found
+
+
+def drift(finding: Finding, taken: Sequence[Sample], now_ms: int, recent_ms: int) -> Decimal | None:
     """How far the gap of the mids has moved from its old level: median of the last `recent_ms` less that before.
 
     Medians, so that neither a spike nor a gap of seconds counts. None where there are too few prices.
     """
-    samples = _gaps(finding, evidence)
-    if not samples:
-        return None
+    gaps = _gaps(finding, taken)
     split = now_ms - recent_ms
-    old = [gap for at_ms, gap in samples if at_ms <= split]
-    new = [gap for at_ms, gap in samples if at_ms > split]
+    old = [gap for at_ms, gap in gaps if at_ms <= split]
+    new = [gap for at_ms, gap in gaps if at_ms > split]
     if len(old) < FEWEST or len(new) < FEWEST:
         return None
     return median(new) - median(old)
 
 
-def together(finding: Finding, evidence: Evidence) -> Decimal | None:
+def together(finding: Finding, taken: Sequence[Sample]) -> Decimal | None:
     """Rank correlation (Spearman) of two legs' prices of the same state, -1 to 1.
 
     None for more legs, too few prices, or while either market stands still.
     """
-    if len(finding.legs) != 2:
+    if len(finding.legs) != 2 or len(taken) < FEWEST_TOGETHER:
         return None
     one, two = finding.legs
-    samples = [(_price(one, a), ONE - _price(two, b)) for _, (a, b) in _merged(finding, evidence)]
-    if len(samples) < FEWEST_TOGETHER:
-        return None
-    columns = ([a for a, _ in samples], [b for _, b in samples])
+    columns = ([_price(one, mids[0]) for _, mids in taken], [ONE - _price(two, mids[1]) for _, mids in taken])
     if any(max(column) - min(column) < STIRRED for column in columns):
         return None
     return _correlation(_ranks(columns[0]), _ranks(columns[1]))
@@ -115,37 +135,39 @@ def _price(leg: Leg, mid: Decimal) -> Decimal:
     return mid if leg.outcome == YES else ONE - mid
 
 
-def _merged(finding: Finding, evidence: Evidence) -> list[tuple[int, tuple[Decimal, ...]]]:
-    """All legs' mids at every moment at which one of them changed, from when all are known."""
-    tracks = [evidence.of(leg) for leg in finding.legs]
-    if not all(tracks):
-        return []
-    start = max(track[0].at_ms for track in tracks)
-    moments = sorted({point.at_ms for track in tracks for point in track if point.at_ms >= start})
-    return [(at_ms, tuple(_at(track, at_ms) for track in tracks)) for at_ms in moments]
-
-
-def _gaps(finding: Finding, evidence: Evidence) -> list[tuple[int, Decimal]]:
+def _gaps(finding: Finding, taken: Sequence[Sample]) -> list[tuple[int, Decimal]]:
     weights = [leg.size / finding.payoff for leg in finding.legs]
-    found = []
-    for at_ms, mids in _merged(finding, evidence):
-        prices = zip(finding.legs, mids, weights, strict=True)
-        found.append(
-            (at_ms, ONE - sum((_price(leg, mid) * weight for leg, mid, weight in prices), Decimal(0)))
+    return [
+        (
+            at_ms,
+            ONE
+            - sum(
+                (
+                    _price(leg, mid) * weight
+                    for leg, mid, weight in zip(finding.legs, mids, weights, strict=True)
+                ),
+                Decimal(0),
+            ),
         )
-    return found
+        for at_ms, mids in taken
+    ]
 
 
-def _ranks(values: Sequence[Decimal]) -> list[Decimal]:
-    """Ranks from 1, ties share their mean."""
-    order = sorted(values)
-    first = {value: order.index(value) for value in set(order)}
-    count = {value: order.count(value) for value in first}
-    return [first[value] + (count[value] + ONE) * HALF for value in values]
+def _ranks(values: Sequence[Decimal]) -> list[int]:
+    """Twice the ranks from 1, ties share their mean: doubled, they are whole numbers."""
+    order = sorted(range(len(values)), key=values.__getitem__)
+    ranks = [0] * len(values)
+    start = 0
+    for end in range(1, len(order) + 1):
+        if end == len(order) or values[order[end]] != values[order[start]]:
+            for place in order[start:end]:
+                ranks[place] = start + 1 + end
+            start = end
+    return ranks
 
 
-def _correlation(one: Sequence[Decimal], two: Sequence[Decimal]) -> Decimal | None:
-    middle = (len(one) + ONE) * HALF
+def _correlation(one: Sequence[int], two: Sequence[int]) -> Decimal | None:
+    middle = len(one) + 1  # of doubled ranks
     a, b = [rank - middle for rank in one], [rank - middle for rank in two]
-    spread = sum((x * x for x in a), Decimal(0)) * sum((y * y for y in b), Decimal(0))
-    return sum((x * y for x, y in zip(a, b, strict=True)), Decimal(0)) / spread.sqrt() if spread else None
+    spread = Decimal(sum(x * x for x in a) * sum(y * y for y in b))
+    return sum(x * y for x, y in zip(a, b, strict=True)) / spread.sqrt() if spread else None

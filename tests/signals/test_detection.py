@@ -322,7 +322,9 @@ def test_prices_of_0_and_1_are_refused(where, price):
     a, b = gap_books()
     sides = {"bids": a.bids, "asks": a.asks}
     sides[where] = tuple(
-        sorted((*sides[where], (price, 5)), reverse=where == "bids") if price * (where == "asks") else ((price, 5),)
+        sorted((*sides[where], (price, 5)), reverse=where == "bids")
+        if price * (where == "asks")
+        else ((price, 5),)
     )
     refused = look(replace(a, **sides), b)
     assert {no.code for no in refused.refusals} & {"price_out_of_range", "book_crossed", "empty_side"}

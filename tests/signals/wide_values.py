@@ -102,10 +102,14 @@ def brute_force(world: World) -> Decimal:
         sizes = [size for size in sizes if size == 0 or size >= rule.min_size]
         claims.append(claim)
         axes.append(np.array([int(size * GRAIN) for size in sizes]))
-        cash.append(np.array([int(price(on_offer, size, world.fees[claim.market]) * GRAIN) for size in sizes]))
+        cash.append(
+            np.array([int(price(on_offer, size, world.fees[claim.market]) * GRAIN) for size in sizes])
+        )
     worst = None
     for state in world.bet.states:
-        paid = outer([axis if state in claim.pays_in else 0 * axis for claim, axis in zip(claims, axes, strict=True)])
+        paid = outer(
+            [axis if state in claim.pays_in else 0 * axis for claim, axis in zip(claims, axes, strict=True)]
+        )
         worst = paid if worst is None else np.minimum(worst, paid)
     return max(D(0), D(int((worst - outer(cash)).max())) / GRAIN)
 
