@@ -139,11 +139,10 @@ def _custom(name: str, kind: str, body: Mapping[str, Any], place: str, made: Map
     for at, raw in enumerate(_list(body.get("claims"), f"{place}.claims")):
         where = f"{place}.claims[{at}]"
         claim = _object(raw, where, {"market", "outcome", "pays_in"})
-        outcome = {True: YES, False: NO}.get(
-            claim.get("outcome"), claim.get("outcome")
-        )  # YAML reads YES as true
+        said = claim.get("outcome")
+        outcome = (YES if said else NO) if isinstance(said, bool) else str(said)  # YAML reads YES as true
         pays_in = frozenset(str(state) for state in _list(claim.get("pays_in"), f"{where}.pays_in"))
-        claims.append(Claim(*_market(claim.get("market"), f"{where}.market"), str(outcome), pays_in))
+        claims.append(Claim(*_market(claim.get("market"), f"{where}.market"), outcome, pays_in))
     states = tuple(str(state) for state in _list(body.get("states"), f"{place}.states"))
     return Bet(name, kind, states, _flag(body, "exhaustive", place), tuple(claims))
 
@@ -204,7 +203,7 @@ def _fees(name: str, raw: Any, read_fees: ReadFees, place: str) -> FeeSchedule |
     if raw is None:
         return None  # unknown: detection refuses the market by that name
     try:
-        return read_fees(name.split(":", 1)[0], _object(raw, place))
+        return read_fees(name.split(":", 1)[0], dict(_object(raw, place)))
     except (ValueError, KeyError, TypeError, InvalidOperation) as error:
         raise BetFileError(f"{place}: not a fee schedule of this platform: {error}") from error
 

@@ -96,6 +96,29 @@ def _period(request: Request, *others: str) -> dict[str, Any]:
 _TIMES = [OpenApiParameter(name, datetime, required=False) for name in TIMES]
 
 
+class LifetimeSerializer(serializers.Serializer):
+    """The gaps of one kind of bet and day: how many, and percentiles of their lives in milliseconds."""
+
+    kind = serializers.CharField(required=False)
+    day = serializers.DateField(required=False)
+    signals = serializers.IntegerField()
+    p10_ms = serializers.IntegerField()
+    p50_ms = serializers.IntegerField()
+    p90_ms = serializers.IntegerField()
+    p99_ms = serializers.IntegerField()
+    longest_ms = serializers.IntegerField()
+    expired = serializers.IntegerField(help_text="their life is counted up to the last confirmation")
+    mean_edge = serializers.DecimalField(10, 6, allow_null=True)
+    mean_net_profit = serializers.DecimalField(20, 6, allow_null=True)
+
+
+class LifetimesSerializer(serializers.Serializer):
+    """Lifetimes, and what they are grouped by."""
+
+    by = serializers.ListField(child=serializers.ChoiceField(history.GROUPS))
+    results = LifetimeSerializer(many=True)
+
+
 class Lifetimes(Endpoint):
     """How long gaps live: percentiles by kind of bet and day."""
 
@@ -103,7 +126,7 @@ class Lifetimes(Endpoint):
 
     @extend_schema(
         parameters=[*_TIMES, OpenApiParameter("by", str, description="kind, day or kind,day (default)")],
-        responses=serializers.DictField(),
+        responses=LifetimesSerializer,
     )
     def get(self, request: Request) -> Response:
         """Milliseconds from found to gone, of the gaps that ended in the period."""
@@ -154,12 +177,38 @@ class Refusals(ListEndpoint):
     }  # fmt: skip
 
 
+class ReasonSerializer(serializers.Serializer):
+    """One reason: how often it refused, how many gaps, and what became of them. Money is dollars."""
+
+    code = serializers.CharField()
+    stage = serializers.ChoiceField(Refusal.STAGES)
+    refused = serializers.IntegerField()
+    gaps = serializers.IntegerField(help_text="rows: a bet, direction and hour")
+    bets = serializers.IntegerField()
+    open = serializers.IntegerField()
+    vanished = serializers.IntegerField()
+    lasted = serializers.IntegerField()
+    best_edge = serializers.DecimalField(10, 6, allow_null=True)
+    settled = serializers.IntegerField(help_text="gaps that lasted and have settled")
+    would_have = serializers.DecimalField(20, 6, allow_null=True, help_text="what those would have earned")
+    lost = serializers.IntegerField(help_text="how many of those would have lost")
+    first_seen = serializers.DateTimeField()
+    last_seen = serializers.DateTimeField()
+    example = serializers.CharField()
+
+
+class ReasonsSerializer(serializers.Serializer):
+    """The report."""
+
+    results = ReasonSerializer(many=True)
+
+
 class RefusalReport(Endpoint):
     """Refusals by reason."""
 
     scope, permission = READ, "signals.view_refusal"
 
-    @extend_schema(parameters=_TIMES, responses=serializers.DictField())
+    @extend_schema(parameters=_TIMES, responses=ReasonsSerializer)
     def get(self, request: Request) -> Response:
         """How often each reason refused, how many gaps vanished or lasted, and what those would have earned."""
         return Response({"results": fates.report(**_period(request))})

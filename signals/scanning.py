@@ -151,7 +151,9 @@ LEG_NUMBERS = (
 
 def leg_json(stored: dict[str, Any]) -> dict[str, Any]:
     """A leg as stored, its numbers exact; `price` is the best one, `book_age_ms` of when it was found."""
-    leg = {name: stored[name] for name in ("platform", "market_id", "outcome", "side") if name in stored}
+    leg: dict[str, Any] = {
+        name: stored[name] for name in ("platform", "market_id", "outcome", "side") if name in stored
+    }
     leg["price"] = _decimal(stored.get("best_price"))
     leg |= {name: _decimal(stored.get(name)) for name in LEG_NUMBERS}
     leg |= {name: stored.get(name) for name in ("book_age_ms", "confirmed_ms")}

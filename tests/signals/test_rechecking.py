@@ -13,6 +13,7 @@ from signals.decision import BetRisk
 from signals.models import Refusal, Signal
 from signals.refusing import store
 from tests import factories
+from tests.arbsite.callers import user
 from tests.signals.windows import *  # noqa: F403
 from tests.signals.windows import GAP, HUGE, detect_and_judge, show
 
@@ -162,3 +163,18 @@ def test_a_recheck_is_kept_off_the_windows_queues():
     from arbsite.celery import _route
 
     assert _route("signals.recheck") == {"queue": "rest"} and _route("signals.decide") == {"queue": "signals"}
+
+
+def test_the_admin_releases_for_those_who_may(redis, rung, client):
+    factories.a_pair()
+    row = quarantined()
+    page, body = "/admin/signals/signal/", {"action": "release", "_selected_action": [row.id]}
+    client.force_login(user("clerk", "signals.view_signal", is_staff=True))
+    client.post(page, body)
+    row.refresh_from_db()
+    assert row.status == Signal.QUARANTINED
+    client.force_login(user("trader", "signals.view_signal", "signals.release_signal", is_staff=True))
+    assert b"judged again" in client.post(page, body, follow=True).content
+    row.refresh_from_db()
+    assert row.status == Signal.PENDING and row.cleared
+    assert b"Only a signal in quarantine" in client.post(page, body, follow=True).content

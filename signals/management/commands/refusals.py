@@ -58,7 +58,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
     return [
         row["code"], row["stage"], f"{row['refused']:,}",
         *(str(row[name]) for name in ("gaps", "bets", "open", "vanished", "lasted")),
-        _cents(row["best_edge"]), str(row["settled"]), _dollars(row["would_have"]), str(row["lost"]), row["example"][:80],
+        _cents(row["best_edge"]), str(row["settled"]), _dollars(row["would_have"]), str(row["lost"]), row["example"][:120],
     ]  # fmt: skip
 
 
