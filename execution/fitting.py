@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
 
 from execution import holdings, limits, planning
 from execution.limits import Held
@@ -13,6 +12,7 @@ from markets.bets import Bet, MarketKey
 from markets.books import MICRO, BookView, dollars
 from signals import rules
 from signals.catalogue import Catalogue
+from signals.decision import Context
 from signals.findings import Finding
 
 
@@ -23,7 +23,7 @@ def plan(
     books: Mapping[MarketKey, BookView],
     held: Held,
     now_ms: int,
-    context: Any = None,
+    context: Context,
 ) -> Plan | NoPlan:
     """What to send for a finding, or why nothing. `context` is what the verdict on it depends on besides."""
     base, hurdles, risk = rules.rules(), rules.hurdles(), holdings.limits()

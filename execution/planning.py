@@ -9,13 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
 
 from markets.bets import Bet, MarketKey
 from markets.books import MICRO, BookView, Level, dollars, micro
 from markets.platforms.base import FeeSchedule
 from signals import decision, detection, sizing
-from signals.decision import Hurdles
+from signals.decision import CALM, Context, Hurdles
 from signals.findings import BELOW_MINIMUM, BUY, FEES_UNKNOWN, LISTING_FAULTY, Finding, Leg, Listing, Rules
 
 IOC, FOK = "IMMEDIATE_OR_CANCEL", "FILL_OR_KILL"
@@ -71,7 +70,7 @@ def plan(
     rules: Rules,
     hurdles: Hurdles,
     now_ms: int,
-    context: Any = None,
+    context: Context = CALM,
 ) -> Plan | NoPlan:
     """What to send for `finding` now, never more than its size; or why it should be left alone.
 
@@ -80,8 +79,7 @@ def plan(
     fresh = _fresh(bet, finding, books, listings, rules, now_ms)
     if isinstance(fresh, NoPlan):
         return fresh
-    more: dict[str, Any] = {} if context is None else {"context": context}
-    verdict = decision.decide(fresh, hurdles, now_ms, **more)
+    verdict = decision.decide(fresh, hurdles, now_ms, context)
     if verdict.state != decision.ACTIONABLE:
         return NoPlan(verdict.reasons[0].code, "; ".join(reason.sentence for reason in verdict.reasons))
     tickets = []

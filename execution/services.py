@@ -27,10 +27,10 @@ from execution.planning import NoPlan, Ticket, Worked
 from markets import live
 from markets.bets import MarketKey
 from markets.books import BookView, micro
-from signals import catalogue, storing
+from signals import catalogue, judging
 from signals.catalogue import Catalogue
+from signals.judging import VERDICT, found_in
 from signals.models import Signal
-from signals.services import VERDICT, found_in
 
 log = logging.getLogger(__name__)
 
@@ -104,8 +104,8 @@ def _act(
     if bet is None:
         _leave(signal, "bet_suspended", "the bet is not active any more", batch, now)
         return
-    finding = storing.finding_of(bet.id, signal.direction, signal.size, signal.annualised, signal.metadata)
-    planned = fitting.plan(bet, finding, known, books, batch.held, now_ms)
+    context = judging.context_of(signal, known, now_ms=now_ms)
+    planned = fitting.plan(bet, judging.finding_of(signal), known, books, batch.held, now_ms, context)
     if isinstance(planned, NoPlan):
         _leave(signal, planned.code, planned.sentence, batch, now)
         return

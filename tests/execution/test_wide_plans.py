@@ -18,8 +18,8 @@ from markets import bets, live, store
 from markets.books import NO, YES, dollars, micro
 from markets.models import Bet, BetOutcome, Market
 from markets.platforms.base import KALSHI
-from signals import catalogue, storing
-from signals.decision import Hurdles
+from signals import catalogue, decision, storing
+from signals.decision import Context, Hurdles
 from signals.detection import find
 from signals.findings import Refusal, Result, Rules
 from signals.models import Signal
@@ -149,6 +149,7 @@ def test_after_a_leg_without_a_match_nothing_more_is_sent():
 MARKETS = [(KALSHI, "KX-A"), (KALSHI, "KX-B"), (KALSHI, "KX-C")]
 EVENT = bets.one_of("wide", bets.EXCLUSIVE, MARKETS, exhaustive=False)  # at most one of them pays YES
 BIDS = ("0.57", "0.50", "0.05")  # of YES, so NO costs 0.43, 0.50 and 0.95
+ASKS = ("0.58", "0.51", "0.06")
 DEPTHS = (12, 10, 5)
 SIZES = {"KX-A": D(10), "KX-B": D(10), "KX-C": D(5)}  # pays 15 dollars where a or b happens, 20 where c does
 EASY = Hurdles(D(0), D(0), D(1))
@@ -156,8 +157,8 @@ EASY = Hurdles(D(0), D(0), D(1))
 
 def views(depths=DEPTHS):
     return {
-        market: book(market, bids=[(bid, depth)], asks=[("0.99", 5)])
-        for market, bid, depth in zip(MARKETS, BIDS, depths, strict=True)
+        market: book(market, bids=[(bid, depth)], asks=[(ask, 5)])
+        for market, bid, ask, depth in zip(MARKETS, BIDS, ASKS, depths, strict=True)
     }
 
 
@@ -215,21 +216,14 @@ def test_a_wide_gap_that_is_gone_has_its_reason(monkeypatch, known):
     assert planned(finding, views(), known).code == "book_stale"
 
 
-def test_the_context_of_a_verdict_is_handed_on(monkeypatch, known):
-    heard = {}
-
-    def decide(finding, hurdles, now_ms, **more):
-        heard.update(more)
-        return planning.decision.Verdict(planning.decision.ACTIONABLE)
-
-    monkeypatch.setattr(planning.decision, "decide", decide)
+def test_the_verdict_is_given_in_the_signals_own_context(known):
     books = views()
-    planned(found_in(books, known), books, known)
-    assert heard == {}
-    planning.plan(
-        EVENT, found_in(books, known), books, known, Rules(), EASY, NOW, context="all that is known"
-    )
-    assert heard == {"context": "all that is known"}
+    finding = found_in(books, known)
+    risky = Context(m0=D("0.9"))
+    made = planning.plan(EVENT, finding, books, known, Rules(), EASY, NOW, risky)
+    assert isinstance(made, NoPlan)
+    assert made.code == decision.decide(finding, EASY, NOW, risky).reasons[0].code
+    assert isinstance(planned(finding, books, known), planning.Plan)
 
 
 def test_plans_of_any_wide_bet_fill_as_promised_and_never_beyond_what_was_judged():
@@ -291,8 +285,8 @@ def a_wide_signal(now_ms: int, times: int = 1) -> Signal:
         for claim in EVENT.claims
     )
     books = {
-        name: factories.book([(bid, str(depth * times))], [("0.99", "5")], now_ms)
-        for (_, name), bid, depth in zip(MARKETS, BIDS, DEPTHS, strict=True)
+        name: factories.book([(bid, str(depth * times))], [(ask, "5")], now_ms)
+        for (_, name), bid, ask, depth in zip(MARKETS, BIDS, ASKS, DEPTHS, strict=True)
     }
     live.finish(factories.window(KALSHI, books, now_ms))
     known = catalogue.current()
