@@ -59,32 +59,33 @@ def build(
     """Maximise payoff - cost, where in every state at least the payoff is paid."""
     from scipy import sparse
 
-    data, indices, lengths, starts = [], [], [], [0]
-    for column in columns:
-        levels, rows = len(column.sizes), column.rows
-        if column.budget >= 0:
-            rows = np.append(rows, np.int32(states + column.budget))
-        block = np.full((levels, len(rows)), -1.0)
-        if column.budget >= 0:
-            block[:, -1] = column.costs
-        data.append(block.ravel())
-        indices.append(np.broadcast_to(rows, block.shape).ravel())
-        lengths.append(np.full(levels, len(rows)))
-        starts.append(starts[-1] + levels)
-    data.append(np.ones(states))
-    indices.append(np.arange(states, dtype=np.int32))
-    pointers = np.zeros(starts[-1] + 2, dtype=np.int32)
-    np.cumsum(np.concatenate([*lengths, [states]]), out=pointers[1:])
+    levels = np.array([len(column.sizes) for column in columns])
+    # Each claim's pattern once, its budget last, then repeated for every level: no loop over levels
+    patterns = [
+        column.rows if column.budget < 0 else np.append(column.rows, np.int32(states + column.budget))
+        for column in columns
+    ]
+    patterns.append(np.arange(states, dtype=np.int32))  # of the payoff
+    sizes = np.array([len(pattern) for pattern in patterns])
+    claim_of = np.append(np.repeat(np.arange(len(columns)), levels), len(columns))
+    lengths = sizes[claim_of]
+    pointers = np.concatenate(([0], np.cumsum(lengths)))
+    shift = (np.cumsum(sizes) - sizes)[claim_of] - pointers[:-1]
+    indices = np.concatenate(patterns)[np.arange(pointers[-1]) + np.repeat(shift, lengths)]
+    data = np.full(pointers[-1], -1.0)
+    data[pointers[-2] :] = 1.0
+    costs = np.concatenate([column.costs for column in columns])
+    drawing = np.repeat(np.array([column.budget >= 0 for column in columns]), levels)
+    data[pointers[1:-1][drawing] - 1] = costs[drawing]
     matrix = sparse.csc_matrix(
-        (np.concatenate(data), np.concatenate(indices), pointers),
-        shape=(states + len(budgets), starts[-1] + 1),
+        (data, indices, pointers.astype(np.int32)), shape=(states + len(budgets), len(costs) + 1)
     )
     return Program(
-        objective=np.concatenate([*(column.costs for column in columns), [-1.0]]),
+        objective=np.append(costs, -1.0),
         matrix=matrix,
         limits=np.concatenate([np.zeros(states), np.asarray(budgets, dtype=float)]),
-        upper=np.concatenate([*(column.sizes for column in columns), [max_payoff]]),
-        starts=tuple(starts),
+        upper=np.append(np.concatenate([column.sizes for column in columns]), max_payoff),
+        starts=(0, *np.cumsum(levels).tolist()),
     )
 
 

@@ -10,7 +10,7 @@ from markets.books import Level, dollars
 from markets.platforms.base import OrderCost
 from signals import sizing
 from signals.findings import BELOW_MINIMUM, BUY, CAPPED, NO_PROFIT, OFF_TICK
-from signals.sides import Side, Why, taken
+from signals.sides import Side, Why
 from signals.sizing import Caps, Ceiling, Walk
 
 
@@ -38,6 +38,7 @@ class Search:
         self.step = sizing.common_step(one.listing.step, two.listing.step)
         self.lowest = sizing.up(max(one.listing.lowest, two.listing.lowest, 1), self.step)
         self.walk: Walk = sizing.merge(one.asks, two.asks, one.listing.unit_cost, two.listing.unit_cost)
+        self._whole: tuple[list[Level], list[Level]] = ([], [])
         self.top: Ceiling = sizing.ceiling(self.walk, (one.claim.platform, two.claim.platform), caps)
 
     def best(self) -> Trade | Why:
@@ -133,7 +134,7 @@ class Search:
                 continue
             if size < self._least(limits):
                 break
-            fills = (taken(self.sides[0].asks, size), taken(self.sides[1].asks, size))
+            fills = self._fills(0, size), self._fills(1, size)
             costs = (
                 self.sides[0].fees.order_cost(BUY, fills[0]),
                 self.sides[1].fees.order_cost(BUY, fills[1]),
@@ -148,6 +149,21 @@ class Search:
         if held_by:
             return CAPPED, f"{held_by} allows no order that the platforms accept"
         return BELOW_MINIMUM, f"no size of {dollars(self.lowest)} or more is accepted at these prices"
+
+    def _fills(self, leg: int, size: int) -> tuple[Level, ...]:
+        """The levels an order for `size` takes. Whole levels are made once for all sizes that are judged."""
+        whole = self._whole[leg]
+        fills = []
+        for at, (price, on_offer) in enumerate(self.sides[leg].asks):
+            if on_offer > size:
+                if size:
+                    fills.append(Level(dollars(price), dollars(size)))
+                break
+            if at == len(whole):
+                whole.append(Level(dollars(price), dollars(on_offer)))
+            fills.append(whole[at])
+            size -= on_offer
+        return tuple(fills)
 
     def _off_grid(self, limits: tuple[int, int]) -> Why | None:
         for side, limit in zip(self.sides, limits, strict=True):

@@ -22,8 +22,7 @@ from signals.programs import Lot, Plan, Program
 from signals.sides import Side, Why, formula_fee, taken
 from signals.sizing import ATTO, Caps
 
-CENT = 0.01  # dollars; what less than this could still gain is not searched for
-MARGIN = Decimal("0.001")  # dollars; what a second exact look must promise to gain
+CENT = Decimal("0.01")  # dollars; where less could still be gained, the search ends
 NOTHING = 1e-9  # dollars; a gain below it is the solver's own rounding
 MOST_LOOKS = 8  # exact looks at one proposal
 
@@ -110,8 +109,8 @@ class WideSearch:
         found = self._around(plan)
         if not isinstance(found, Purchase) and found[0] == OFF_TICK:
             return found
-        reached = self._unrounded(found.sizes) / ATTO if isinstance(found, Purchase) else 0.0
-        if plan.profit - reached > CENT:
+        reached = self._unrounded(found.sizes) if isinstance(found, Purchase) else 0
+        if plan.profit - reached / ATTO > CENT:
             whole = self._whole(program)
             if whole is not None and whole.profit > NOTHING:
                 found = _better(found, self._around(whole))
@@ -151,21 +150,29 @@ class WideSearch:
         why: Why | None = None
         for scale in self._scales(plan):
             wanted = [contracts * scale for contracts in plan.contracts]
-            # Profit rises along the way to the optimum: once a bound is too low, so are all that follow.
-            if best is not None and self._bound(self._settle(wanted)) <= best.net + MARGIN:
+            if best is not None and not self._worth_another(best, plan, wanted):
                 break
             found = self._judge(wanted)
             if not isinstance(found, Purchase):
                 why = why or found
-            elif best is None or found.net > best.net:
+            elif found.net > (best.net if best else 0):
                 best = found
-        if best is not None and best.net > 0:
-            return best
-        return why or (NO_PROFIT, "fees and rounding take the whole gap")
+        return best or why or (NO_PROFIT, "fees and rounding take the whole gap")
 
-    def _scales(self, plan: Plan) -> list[float]:
+    def _worth_another(self, best: Purchase, plan: Plan, wanted: Sequence[float]) -> bool:
+        """Whether a cent more may be found at what is wanted, or at less of it.
+
+        Nothing passes the solver's profit but by rounding, and profit rises along the way to its optimum: once a
+        bound is too low, so are all that follow.
+        """
+        if plan.profit - float(best.net) <= CENT:
+            return False
+        return self._bound(self._settle(wanted)) > best.net + CENT
+
+    def _scales(self, plan: Plan) -> Iterator[float]:
         """1, one step less, and where legs finish levels, largest first."""
-        found = {1.0}
+        yield 1.0
+        found = set()
         for holding, contracts in zip(self.holdings, plan.contracts, strict=True):
             size = contracts * MICRO
             if size < 1:
@@ -173,7 +180,7 @@ class WideSearch:
             found |= {end / size for end in holding.ends if end < size}
             if size > (step := holding.step(holding.at(min(int(size), holding.depth)))):
                 found.add(1 - step / size)
-        return sorted(found, reverse=True)[:MOST_LOOKS]
+        yield from sorted(found, reverse=True)[:MOST_LOOKS]
 
     def _settle(self, wanted: Sequence[float]) -> list[int]:
         """Accepted sizes near the wanted ones, and no more of any claim than the worst state needs."""

@@ -273,7 +273,7 @@ def test_a_bet_with_faults_is_refused_by_their_names():
 
 WORLDS = 2_200
 FILLS = 12  # levels of the largest random world
-# A claim is left where less than a cent could be gained by other sizes; beside that, each fill may be rounded up by
+# The search ends where less than a cent could still be gained by other sizes; beside that, each fill may be rounded up by
 # Kalshi's 0.0001 for the fee and as much for the balance, and each half-way by Polymarket's 0.00001.
 TOLERANCE = D("0.01") + FILLS * (2 * D("0.0001") + D("0.00001"))
 
