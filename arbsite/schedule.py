@@ -45,12 +45,16 @@ SPECIFIED = (
 INTERNAL = (
     Every("sweep", 5, "arbsite.sweep", "Ring again for windows that nobody served"),
     Every("signals-sweep", 5, "signals.sweep", "Judge and expire what was forgotten"),
+    Every("refusals", 10, "persist.refusals", "Counted refusals into the ledger"),
+    Every("refusal-fates", 300, "persist.refusal_fates", "What became of refusals"),
+    Every("pair-gaps", 60, "signals.pair_gaps", "Gaps that speak against proposed pairs"),
     Every("execution-sweep", 5, "execution.sweep", "Execute what was forgotten, settle what has ended"),
     Every("execution-reader", 2, "execution.read_signals", "Consumer group execution"),
     Every("analysis-reader", 5, "persist.signal_snapshots", "Consumer group analysis"),
     Every("alert-reader", 2, "alerts.read_signals", "Consumer group alert, and delivery of notices"),
     Every("mark-positions", 5, "execution.mark", "What the positions are worth"),
     Every("worker-heartbeat", 20, "arbsite.heartbeat", "The worker is alive"),
+    Every("fee-changes", 600, "markets.fee_changes", "Fees that change between two discoveries"),
     Every("partitions", 3_600, "persist.partitions", "Partitions of the prices table"),
     Every(
         "sandbox-pairs",

@@ -7,14 +7,14 @@ it.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
+from fractions import Fraction
 
 from execution.planning import Ticket
 from markets.bets import MarketKey
 from signals.findings import BUY
 
 ZERO = Decimal(0)
-SIZE_UNIT = Decimal("0.000001")  # contracts
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,18 +172,18 @@ def _within(code: str, ticket: Ticket, held: Decimal, limit: Decimal | None) -> 
     return None
 
 
-def plan_room(tickets: Sequence[Ticket], held: Held, limits: Limits) -> Decimal:
-    """The largest equal size of all legs, in contracts, that every limit on money has room for; at least 0.
+def plan_room(tickets: Sequence[Ticket], held: Held, limits: Limits) -> Fraction:
+    """The share of a plan, 0 to 1, that every limit on money has room for: all legs cut alike.
 
-    Legs that share a market, bet or platform share its room, each by its limit price. A sale needs none.
+    Legs that share a market, bet or platform share its room. A sale needs none.
     """
     buys = [ticket for ticket in tickets if ticket.side == BUY]
-    rooms = [min((ticket.size for ticket in tickets), default=ZERO)]
+    rooms = [Fraction(1)]
     for limit, used, sharing in _scopes(buys, held, limits):
-        price = sum((ticket.limit_price for ticket in sharing), ZERO)
-        if limit is not None and price > 0:
-            rooms.append((limit - used) / price)
-    return max(ZERO, min(rooms)).quantize(SIZE_UNIT, ROUND_DOWN)
+        wanted = sum((ticket.notional for ticket in sharing), ZERO)
+        if limit is not None and wanted > 0:
+            rooms.append(Fraction(limit - used) / Fraction(wanted))
+    return max(Fraction(0), min(rooms))
 
 
 Scope = tuple[Decimal | None, Decimal, Sequence[Ticket]]  # limit, what is used of it, who shares the rest

@@ -25,7 +25,9 @@ class Plan(models.Model):
     signal = models.OneToOneField(Signal, models.PROTECT, related_name="plan")
     mode = models.CharField(max_length=16, default="paper")
     status = models.CharField(max_length=16, default=PLANNED)
-    size = models.DecimalField(max_digits=20, decimal_places=8, default=Decimal(0))  # contracts of each leg
+    size = models.DecimalField(
+        max_digits=20, decimal_places=8, default=Decimal(0)
+    )  # dollars of payoff in every state
     outlay = models.DecimalField(
         max_digits=20, decimal_places=6, default=Decimal(0)
     )  # dollars, fees included

@@ -1,16 +1,20 @@
-"""From a finding to the orders that act on it: looked at again on the books of now, thinner leg first, equal
-shares.
+"""From a finding to the orders that act on it: looked at again on the books of now, the thinnest leg first.
+
+Legs may be many and of different sizes. What binds them is their **share**: filled over planned contracts. All legs
+at the same share pay that share of the planned payoff in every state; so each later leg is cut to the smallest share
+that the legs before it have filled.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from fractions import Fraction
 
 from markets.bets import Bet, MarketKey
-from markets.books import BookView, Level, dollars, micro
+from markets.books import MICRO, BookView, Level, dollars, micro
 from markets.platforms.base import FeeSchedule
 from signals import decision, detection, sizing
-from signals.decision import Hurdles
+from signals.decision import CALM, Context, Hurdles
 from signals.findings import BELOW_MINIMUM, BUY, FEES_UNKNOWN, LISTING_FAULTY, Finding, Leg, Listing, Rules
 
 IOC, FOK = "IMMEDIATE_OR_CANCEL", "FILL_OR_KILL"
@@ -39,7 +43,12 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The fresh finding and its tickets in the order they are sent."""
+    """The fresh finding and its tickets in the order they are sent.
+
+    `finding.size` is the payoff in every state, in dollars; each ticket has its own leg's contracts. Contracts that
+    the platform converts before settlement (a basket of NO on a neg-risk event) are planned like all others: on
+    paper they are held until their markets settle.
+    """
 
     finding: Finding
     tickets: tuple[Ticket, ...]
@@ -61,32 +70,66 @@ def plan(
     rules: Rules,
     hurdles: Hurdles,
     now_ms: int,
+    context: Context = CALM,
 ) -> Plan | NoPlan:
-    """What to send for `finding` now, never more than its size; or why it should be left alone."""
-    cap = rules.caps.max_contracts
-    most = finding.size if cap is None else min(finding.size, cap)
-    result = detection.find(
-        bet, books, listings, replace(rules, caps=replace(rules.caps, max_contracts=most)), now_ms
-    )
-    fresh = next((found for found in result.findings if found.direction == finding.direction), None)
-    if fresh is None:
-        refusal = next((no for no in result.refusals if no.direction in (finding.direction, "")), None)
-        if refusal is None:
-            return NoPlan(GAP_GONE, "the books no longer offer a gap")
-        return NoPlan(refusal.code, refusal.sentence)
-    if fresh.limited_by == sizing.MAX_CONTRACTS and (cap is None or finding.size < cap):
-        # What held the finding back is the reason, not that the finding is the most that is planned.
-        fresh = replace(fresh, limited_by=finding.limited_by)
-    verdict = decision.decide(fresh, hurdles, now_ms)
+    """What to send for `finding` now, never more than its size; or why it should be left alone.
+
+    `context` is handed on to `decision.decide`.
+    """
+    fresh = _fresh(bet, finding, books, listings, rules, now_ms)
+    if isinstance(fresh, NoPlan):
+        return fresh
+    verdict = decision.decide(fresh, hurdles, now_ms, context)
     if verdict.state != decision.ACTIONABLE:
         return NoPlan(verdict.reasons[0].code, "; ".join(reason.sentence for reason in verdict.reasons))
     tickets = []
-    for leg in sorted(fresh.legs, key=lambda leg: leg.depth):  # stable: equal depth keeps the finding's order
+    for leg in sorted(fresh.legs, key=_slack):  # stable: equal slack keeps the finding's order
         fees = listings[leg.platform, leg.market_id].fees
         if fees is None:
             return NoPlan(FEES_UNKNOWN, f"the fees of {leg.platform}:{leg.market_id} are not known")
         tickets.append(ticket(fresh.bet_id, leg, fees))
     return Plan(fresh, tuple(tickets))
+
+
+def _fresh(
+    bet: Bet,
+    finding: Finding,
+    books: Mapping[MarketKey, BookView],
+    listings: Mapping[MarketKey, Listing],
+    rules: Rules,
+    now_ms: int,
+) -> Finding | NoPlan:
+    """What the books of now offer in the finding's direction, not above its size."""
+    own = rules.caps.max_payoff
+    most = finding.size if own is None else min(finding.size, own)
+    capped = replace(rules, caps=replace(rules.caps, max_payoff=most))
+    result = detection.find(bet, books, listings, capped, now_ms)
+    fresh = next((found for found in result.findings if found.direction == finding.direction), None)
+    if fresh is None:
+        return _gone(result, finding.direction)
+    if fresh.size > finding.size:
+        return NoPlan(GAP_GONE, "the books offer another gap than the one that was judged")
+    if fresh.limited_by == sizing.MAX_PAYOFF and (own is None or finding.size < own):
+        # What held the finding back is the reason, not that the finding is the most that is planned.
+        fresh = replace(fresh, limited_by=finding.limited_by)
+    return fresh
+
+
+def _gone(result: detection.Result, direction: str) -> NoPlan:
+    refusal = next((no for no in result.refusals if no.direction in (direction, "")), None)
+    if refusal is None:
+        return NoPlan(GAP_GONE, "the books no longer offer a gap")
+    return NoPlan(refusal.code, refusal.sentence)
+
+
+def _slack(leg: Leg) -> Fraction:
+    """Depth for each contract wanted: the leg with the least is the likeliest to be missed, so it goes first."""
+    return Fraction(leg.depth) / Fraction(leg.size)
+
+
+def _down(contracts: Fraction) -> Decimal:
+    """To whole micro-contracts, rounded down."""
+    return dollars(int(contracts * MICRO))
 
 
 def ticket(bet_id: str, leg: Leg, fees: FeeSchedule) -> Ticket:
@@ -114,13 +157,67 @@ def most_cash(side: str, size: Decimal, limit_price: Decimal, fees: FeeSchedule)
     return fees.order_cost(side, [Level(limit_price, size)]).cash
 
 
-def for_filled(waiting: Ticket, filled: Decimal, listing: Listing) -> Ticket | NoPlan:
-    """The second ticket, cut to what the first one filled: legs are equal in shares, never in dollars.
+def share(planned: Ticket, filled: Decimal) -> Fraction:
+    """How much of a planned order has filled, 0 to 1."""
+    return min(Fraction(1), Fraction(filled) / Fraction(planned.size))
 
-    A NoPlan means that the fill cannot be matched on this market, and the first leg's shares are alone.
+
+def smallest_share(planned: Sequence[Ticket], filled: Sequence[Decimal]) -> Fraction:
+    """The share that all orders have reached; one that was never sent has filled nothing."""
+    if len(filled) < len(planned):
+        return Fraction(0)
+    return min(share(*both) for both in zip(planned, filled, strict=True))
+
+
+def uncovered(planned: Sequence[Ticket], filled: Sequence[Decimal]) -> list[tuple[Ticket, Decimal]]:
+    """What is held beyond the share that all orders have reached: contracts that no other leg completes."""
+    reached = smallest_share(planned, filled)
+    rests = (
+        (ticket, _down(Fraction(done) - reached * Fraction(ticket.size)))
+        for ticket, done in zip(planned, filled, strict=False)
+    )
+    return [(ticket, rest) for ticket, rest in rests if rest > 0]
+
+
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """What became of a plan's orders: contracts filled of each that was sent, and why the rest was not, if so."""
+
+    filled: tuple[Decimal, ...]
+    stopped: NoPlan | None = None
+
+
+def work_off(
+    planned: Sequence[Ticket], listings: Mapping[MarketKey, Listing], send: Callable[[Ticket], Decimal]
+) -> Worked:
+    """Send a plan's orders one after the other, each cut to the smallest share that those before it have filled.
+
+    `send` places one order and returns the contracts it filled. Where a share cannot be matched any more, what is
+    left is not sent: it could only add to the contracts that are alone.
     """
+    filled: list[Decimal] = []
+    reached = Fraction(1)
+    for ticket in planned:
+        cut = for_share(ticket, reached, listings[ticket.platform, ticket.market_id])
+        if isinstance(cut, NoPlan):
+            return Worked(tuple(filled), cut)
+        filled.append(send(cut))
+        reached = min(reached, share(ticket, filled[-1]))
+    return Worked(tuple(filled))
+
+
+def for_share(waiting: Ticket, reached: Fraction, listing: Listing) -> Ticket | NoPlan:
+    """A planned ticket, cut to the share that the legs before it have filled: equal in shares, never in dollars.
+
+    A NoPlan means that the fills cannot be matched on this market, and the legs before it are alone.
+    """
+    return for_filled(waiting, _down(reached * Fraction(waiting.size)), listing)
+
+
+def for_filled(waiting: Ticket, filled: Decimal, listing: Listing) -> Ticket | NoPlan:
+    """A planned ticket, cut to `filled` of its own contracts, rounded down to what the market accepts."""
     if filled <= 0:
-        return NoPlan(NO_FILL, "the first leg filled nothing, so there is nothing to complete")
+        return NoPlan(NO_FILL, "a leg before it filled nothing, so there is nothing to complete")
     if filled >= waiting.size:
         return waiting
     if listing.fault:

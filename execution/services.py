@@ -7,7 +7,7 @@ ledger's lock, so limits are checked against what is really held.
 import logging
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -16,23 +16,21 @@ from django.db import transaction
 
 from arbsite import bulk
 from arbsite.models import INFO, LOW, MEDIUM, Notice
-from execution import booking, holdings, lifecycle, limits, paper, planning, publishing
+from execution import booking, fitting, holdings, lifecycle, paper, planning, publishing
 from execution.booking import Movement
 from execution.ledger import Entry, PositionKey, mergeable
 from execution.ledger import merge as merge_entries
 from execution.limits import Held
 from execution.models import Order, Plan, Position
 from execution.paper import PaperResult
-from execution.planning import NoPlan, Ticket
+from execution.planning import NoPlan, Ticket, Worked
 from markets import live
-from markets.bets import Bet as BetValue
 from markets.bets import MarketKey
-from markets.books import BookView, dollars, micro
-from signals import catalogue, rules, storing
+from markets.books import BookView, micro
+from signals import catalogue, judging
 from signals.catalogue import Catalogue
-from signals.findings import Finding
+from signals.judging import VERDICT, found_in
 from signals.models import Signal
-from signals.services import VERDICT, found_in
 
 log = logging.getLogger(__name__)
 
@@ -106,8 +104,8 @@ def _act(
     if bet is None:
         _leave(signal, "bet_suspended", "the bet is not active any more", batch, now)
         return
-    finding = storing.finding_of(bet.id, signal.direction, signal.size, signal.annualised, signal.metadata)
-    planned = _plan(bet, finding, known, books, batch.held, now_ms)
+    context = judging.context_of(signal, known, now_ms=now_ms)
+    planned = fitting.plan(bet, judging.finding_of(signal), known, books, batch.held, now_ms, context)
     if isinstance(planned, NoPlan):
         _leave(signal, planned.code, planned.sentence, batch, now)
         return
@@ -116,16 +114,12 @@ def _act(
         size=planned.finding.size, outlay=planned.finding.outlay, expected_profit=planned.finding.net_profit,
         reason=f"limited by {planned.finding.limited_by}", created_at=now,
     )  # fmt: skip
-    orders = _fill_legs(plan, planned.tickets, known, books, batch, now)
-    filled = {order.filled_qty for order in orders}
-    if filled == {ZERO}:
+    filled = _fill_legs(plan, planned.tickets, known, books, batch, now).filled
+    alone = planning.uncovered(planned.tickets, filled)
+    if not any(filled):
         plan.status, plan.reason = lifecycle.ABANDONED, "nothing filled"
     else:
-        plan.status = (
-            lifecycle.FILLED
-            if len(filled) == 1 and len(orders) == len(planned.tickets)
-            else lifecycle.PARTIAL
-        )
+        plan.status = lifecycle.PARTIAL if alone else lifecycle.FILLED
     plan.finished_at = now
     batch.plans.append(plan)
     signal.status, signal.processed_at = Signal.EXECUTED, now
@@ -134,42 +128,15 @@ def _act(
     message = f"{planned.finding.size} × {signal.direction}, expected ${plan.expected_profit:.2f}"
     batch.notices.append(
         Notice(kind=f"plan_{plan.status.lower()}", severity=severity, subject=plan.id, message=message,
-               data={"signal": signal.id}, created_at=now)
+               data={"signal": signal.id, "uncovered": _names(alone)}, created_at=now)
     )  # fmt: skip
 
 
-def _plan(
-    bet: BetValue,
-    finding: Finding,
-    known: Catalogue,
-    books: dict[MarketKey, BookView],
-    held: Held,
-    now_ms: int,
-) -> planning.Plan | NoPlan:
-    """A plan inside every limit: cut once to the room that is left, where the limits say so."""
-    base, hurdles, risk = rules.rules(), rules.hurdles(), holdings.limits()
-    planned = planning.plan(bet, finding, books, known.listings, base, hurdles, now_ms)
-    for _ in range(2):
-        if isinstance(planned, NoPlan):
-            return planned
-        refusals = limits.check_plan(planned.tickets, held, risk, _bests(planned.tickets, books))
-        if not refusals:
-            return planned
-        room = limits.plan_room(planned.tickets, held, risk)
-        if room <= 0:
-            break
-        smaller = replace(finding, size=min(room, planned.finding.size))
-        planned = planning.plan(bet, smaller, books, known.listings, base, hurdles, now_ms)
-    return NoPlan(refusals[0].code, "; ".join(refusal.sentence for refusal in refusals))
-
-
-def _bests(tickets: Sequence[Ticket], books: dict[MarketKey, BookView]) -> list[Decimal | None]:
-    found: list[Decimal | None] = []
-    for ticket in tickets:
-        view = books.get((ticket.platform, ticket.market_id))
-        ladder = view.asks_for(ticket.outcome) if view is not None else ()
-        found.append(dollars(ladder[0][0]) if ladder else None)
-    return found
+def _names(alone: Sequence[tuple[Ticket, Decimal]]) -> list[dict[str, str]]:
+    return [
+        {"platform": one.platform, "market": one.market_id, "outcome": one.outcome, "contracts": str(rest)}
+        for one, rest in alone
+    ]
 
 
 def _fill_legs(
@@ -179,12 +146,11 @@ def _fill_legs(
     books: dict[MarketKey, BookView],
     batch: Batch,
     now: datetime,
-) -> list[Order]:
-    """Both legs, the thinner one first; the second is cut to what the first has filled."""
+) -> Worked:
+    """Every leg in its turn, from the books of now."""
     orders: list[Order] = []
-    waiting = list(tickets)
-    while waiting:
-        ticket = waiting.pop(0)
+
+    def send(ticket: Ticket) -> Decimal:
         market = (ticket.platform, ticket.market_id)
         fees = known.listings[market].fees
         assert fees is not None  # planning refuses markets without fees
@@ -196,19 +162,16 @@ def _fill_legs(
         orders.append(order)
         batch.held = batch.held.plus(ticket)
         batch.movements += _movements(order, ticket, result)
-        if waiting:
-            following = waiting[0]
-            listing = known.listings[following.platform, following.market_id]
-            rest = planning.for_filled(following, result.filled, listing)
-            if isinstance(rest, NoPlan):
-                batch.notices.append(
-                    Notice(kind="leg_alone", severity=MEDIUM, subject=plan.id, message=rest.sentence, data={},
-                           created_at=now)
-                )  # fmt: skip
-                break
-            waiting[0] = rest
+        return result.filled
+
+    worked = planning.work_off(tickets, known.listings, send)
+    if worked.stopped is not None:
+        batch.notices.append(
+            Notice(kind="leg_alone", severity=MEDIUM, subject=plan.id, message=worked.stopped.sentence,
+                   data={"not_sent": len(tickets) - len(orders)}, created_at=now)
+        )  # fmt: skip
     batch.orders += orders
-    return orders
+    return worked
 
 
 def _order(plan: Plan, ticket: Ticket, leg: int, result: PaperResult, now: datetime) -> Order:

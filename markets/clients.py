@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 
 from arbsite.ratelimit import Bucket, RedisThrottle, TooBusy
 from markets import signer_client
@@ -48,7 +49,11 @@ class PlatformThrottle:
 
 def rest(platform: str) -> MarketData:
     """The public REST side of a platform."""
-    return {POLYMARKET: _polymarket_rest, KALSHI: _kalshi_rest}[platform]()
+    makers: dict[str, Callable[[], MarketData]] = {
+        POLYMARKET: polymarket_rest_client,
+        KALSHI: kalshi_rest_client,
+    }
+    return makers[platform]()
 
 
 def feed(platform: str) -> Feed:
@@ -98,14 +103,18 @@ def fees_from_json(platform: str, document: dict[str, Any] | None) -> FeeSchedul
     return {POLYMARKET: polymarket_fees.from_json, KALSHI: kalshi_fees.from_json}[platform](document)
 
 
-def _kalshi_rest() -> MarketData:
+def kalshi_rest_client() -> kalshi_rest.KalshiRest:
+    """Kalshi's REST side with what only it has: announced changes of fees."""
     config = settings.ARBSITE.kalshi
     rate = config.read_tokens_per_second
     throttle = PlatformThrottle(KALSHI, {"*": Bucket(rate, rate)})
-    return kalshi_rest.KalshiRest(config.rest_url, throttle=throttle, timeout=float(config.timeout_seconds))
+    return kalshi_rest.KalshiRest(
+        config.rest_url, throttle=throttle, timeout=float(config.timeout_seconds), now=timezone.now
+    )
 
 
-def _polymarket_rest() -> MarketData:
+def polymarket_rest_client() -> polymarket_rest.PolymarketRest:
+    """Polymarket's REST side with what only it has."""
     config = settings.ARBSITE.polymarket
     throttle = PlatformThrottle(POLYMARKET, polymarket_buckets())
     return polymarket_rest.PolymarketRest(

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from arbsite import keys
 from arbsite.connections import redis_client
-from markets import fetching, prices, sandbox_pairs, services
-from markets.platforms.base import PlatformError
+from markets import fee_watch, fetching, prices, sandbox_pairs, services
+from markets.platforms.base import KALSHI, POLYMARKET, PlatformError
 
 log = logging.getLogger(__name__)
 STALE_BATCH = 50
@@ -41,12 +41,22 @@ def refresh(*, platform: str) -> None:
     popped = client.spop(keys.stale_markets(platform), STALE_BATCH) or []
     if not popped:
         return
-    market_ids = [raw.decode() for raw in popped]
+    names = [raw.decode() for raw in popped]
     try:
-        services.refresh(platform, market_ids, now=timezone.now())
+        services.refresh(platform, fee_watch.market_ids(platform, names), now=timezone.now())
     except PlatformError as error:
-        client.sadd(keys.stale_markets(platform), *market_ids)
+        client.sadd(keys.stale_markets(platform), *names)
         log.warning("markets not refreshed", extra={"platform": platform, "error": str(error)})
+
+
+@shared_task(name="markets.fee_changes")
+def check_fee_changes() -> None:
+    """Read again the markets whose fees are announced to change within a day, or may have changed unannounced."""
+    for platform, look in ((KALSHI, fee_watch.check), (POLYMARKET, fee_watch.reread_rates)):
+        try:
+            look(now=timezone.now())
+        except PlatformError as error:
+            log.warning("fees not read again", extra={"platform": platform, "error": str(error)})
 
 
 @shared_task(name="markets.sandbox_pairs")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from markets.books import Level, micro
+from markets.books import Level, dollars, micro
 from markets.platforms.base import FeeSchedule, MarketInfo, OrderCost, TickBand
 from signals import sizing
 from signals.edge import Waterfall
@@ -20,10 +20,12 @@ BOOK_MISSING, BOOK_STALE, BOOK_FUTURE, BOOKS_APART, BOOK_CROSSED, BOOK_MALFORMED
     "book_missing", "book_stale", "book_future", "books_apart", "book_crossed", "book_malformed",
     "empty_side",
 )  # fmt: skip
-LISTING_MISSING, LISTING_FAULTY, NOT_OPEN, FEES_UNKNOWN, SETTLES_PAST = (
-    "listing_missing", "listing_faulty", "market_not_open", "fees_unknown", "settles_past",
+PRICE_RANGE = "price_out_of_range"
+LISTING_MISSING, LISTING_FAULTY, NOT_OPEN, FEES_UNKNOWN, SETTLES_PAST, RULES_MISSING = (
+    "listing_missing", "listing_faulty", "market_not_open", "fees_unknown", "settles_past", "rules_missing",
 )  # fmt: skip
 BELOW_MINIMUM, CAPPED, OFF_TICK, NO_PROFIT = "below_minimum", "caps_below_minimum", "off_tick", "no_profit"
+NO_SOLUTION = "no_solution"  # the solver could not say what is best
 
 # What a finding should be doubted for.
 CROSSED = "crossed"
@@ -34,7 +36,7 @@ class Listing:
     """What detection must know of a market beside its book. `fault` says what is wrong with it, if anything.
 
     `whole_cents`: the platform takes an order only where size times limit price is in whole cents.
-    `min_value`: the least such product, in dollars.
+    `min_value`: the least such product, in dollars. `rules_known`: there is a text that says when it pays.
     """
 
     platform: str
@@ -47,11 +49,15 @@ class Listing:
     settles: datetime | None  # when cash is expected, aware
     whole_cents: bool = False
     min_value: Decimal = Decimal(0)
+    rules_known: bool = True
     fault: str = field(init=False, default="", repr=False, compare=False)
     bands: tuple[sizing.Band, ...] = field(init=False, default=(), repr=False, compare=False)
     lowest: int = field(init=False, default=0, repr=False, compare=False)  # min_size, micro-contracts
     step: int = field(init=False, default=0, repr=False, compare=False)  # size_step, micro-contracts
     least_value: int = field(init=False, default=0, repr=False, compare=False)  # min_value, micro-dollars
+    _fees_seen: dict[int, tuple[int, Decimal]] = field(
+        init=False, default_factory=dict, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         try:
@@ -67,6 +73,26 @@ class Listing:
             object.__setattr__(self, "step", step)
             object.__setattr__(self, "least_value", least_value)
 
+    def unit_cost(self, price: int) -> int:
+        """Price (micro-dollars) and marginal taker fee of one contract, in pico-dollars.
+
+        Rounded down: a bound on profit must not be too low. The fees must be known.
+        """
+        known = self._fees_seen.get(price)
+        return known[0] if known is not None else self._see(price)[0]
+
+    def marginal_fee(self, price: int) -> Decimal:
+        """Dollars of taker fee of one contract at `price` (micro-dollars), unrounded. Fees must be known."""
+        known = self._fees_seen.get(price)
+        return known[1] if known is not None else self._see(price)[1]
+
+    def _see(self, price: int) -> tuple[int, Decimal]:
+        # Kept: a market has few prices, and every look at its book would compute the same decimals again.
+        assert self.fees is not None
+        fee = self.fees.marginal_fee(dollars(price))
+        self._fees_seen[price] = (price * sizing.PICO_PER_MICRO + int(fee.scaleb(12)), fee)
+        return self._fees_seen[price]
+
     @classmethod
     def of(cls, market: MarketInfo) -> "Listing":
         """The listing of a market; `extra` may carry `whole_cents` and `min_value`."""
@@ -81,6 +107,7 @@ class Listing:
             settles=market.settles,
             whole_cents=bool(market.extra.get("whole_cents", False)),
             min_value=Decimal(market.extra.get("min_value", 0)),
+            rules_known=bool(market.rules.strip()),
         )
 
 
@@ -136,7 +163,7 @@ class Finding:
     days_to_cash: Decimal | None  # until the later leg pays; 0 where it returns at once, None where unknown
     annualised: Decimal | None  # simple interest, a fraction; None where the days are 0 or unknown
     limited_by: str  # depth, edge, min_size, max_contracts, max_outlay:<platform>, cash:<platform>
-    frees_now: bool  # the pair of contracts is money at once (merged or netted)
+    frees_now: bool  # the contracts are money at once (merged, netted or converted)
     frees_at: datetime | None
     found_ms: int
     cautions: tuple[str, ...] = ()

@@ -2,33 +2,16 @@
 budgets.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from markets.bets import Claim
-from markets.books import BookView, Ladder, Level, dollars
-from markets.platforms.base import FeeSchedule, OrderCost
+from markets.books import Level, dollars
+from markets.platforms.base import OrderCost
 from signals import sizing
-from signals.findings import BELOW_MINIMUM, BUY, CAPPED, NO_PROFIT, OFF_TICK, Listing
+from signals.findings import BELOW_MINIMUM, BUY, CAPPED, NO_PROFIT, OFF_TICK
+from signals.sides import Side, Why
 from signals.sizing import Caps, Ceiling, Walk
-
-Why = tuple[str, str]  # refusal code and sentence
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One leg while it is examined."""
-
-    claim: Claim
-    listing: Listing
-    fees: FeeSchedule
-    book: BookView
-    asks: Ladder  # of the claim's outcome
-
-    @property
-    def name(self) -> str:
-        """Platform and market, for sentences."""
-        return f"{self.claim.platform}:{self.claim.market_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +23,6 @@ class Trade:
     limits: tuple[int, int]
     fills: tuple[tuple[Level, ...], tuple[Level, ...]]
     costs: tuple[OrderCost, OrderCost]
-    formula_fee: Decimal
     limited_by: str
 
 
@@ -55,17 +37,15 @@ class Search:
         self.caps = caps
         self.step = sizing.common_step(one.listing.step, two.listing.step)
         self.lowest = sizing.up(max(one.listing.lowest, two.listing.lowest, 1), self.step)
-        self.walk: Walk = sizing.merge(one.asks, two.asks, one.fees.marginal_fee, two.fees.marginal_fee)
+        self.walk: Walk = sizing.merge(one.asks, two.asks, one.listing.unit_cost, two.listing.unit_cost)
+        self._whole: tuple[list[Level], list[Level]] = ([], [])
         self.top: Ceiling = sizing.ceiling(self.walk, (one.claim.platform, two.claim.platform), caps)
 
     def best(self) -> Trade | Why:
         """The most profitable trade, the smaller of two that earn the same, or why there is none."""
-        candidates = self._candidates()
-        if not candidates:
-            return self._nothing_to_judge()
         best: Trade | None = None
         why: Why | None = None  # of the most promising size, which says most
-        for bound, size in candidates:
+        for bound, size in self._candidates():
             if bound <= (best.net if best else 0):
                 break
             trade = self._judge(size)
@@ -73,26 +53,61 @@ class Search:
                 why = why or trade
             elif trade.net > 0 and (best is None or (trade.net, -trade.size) > (best.net, -best.size)):
                 best = trade
-        return best or why or (NO_PROFIT, "fees and rounding take the whole gap")
+        return best or why or self._nothing_to_judge()
 
-    def _candidates(self) -> list[tuple[int, int]]:
-        """Sizes worth judging with the profit they cannot exceed, most promising first.
+    def half(self, trade: Trade) -> Decimal | None:
+        """Net dollars at half of the trade's size, or at the nearest size below it that is accepted.
 
-        Between two break-points every pair earns the same and the limits stay, so the best size there that the
-        platforms accept is the smallest or the largest.
+        Where half is less than the platforms' minimum, at that minimum; None where nothing smaller is accepted.
         """
-        found: set[int] = set()
-        before = 0
-        for end, *limits in zip(self.walk.sizes, *self.walk.prices, strict=True):
-            step = self._step((limits[0], limits[1]))
-            low = sizing.up(max(before + 1, self._least((limits[0], limits[1]))), step)
-            high = sizing.down(min(end, self.top.size), step)
-            if low <= high:
-                found |= {low, high}
-            before = end
-        return sorted(((self.walk.best_possible(size), size) for size in found), reverse=True)
+        for size in (trade.size // 2, min(self.lowest, trade.size)):
+            smaller = self._judge(size)
+            if isinstance(smaller, Trade):
+                return Decimal(smaller.net).scaleb(-18)
+        return None
+
+    def _candidates(self) -> Iterator[tuple[int, int]]:
+        """Sizes worth judging with the profit they cannot exceed, most promising first, found as they are
+        asked for.
+        """
+        segments = self._segments()
+        pool: list[tuple[int, int]] = []
+        for i, (_, at) in enumerate(segments):
+            pool += [(self.walk.best_possible(size), size) for size in self._sizes(at)]
+            pool.sort()
+            ahead = segments[i + 1][0] if i + 1 < len(segments) else None
+            while pool and (ahead is None or pool[-1][0] >= ahead):
+                yield pool.pop()
+
+    def _segments(self) -> list[tuple[int, int]]:
+        """The stretches between break-points, by the profit that no size there can pass, most promising first.
+
+        On a stretch every pair earns the same, so the profit before rounding is largest at one of its ends.
+        """
+        found = []
+        before = net_before = 0
+        for at, (end, one, two) in enumerate(zip(self.walk.sizes, *self.walk.cash, strict=True)):
+            if before >= self.top.size:
+                break
+            net = end * sizing.PICO_PER_DOLLAR - one - two
+            found.append((max(net, net_before) + self.walk.rounding_gain(at), at))
+            before, net_before = end, net
+        return sorted(found, reverse=True)
+
+    def _sizes(self, at: int) -> list[int]:
+        """The largest and smallest size of a stretch that the platforms accept: one of them is best there."""
+        limits = self.walk.prices[0][at], self.walk.prices[1][at]
+        before = self.walk.sizes[at - 1] if at else 0
+        step = self._step(limits)
+        low = sizing.up(max(before + 1, self._least(limits)), step)
+        high = sizing.down(min(self.walk.sizes[at], self.top.size), step)
+        if low > high:
+            return []
+        return [low, high] if low < high else [high]
 
     def _nothing_to_judge(self) -> Why:
+        if any(self._sizes(at) for _, at in self._segments()):
+            return NO_PROFIT, "fees and rounding take the whole gap"
         on_offer, least = dollars(self.walk.sizes[-1]), dollars(self.lowest)
         if on_offer < least and self.walk.ran_out:
             return BELOW_MINIMUM, f"only {on_offer} on offer, minimum {least}"
@@ -119,7 +134,7 @@ class Search:
                 continue
             if size < self._least(limits):
                 break
-            fills = (_taken(self.sides[0].asks, size), _taken(self.sides[1].asks, size))
+            fills = self._fills(0, size), self._fills(1, size)
             costs = (
                 self.sides[0].fees.order_cost(BUY, fills[0]),
                 self.sides[1].fees.order_cost(BUY, fills[1]),
@@ -134,6 +149,21 @@ class Search:
         if held_by:
             return CAPPED, f"{held_by} allows no order that the platforms accept"
         return BELOW_MINIMUM, f"no size of {dollars(self.lowest)} or more is accepted at these prices"
+
+    def _fills(self, leg: int, size: int) -> tuple[Level, ...]:
+        """The levels an order for `size` takes. Whole levels are made once for all sizes that are judged."""
+        whole = self._whole[leg]
+        fills = []
+        for at, (price, on_offer) in enumerate(self.sides[leg].asks):
+            if on_offer > size:
+                if size:
+                    fills.append(Level(dollars(price), dollars(size)))
+                break
+            if at == len(whole):
+                whole.append(Level(dollars(price), dollars(on_offer)))
+            fills.append(whole[at])
+            size -= on_offer
+        return tuple(fills)
 
     def _off_grid(self, limits: tuple[int, int]) -> Why | None:
         for side, limit in zip(self.sides, limits, strict=True):
@@ -183,12 +213,8 @@ class Search:
         costs: tuple[OrderCost, OrderCost],
         limited_by: str,
     ) -> Trade:
-        formula = Decimal(0)
-        for side, part in zip(self.sides, fills, strict=True):
-            for level in part:
-                formula += side.fees.marginal_fee(level.price) * level.size
         net = int((dollars(size) - costs[0].cash - costs[1].cash).scaleb(18))
-        return Trade(size, net, limits, fills, costs, formula, limited_by)
+        return Trade(size, net, limits, fills, costs, limited_by)
 
     def _limited_by(self, size: int, limits: tuple[int, int]) -> str:
         step = self._step(limits)
@@ -202,15 +228,3 @@ class Search:
 def micro_up(amount: Decimal) -> int:
     """Dollars as micro-dollars, rounded up."""
     return -int(-amount.scaleb(6) // 1)
-
-
-def _taken(asks: Ladder, size: int) -> tuple[Level, ...]:
-    """The levels an order for `size` takes, as decimals."""
-    fills = []
-    for price, on_offer in asks:
-        part = on_offer if on_offer < size else size
-        fills.append(Level(dollars(price), dollars(part)))
-        size -= part
-        if not size:
-            break
-    return tuple(fills)

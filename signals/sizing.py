@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from math import gcd, lcm
 
-from markets.books import MICRO, YES, Ladder, dollars, micro
+from markets.books import MICRO, YES, Ladder, micro
 
 PICO_PER_MICRO = 10**6  # pico-dollars in a micro-dollar
 PICO_PER_DOLLAR = 10**12
@@ -27,11 +27,11 @@ CENT_IN_MICRO_SQUARED = 10**10  # one cent as micro-dollars times micro-contract
 ROUNDING_GAIN = 5 * 10**12
 
 # What held the size back.
-DEPTH, EDGE, MIN_SIZE, MAX_CONTRACTS, MAX_OUTLAY, CASH = (
-    "depth", "edge", "min_size", "max_contracts", "max_outlay", "cash",
+DEPTH, EDGE, MIN_SIZE, MAX_CONTRACTS, MAX_PAYOFF, MAX_OUTLAY, CASH = (
+    "depth", "edge", "min_size", "max_contracts", "max_payoff", "max_outlay", "cash",
 )  # fmt: skip
 
-Fee = Callable[[Decimal], Decimal]
+UnitCost = Callable[[int], int]  # price in micro-dollars to price and marginal fee in pico-dollars
 
 
 @dataclass(slots=True)
@@ -68,8 +68,12 @@ class Walk:
 
     def best_possible(self, size: int) -> int:
         """No exact profit at `size` can be above this, whatever the rounding; atto-dollars."""
-        fills = 2 * (1 + bisect_left(self.sizes, size))  # each leg begins at most one level per break-point
-        return self.net_at(size) + fills * ROUNDING_GAIN
+        return self.net_at(size) + self.rounding_gain(bisect_left(self.sizes, size))
+
+    @staticmethod
+    def rounding_gain(at: int) -> int:
+        """The most that rounding can gain up to and with break-point `at`; atto-dollars."""
+        return 2 * (1 + at) * ROUNDING_GAIN  # each leg begins at most one level per break-point
 
     def affordable(self, legs: Sequence[int], budget: int) -> int | None:
         """The largest size whose unrounded cash on `legs` fits `budget` (atto-dollars); None: all of it."""
@@ -81,7 +85,7 @@ class Walk:
         return before + (budget - paid) * (self.sizes[at] - before) // (totals[at] - paid)
 
 
-def merge(one: Ladder, two: Ladder, fee_one: Fee, fee_two: Fee) -> Walk:
+def merge(one: Ladder, two: Ladder, cost_one: UnitCost, cost_two: UnitCost) -> Walk:
     """Buy both ladders size for size until what the first pairs gain before fees is lost on the last.
 
     So the walk holds every size that could leave a profit, also those past the best one: a minimum or a step
@@ -97,13 +101,13 @@ def merge(one: Ladder, two: Ladder, fee_one: Fee, fee_two: Fee) -> Walk:
             if i == len(one):
                 break
             price_one, left_one = one[i]
-            unit_one = _with_fee(price_one, fee_one)
+            unit_one = cost_one(price_one)
             i += 1
         if not left_two:
             if j == len(two):
                 break
             price_two, left_two = two[j]
-            unit_two = _with_fee(price_two, fee_two)
+            unit_two = cost_two(price_two)
             j += 1
         gain = MICRO - price_one - price_two
         if gain <= 0 and gross <= 0:
@@ -124,18 +128,17 @@ def merge(one: Ladder, two: Ladder, fee_one: Fee, fee_two: Fee) -> Walk:
     return walk
 
 
-def _with_fee(price: int, fee: Fee) -> int:
-    """Price and marginal fee in pico-dollars, the fee rounded down: a bound on profit must not be too low."""
-    return price * PICO_PER_MICRO + int(fee(dollars(price)).scaleb(12))
-
-
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """What may be spent: contracts per leg, and dollars per platform by risk limit and by cash at hand."""
+    """What may be spent: contracts per leg, and dollars per platform by risk limit and by cash at hand.
+
+    `max_payoff` caps the dollars paid in every state: with two legs the contracts of each.
+    """
 
     max_contracts: Decimal | None = None
     max_outlay: Mapping[str, Decimal] = field(default_factory=dict)
     cash: Mapping[str, Decimal] = field(default_factory=dict)
+    max_payoff: Decimal | None = None
 
     def budget(self, platform: str) -> tuple[Decimal, str] | None:
         """The tighter of risk limit and cash on a platform, in dollars, with its name; None: no limit."""
@@ -156,6 +159,8 @@ def ceiling(walk: Walk, platforms: tuple[str, str], caps: Caps) -> Ceiling:
     lowest = Ceiling(walk.sizes[-1], DEPTH if walk.ran_out else EDGE)
     if caps.max_contracts is not None:
         lowest = _lower(lowest, int(caps.max_contracts * MICRO), MAX_CONTRACTS)
+    if caps.max_payoff is not None:
+        lowest = _lower(lowest, int(caps.max_payoff * MICRO), MAX_PAYOFF)
     for platform in dict.fromkeys(platforms):
         limit = caps.budget(platform)
         if limit is None:

@@ -79,7 +79,6 @@ class OrderCost:
     notional: Decimal
     fee: Decimal
     cash: Decimal
-    steps: tuple[Step, ...] = ()
 
 
 class FeeSchedule(Protocol):
@@ -87,6 +86,10 @@ class FeeSchedule(Protocol):
 
     def order_cost(self, side: str, fills: Sequence[Level], *, maker: bool = False) -> OrderCost:
         """The exact cost of one order (`side` BUY or SELL) that takes `fills`, in execution order."""
+        ...
+
+    def steps(self, side: str, fills: Sequence[Level], *, maker: bool = False) -> tuple[Step, ...]:
+        """How `order_cost` comes to its figures, line by line. Apart, so that detection does not pay for it."""
         ...
 
     def marginal_fee(self, price: Decimal) -> Decimal:

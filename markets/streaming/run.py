@@ -14,7 +14,7 @@ from arbsite import keys
 from arbsite.components import DATABASE_GONE, report
 from arbsite.connections import REDIS_GONE, redis_client
 from arbsite.models import HIGH, INFO, Component, Notice
-from markets import catalogue_version, clients, universe
+from markets import catalogue_version, clients, fee_watch, universe
 from markets.platforms.base import FeedStats, MarketChange
 from markets.recorder import Recorder
 from markets.streaming.connector import Connector, Followed, Hooks, Options
@@ -105,10 +105,10 @@ class Surroundings:
 
     def changes(self, news: list[MarketChange]) -> None:
         """Have the markets that the stream has news about read again."""
-        ids = {change.market_id for change in news}
+        names = {fee_watch.stale_name(change) for change in news}
         try:
             client = redis_client()
-            client.sadd(keys.stale_markets(self.platform), *ids)
+            client.sadd(keys.stale_markets(self.platform), *names)
             client.expire(keys.stale_markets(self.platform), keys.STALE_TTL)
             current_app.send_task("markets.refresh", kwargs={"platform": self.platform})
         except (*REDIS_GONE, BrokerGone) as error:

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 from decimal import Decimal as D
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution import limits
 from execution.limits import Held, Limits, check, check_plan, plan_room
 from execution.planning import Ticket
 
@@ -153,14 +153,17 @@ def test_no_sequence_that_is_let_through_passes_a_limit(tried, limit, free):
     )
 
 
-plans = st.tuples(
-    markets, markets, st.integers(1, 99), st.integers(1, 99), st.integers(1, 300), st.integers(0, 200)
-).map(
-    lambda made: [
-        ticket(made[0], D(made[2]) / 100, made[4], fee=D(made[5]) / 100),
-        ticket(made[1], D(made[3]) / 100, made[4], fee=D(made[5]) / 100),
-    ]
-)
+legs_of_plans = st.builds(
+    lambda market, price, size, fee: ticket(market, D(price) / 100, size, fee=D(fee) / 100),
+    markets, st.integers(1, 99), st.integers(1, 300), st.integers(0, 200),
+)  # fmt: skip
+plans = st.lists(legs_of_plans, min_size=1, max_size=5)
+UNIT, HALF = D("0.000001"), Fraction(1, 2)
+
+
+def part(size: D, room: Fraction) -> D:
+    """A leg cut to the share, in micro-contracts."""
+    return D(int(Fraction(size) * room * 10**6)).scaleb(-6)
 
 
 def cut(one: Ticket, size: D) -> Ticket:
@@ -178,24 +181,36 @@ def test_a_plan_cut_to_its_room_passes_and_a_larger_one_does_not(legs, limit, fr
     for one in before:
         held = held if check(one, held, limit, best=None) else held.plus(one)
     room = plan_room(legs, held, limit)
-    assert 0 <= room <= legs[0].size
+    assert 0 <= room <= 1
+    nobody = [None] * len(legs)
     if room:
-        assert check_plan([cut(leg, room) for leg in legs], held, limit, [None, None]) == []
-    whole = check_plan(legs, held, limit, [None, None])
-    assert (room == legs[0].size) == (not whole)
+        assert check_plan([cut(leg, part(leg.size, room)) for leg in legs], held, limit, nobody) == []
+    whole = check_plan(legs, held, limit, nobody)
+    assert (room == 1) == (not whole)
     if whole and "cash" not in codes(whole):
-        assert check_plan([cut(leg, room + limits.SIZE_UNIT) for leg in legs], held, limit, [None, None])
+        larger = [cut(leg, part(leg.size, room) + UNIT) for leg in legs]
+        assert check_plan(larger, held, limit, nobody)
 
 
 def test_room_is_shared_by_price_not_by_halves():
     legs = [ticket(POLY, "0.20", fee="0"), ticket(KAL, "0.70", fee="0")]
-    assert plan_room(legs, RICH, Limits(max_bet_notional=D(45))) == 50
-    assert plan_room(legs, RICH, Limits()) == 100
+    assert plan_room(legs, RICH, Limits(max_bet_notional=D(45))) == HALF
+    assert plan_room(legs, RICH, Limits()) == 1
     assert plan_room(legs, Held(), Limits()) == 0
+
+
+def test_room_of_legs_of_different_sizes_is_a_share_of_each():
+    legs = [
+        ticket(POLY, "0.20", "100", fee="0"), ticket(KAL, "0.70", "50", fee="0"), ticket(KAL, "0.10", "50", fee="0"),
+    ]  # fmt: skip
+    assert plan_room(legs, RICH, Limits(max_bet_notional=D(30))) == HALF  # of 20 + 35 + 5
+    assert plan_room(legs, RICH, Limits(max_order_notional=D("3.5"))) == Fraction(1, 10)
+    assert plan_room(legs, RICH, Limits(max_platform_notional={"kalshi": D(20)})) == HALF
+    assert plan_room(legs, RICH, Limits(max_platform_notional={"polymarket": D(20)})) == 1
 
 
 def test_room_of_two_legs_in_one_market_is_shared():
     legs = [ticket(POLY, "0.20", fee="0"), ticket(POLY, "0.70", fee="0")]
     for limit in (Limits(max_market_notional=D(45)), Limits(max_platform_notional={"polymarket": D(45)})):
-        assert plan_room(legs, RICH, limit) == 50
-    assert plan_room(legs, Held(cash={"polymarket": D(45)}), Limits()) == 50
+        assert plan_room(legs, RICH, limit) == HALF
+    assert plan_room(legs, Held(cash={"polymarket": D(45)}), Limits()) == HALF

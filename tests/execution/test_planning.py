@@ -177,6 +177,22 @@ def test_the_second_leg_is_never_larger_than_the_first_fill(filled, whole_cents,
         assert not whole_cents or rest.notional * 100 % 1 == 0
 
 
+@given(st.integers(0, 50_000_000).map(lambda n: D(n).scaleb(-6)), st.booleans())
+def test_two_equal_legs_are_cut_to_the_contracts_of_the_first_fill(filled, whole_cents):
+    first, second = planned(books(), found_in(books())).tickets
+    known = {A: replace(KNOWN[A], whole_cents=whole_cents), B: KNOWN[B]}
+    sent = []
+
+    def send(order):
+        sent.append(order)
+        return min(filled, order.size)
+
+    worked = planning.work_off((first, second), known, send)
+    expected = for_filled(second, min(filled, first.size), known[A])
+    assert sent[0] is first
+    assert (worked.stopped or sent[1]) == expected
+
+
 # From books to the ledger.
 
 some_fees = st.tuples(

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from signals.models import Signal
+from signals.models import Signal, SignalSnapshot
 from tests.arbsite.callers import reader
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -106,3 +106,62 @@ def test_what_is_missing_is_named(client, headers, kind, field):
     body = {"source": "x", "raw_data": {}}
     response = client.post(f"/api/v1/normalize/{kind}", body, "application/json", headers=headers)
     assert response.status_code == 400 and field in response.json()["errors"]
+
+
+def test_the_waterfall_is_part_of_every_answer(client, headers):
+    metadata = {
+        "legs": [leg("polymarket", "0xabc", "YES", "0.65"), leg("kalshi", "KX-ABC", "NO", "0.28")],
+        "waterfall": {"payoff": "100", "gross": "8.5", "fees": "1.4", "rounding": "0.1", "outlay": "93", "net": "7"},
+        "expected": {"leg_risk": "1", "rule_risk": "0.2", "capital": "0.3", "expected": "5.5"}, "limited_by": "depth",
+    }  # fmt: skip
+    signal("sig_1", label="arbitrage", kind="pair", half_profit=Decimal("3.6"))
+    Signal.objects.update(metadata=metadata, expected_edge=Decimal("0.055"))
+    (found,) = exact(client.get("/api/v1/opportunities", headers=headers))["results"]
+    steps = {step["step"]: (step["dollars"], step["per_dollar"]) for step in found["waterfall"]}
+    assert list(steps) == [
+        "gross",
+        "fees",
+        "rounding",
+        "edge",
+        "leg_risk",
+        "rule_risk",
+        "capital",
+        "expected",
+    ]
+    assert steps["fees"] == (Decimal("-1.4"), Decimal("-0.014")) and steps["expected"][1] == Decimal("0.055")
+    assert found["capital"] == {"polymarket": Decimal("66.75"), "kalshi": Decimal("66.75")}
+    assert (found["limited_by"], found["half_profit"], found["expected_edge"]) == (
+        "depth",
+        Decimal("3.6"),
+        Decimal("0.055"),
+    )
+    assert found["estimated_fill_time_ms"] == 819 and found["seconds_alive"] > 0
+
+
+def test_a_spread_is_shown_only_to_who_asks_for_it(client, headers):
+    signal("sig_1", label="arbitrage")
+    signal("sig_2", Signal.REFUSED, type="composite", label="spread")
+    shown = exact(client.get("/api/v1/opportunities?status=REFUSED", headers=headers))["results"]
+    assert shown == []
+    (spread,) = exact(client.get("/api/v1/opportunities?status=REFUSED&label=spread", headers=headers))[
+        "results"
+    ]
+    assert (spread["id"], spread["type"], spread["label"]) == ("sig_2", "composite", "spread")
+    assert exact(client.get("/api/v1/opportunities/sig_2", headers=headers))["label"] == "spread"
+
+
+def test_the_detail_shows_how_it_went(client, headers):
+    signal("sig_1", Signal.CLOSED, lifetime_ms=2_500)
+    for number, edge in enumerate(("0.05", "0.04")):
+        SignalSnapshot.objects.create(
+            stream_id=f"{number}-0",
+            signal_id="sig_1",
+            event="refreshed",
+            at=NOW,
+            edge=edge,
+            size="100",
+            net_profit="5",
+        )
+    found = exact(client.get("/api/v1/opportunities/sig_1", headers=headers))
+    assert [point["edge"] for point in found["series"]] == [Decimal("0.05"), Decimal("0.04")]
+    assert (found["seconds_alive"], found["lifetime_ms"]) == (Decimal("2.5"), 2_500)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from markets.books import MICRO, NO, YES, dollars, levels, take
 from signals import sizing
 from signals.sizing import ATTO, CASH, DEPTH, EDGE, MAX_CONTRACTS, MAX_OUTLAY, Caps
-from tests.signals.values import kalshi, plain, polymarket
+from tests.signals.values import A, kalshi, listing, plain, polymarket
 
 CENTS = st.integers(1, 99).map(lambda n: n * 10_000)
 ladders = st.dictionaries(CENTS, st.integers(1, 400).map(lambda n: n * 250_000), min_size=1, max_size=6).map(
@@ -32,7 +32,11 @@ def spent(ladder, size: int, rate: str) -> int:
 
 
 def walk_of(one, two, rate_one="0", rate_two="0"):
-    return sizing.merge(one, two, plain(rate_one).marginal_fee, plain(rate_two).marginal_fee)
+    return sizing.merge(one, two, unit_cost(plain(rate_one)), unit_cost(plain(rate_two)))
+
+
+def unit_cost(fees):
+    return listing(A, fees).unit_cost
 
 
 @st.composite
@@ -87,7 +91,7 @@ def price_at(ladder, contracts: int) -> int:
 def test_no_rounding_takes_the_exact_profit_above_its_bound(pair, rate_one, rate_two, data):
     one, two = pair
     fees = polymarket(rate_one), data.draw(st.sampled_from([polymarket(rate_two), kalshi(rate_two)]))
-    walk = sizing.merge(one, two, fees[0].marginal_fee, fees[1].marginal_fee)
+    walk = sizing.merge(one, two, unit_cost(fees[0]), unit_cost(fees[1]))
     size = data.draw(st.integers(1, walk.sizes[-1]))
     cash = [
         fee.order_cost("BUY", exact_fills(ladder, size)).cash

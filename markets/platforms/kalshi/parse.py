@@ -23,8 +23,9 @@ from markets.platforms.base import (
     PublicTrade,
     TickBand,
 )
-from markets.platforms.kalshi import wire
-from markets.platforms.kalshi.fees import KalshiFees, schedule
+from markets.platforms.kalshi import feechanges, wire
+from markets.platforms.kalshi.feechanges import NONE_ANNOUNCED, Announcements
+from markets.platforms.kalshi.fees import KalshiFees
 from markets.platforms.kalshi.numbers import micro, price
 
 STATUS = {
@@ -63,18 +64,25 @@ _EXTRA = (
 )  # fmt: skip
 
 
-def market(body: wire.Market, event: wire.Event | None, series: wire.Series | None) -> MarketInfo:
+def market(
+    body: wire.Market,
+    event: wire.Event | None,
+    series: wire.Series | None,
+    announced: Announcements = NONE_ANNOUNCED,
+) -> MarketInfo:
     """One market; what event and series would tell is empty, and the fees unknown, where they are None.
 
-    Raises Malformed for numbers, times or a tick grid that cannot be read.
+    `announced` are fee changes that count already. Raises Malformed for numbers, times or a tick grid that cannot be read.
     """
     try:
-        return _market(body, event, series)
+        return _market(body, event, series, announced)
     except (ValueError, InvalidOperation) as error:
         raise Malformed(f"Kalshi market {body.ticker[:80]}: {error}") from error
 
 
-def _market(body: wire.Market, event: wire.Event | None, series: wire.Series | None) -> MarketInfo:
+def _market(
+    body: wire.Market, event: wire.Event | None, series: wire.Series | None, announced: Announcements
+) -> MarketInfo:
     return MarketInfo(
         platform=KALSHI,
         id=body.ticker,
@@ -93,7 +101,7 @@ def _market(body: wire.Market, event: wire.Event | None, series: wire.Series | N
         ticks=_ticks(body),
         min_size=SIZE_STEP,
         size_step=SIZE_STEP,
-        fees=market_fees(body, event, series),
+        fees=market_fees(body, event, series, announced),
         rules="\n\n".join(text for text in (body.rules_primary, body.rules_secondary) if text),
         resolution_source=_sources(event, series),
         category=(event and event.category) or (series and series.category) or "",
@@ -105,15 +113,16 @@ def _market(body: wire.Market, event: wire.Event | None, series: wire.Series | N
     )
 
 
-def market_fees(body: wire.Market, event: wire.Event | None, series: wire.Series | None) -> KalshiFees | None:
+def market_fees(
+    body: wire.Market,
+    event: wire.Event | None,
+    series: wire.Series | None,
+    announced: Announcements = NONE_ANNOUNCED,
+) -> KalshiFees | None:
     """The schedule of a market: its event's override, else its series'; None where either is not known."""
     if event is None or series is None:
         return None
-    fee_type = event.fee_type_override or series.fee_type
-    multiplier = event.fee_multiplier_override
-    if multiplier is None:
-        multiplier = series.fee_multiplier
-    return schedule(fee_type, multiplier, moment(body.fee_waiver_expiration_time))
+    return feechanges.market_fees(event, series, moment(body.fee_waiver_expiration_time), announced)
 
 
 def book(ticker: str, body: wire.BookSides) -> BookSnapshot:

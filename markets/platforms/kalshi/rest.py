@@ -1,6 +1,6 @@
 """Kalshi's public REST side. Paths are below `…/trade-api/v2`; sources: the venue page, sections 4, 5, 11 and 13."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -18,10 +18,11 @@ from markets.platforms.base import (
     Refused,
     Throttle,
 )
-from markets.platforms.kalshi import parse, rules, wire
+from markets.platforms.kalshi import feechanges, parse, rules, wire
+from markets.platforms.kalshi.feechanges import NONE_ANNOUNCED, Announced, Announcements
 from markets.platforms.kalshi.fees import KalshiFees
 from markets.platforms.kalshi.http import UNREADABLE, Authorise, JsonHttp, segment
-from markets.platforms.kalshi.rules import ExchangeState, FeeChange, Settlement
+from markets.platforms.kalshi.rules import ExchangeState, Settlement
 
 TIMEOUT = 10.0  # seconds
 ATTEMPTS = 4
@@ -40,6 +41,7 @@ class KalshiRest:
     Every call waits for the throttle (`read`, 10 tokens a request) and is repeated while the trouble passes. All
     methods raise Refused, Malformed or another PlatformError (`http.Busy` with its hints after the last attempt).
     Without `authorise` requests go unsigned, which public data allows; with it every request is signed.
+    With `now` (the clock) the fees of markets reckon with the changes that Kalshi has announced.
     `skipped` counts rows of lists that could not be read and were left out.
     """
 
@@ -55,12 +57,15 @@ class KalshiRest:
         timeout: float = TIMEOUT,
         attempts: int = ATTEMPTS,
         backoff: float = BACKOFF,
+        now: Callable[[], datetime] | None = None,
     ) -> None:
         self._http = JsonHttp(
             base_url, session=session, throttle=throttle, authorise=authorise, timeout=timeout, attempts=attempts,
             backoff=backoff,
         )  # fmt: skip
         self._series: dict[str, wire.Series] = {}
+        self._now = now
+        self._announced: Announcements | None = None
         self.skipped = 0
 
     # --- markets
@@ -84,7 +89,7 @@ class KalshiRest:
         query["series_ticker"] = series_ticker
         if closing_after is not None:
             query["min_close_ts"] = str(int(closing_after.timestamp()))
-        self._series = {} if series_ticker else self._every_series()
+        self._series, self._announced = {} if series_ticker else self._every_series(), None
         given: set[str] = set()
         for event in self._events(query):
             for info in self._nested(event):
@@ -103,7 +108,7 @@ class KalshiRest:
         if body.ticker != market_id:
             raise Malformed(f"Kalshi answers {market_id[:80]} with another market, {body.ticker[:80]}")
         event = self._event(body.event_ticker)
-        return parse.market(body, event, self._series_of(event))
+        return parse.market(body, event, self._series_of(event), self._announcements())
 
     def markets_by_id(self, market_ids: Iterable[str]) -> list[MarketInfo]:
         """These markets, open or closed, 100 in a request; what is not known or cannot be read is left out."""
@@ -130,14 +135,20 @@ class KalshiRest:
     def fees(self, market_id: str) -> KalshiFees | None:
         """A market's fee schedule as it holds now; None where it is unknown, and the market so not traded."""
         self._series.clear()
+        self._announced = None
         schedule = self.market(market_id).fees
         return schedule if isinstance(schedule, KalshiFees) else None
 
-    def fee_changes(self, series_ticker: str = "", *, past: bool = False) -> list[FeeChange]:
+    def fee_changes(self, series_ticker: str = "", *, past: bool = False) -> list[Announced]:
         """Scheduled changes of fees, of one series or of all; `past` adds those that have happened."""
         query = _given({"series_ticker": series_ticker, "show_historical": "true" if past else ""})
         body = self._http.get(wire.FeeChangesBody, "/series/fee_changes", query)
         return [rules.fee_change(one) for one in body.series_fee_change_arr or ()]
+
+    def event_fee_changes(self) -> list[Announced]:
+        """Scheduled changes of the events' own fees."""
+        pages = self._pages(wire.EventFeeChangesPage, "/events/fee_changes", {"limit": str(MARKETS_PAGE)})
+        return [rules.event_fee_change(one) for page in pages for one in page.event_fee_changes or ()]
 
     # --- books and trades
 
@@ -218,7 +229,7 @@ class KalshiRest:
 
     def _info(self, body: wire.Market, event: wire.Event | None) -> MarketInfo | None:
         try:
-            return parse.market(body, event, self._series_of(event))
+            return parse.market(body, event, self._series_of(event), self._announcements())
         except Malformed:
             self.skipped += 1
             return None
@@ -278,6 +289,16 @@ class KalshiRest:
                     raise
                 return None
         return self._series[ticker]
+
+    def _announcements(self) -> Announcements:
+        """Fee changes that count already; read once, and anew by each discovery."""
+        if self._now is None:
+            return NONE_ANNOUNCED
+        if self._announced is None:
+            self._announced = feechanges.announcements(
+                self.fee_changes(), self.event_fee_changes(), self._now()
+            )
+        return self._announced
 
     def _every_series(self) -> dict[str, wire.Series]:
         """Every series at once: one request each would take hours."""

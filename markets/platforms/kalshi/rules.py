@@ -7,7 +7,7 @@ from decimal import Decimal
 from markets.books import dollars
 from markets.platforms.base import DETERMINED, DISPUTED, SETTLED, Malformed
 from markets.platforms.kalshi import parse, wire
-from markets.platforms.kalshi.fees import KalshiFees, schedule
+from markets.platforms.kalshi.feechanges import Announced
 from markets.platforms.kalshi.numbers import micro
 
 ONE = Decimal(1)
@@ -57,27 +57,26 @@ def _payout(text: str | None, result: str) -> Decimal | None:
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class FeeChange:
-    """A change of a series' fees at a known time; `fees` is None where the new schedule is unknown to us."""
-
-    series_ticker: str
-    at: datetime
-    fee_type: str
-    multiplier: Decimal
-    fees: KalshiFees | None
+def fee_change(body: wire.SeriesFeeChange) -> Announced:
+    """A change of a series' fees. Raises Malformed for a time that is none."""
+    at = _scheduled(body.scheduled_ts, body.series_ticker)
+    return Announced(body.id, body.series_ticker, at, body.fee_type, body.fee_multiplier)
 
 
-def fee_change(body: wire.SeriesFeeChange) -> FeeChange:
-    """A change of fees. Raises Malformed for a time that is none."""
+def event_fee_change(body: wire.EventFeeChange) -> Announced:
+    """A change of an event's override. Raises Malformed for a time that is none."""
+    at = _scheduled(body.scheduled_ts, body.event_ticker)
+    return Announced(body.id, body.event_ticker, at, body.fee_type_override, body.fee_multiplier_override)
+
+
+def _scheduled(text: str, ticker: str) -> datetime:
     try:
-        at = parse.moment(body.scheduled_ts)
+        at = parse.moment(text)
         if at is None:
             raise ValueError("no time")
     except ValueError as error:
-        raise Malformed(f"Kalshi fee change of {body.series_ticker[:80]}: {error}") from error
-    fees = schedule(body.fee_type, body.fee_multiplier)
-    return FeeChange(body.series_ticker, at, body.fee_type, body.fee_multiplier, fees)
+        raise Malformed(f"Kalshi fee change of {ticker[:80]}: {error}") from error
+    return at
 
 
 @dataclass(frozen=True, slots=True)

@@ -295,6 +295,23 @@ class SeriesFeeChange(Struct):
     id: str = ""
 
 
+class EventFeeChange(Struct):
+    """A scheduled change of an event's override; both members null mean that the override ends."""
+
+    event_ticker: str
+    fee_type_override: str | None
+    fee_multiplier_override: Decimal | None
+    scheduled_ts: str
+    id: str = ""
+
+
+class EventFeeChangesPage(Struct):
+    """`GET /events/fee_changes`."""
+
+    event_fee_changes: list[EventFeeChange] | None
+    cursor: str | None = ""
+
+
 class FeeChangesBody(Struct):
     """`GET /series/fee_changes`."""
 

@@ -39,6 +39,7 @@ SIZE_STEP = Decimal("0.01")
 CHALLENGE = timedelta(hours=2)  # UMA's time to dispute a proposal, unless `customLiveness` says otherwise
 CRYPTO_SETTLES = timedelta(minutes=5)  # up/down markets: the oracle's average, minutes after the end
 HALF = Decimal("0.5")
+MIN_VALUE = "1"  # dollars: what an order that trades at once has to be worth; observed, not documented
 
 
 class Unusable(Malformed):
@@ -120,11 +121,22 @@ def market_status(market: wire.GammaMarket) -> str:
 
 
 def market_fees(market: wire.GammaMarket) -> PolymarketFees | None:
-    """The fee schedule; None (do not trade) where the market has fees but does not say which."""
+    """The fee schedule; None (do not trade) where the market has fees but does not say which.
+
+    A schedule counts even beside a flag that says there are no fees: of two members that differ, the dearer.
+    """
     schedule = market.fee_schedule
-    if schedule is not None and market.fees_enabled is not False:
+    if schedule is not None:
         return _fees(schedule.rate, schedule.exponent, schedule.taker_only)
     return NO_FEE if market.fees_enabled is False else None
+
+
+def agreed_fees(info: MarketInfo, found: PolymarketFees | None) -> PolymarketFees | None:
+    """The order book's own schedule for a market whose listing has none.
+
+    "No fee" there, where the listing says that fees are on, is no answer: the fees stay unknown.
+    """
+    return None if found == NO_FEE and info.extra.get("fees_enabled") else found
 
 
 def compact_fees(market: wire.CompactMarket) -> PolymarketFees | None:
@@ -247,6 +259,9 @@ def _extra(market: wire.GammaMarket, event: wire.GammaEventRef | None) -> dict[s
         "group_item_threshold": market.group_item_threshold or "",
         "line": str(market.line) if market.line is not None else "",
         "sports_market_type": market.sports_market_type or "",
+        # We buy with orders that trade at once or not at all (FAK): the platform takes those for whole cents only.
+        "whole_cents": True,
+        "min_value": MIN_VALUE,
         "tags": [tag.slug for tag in market.tags or (event.tags if event else None) or []],
     }
 

@@ -155,7 +155,7 @@ class PolymarketRest:
         if info.fees is not None or info.status == SETTLED:
             return info
         try:
-            return replace(info, fees=self.trading_rules(info.id).fees)
+            return replace(info, fees=parse.agreed_fees(info, self.trading_rules(info.id).fees))
         except Refused:
             return info  # its order book is not there yet; without fees it is not traded
 
