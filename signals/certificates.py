@@ -10,7 +10,7 @@ has fallen below its need there is nothing to look for. Weights come from the so
 prove what they prove: needs are computed from whole numbers and rounded up, so no float is ever trusted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -59,10 +59,11 @@ def prove(bet: Bet, asks: Sequence[int]) -> Needs | None:
 
 
 class Certificates:
-    """The needs of wide bets that were last proved to offer nothing."""
+    """The needs of wide bets that were last proved to offer nothing. `told` hears of every new proof."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: Callable[[Bet, Needs], None] | None = None) -> None:
         self._kept: dict[str, tuple[Bet, Needs]] = {}
+        self._told = told
 
     def proves(self, bet: Bet, asks: Sequence[int]) -> bool:
         """Whether what is kept of this very bet still shows that nothing can be gained at these asks."""
@@ -74,6 +75,8 @@ class Certificates:
     def keep(self, bet: Bet, needs: Needs) -> None:
         """Take a proof that was just found."""
         self._kept[bet.id] = (bet, needs)
+        if self._told is not None:
+            self._told(bet, needs)
 
     def forget(self, bet_id: str) -> None:
         """The bet is gone."""

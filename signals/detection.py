@@ -27,7 +27,7 @@ from signals.findings import (
     Rules,
 )
 from signals.search import Search, Trade
-from signals.sides import Side, leg_of, name_of, side_of
+from signals.sides import Side, formula_fee, leg_of, name_of, side_of
 from signals.sizing import Caps
 
 __all__ = ["Caps", "Certificates", "Finding", "Leg", "Listing", "Refusal", "Result", "Rules", "find"]
@@ -129,7 +129,7 @@ def _finding(
         payoff=size,
         notional=trade.costs[0].notional + trade.costs[1].notional,
         fee=trade.costs[0].fee + trade.costs[1].fee,
-        formula_fee=trade.formula_fee,
+        formula_fee=formula_fee(sides[0], trade.size) + formula_fee(sides[1], trade.size),
     )
     legs = tuple(
         leg_of(sides[i], trade.size, trade.limits[i], trade.fills[i], trade.costs[i], now_ms) for i in (0, 1)

@@ -6,9 +6,10 @@ from arbsite.registry import Job
 
 def open_all() -> None:
     """Register this room's job and what the demo shows of it."""
-    from signals import benchmarks, panels
+    from signals import benchmarks, detection_benchmarks, panels
 
     registry.add_benchmark("replay", benchmarks.replay)
+    registry.add_benchmark("detection", detection_benchmarks.detection)
     registry.add_panel("opportunities", panels.opportunities)
     registry.add_summary("signals", panels.summary)
     registry.add_job(

@@ -78,21 +78,20 @@ class Listing:
 
         Rounded down: a bound on profit must not be too low. The fees must be known.
         """
-        return self._seen(price)[0]
+        known = self._fees_seen.get(price)
+        return known[0] if known is not None else self._see(price)[0]
 
     def marginal_fee(self, price: int) -> Decimal:
         """Dollars of taker fee of one contract at `price` (micro-dollars), unrounded. Fees must be known."""
-        return self._seen(price)[1]
-
-    def _seen(self, price: int) -> tuple[int, Decimal]:
-        # Kept: a market has few prices, and a look at its book would compute the same decimals every time.
         known = self._fees_seen.get(price)
-        if known is None:
-            assert self.fees is not None
-            fee = self.fees.marginal_fee(dollars(price))
-            known = (price * sizing.PICO_PER_MICRO + int(fee.scaleb(12)), fee)
-            self._fees_seen[price] = known
-        return known
+        return known[1] if known is not None else self._see(price)[1]
+
+    def _see(self, price: int) -> tuple[int, Decimal]:
+        # Kept: a market has few prices, and every look at its book would compute the same decimals again.
+        assert self.fees is not None
+        fee = self.fees.marginal_fee(dollars(price))
+        self._fees_seen[price] = (price * sizing.PICO_PER_MICRO + int(fee.scaleb(12)), fee)
+        return self._fees_seen[price]
 
     @classmethod
     def of(cls, market: MarketInfo) -> "Listing":

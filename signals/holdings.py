@@ -6,12 +6,14 @@ Integers: prices in micro-dollars, sizes in micro-contracts, money in atto-dolla
 from bisect import bisect_left
 from dataclasses import dataclass, field
 
-from markets.books import MICRO
+import numpy as np
+
+from markets.books import MICRO, Ladder
 from signals import sizing
 from signals.programs import Column, Rows
 from signals.sides import Side
 
-# Of one level. No order comes near, and sums of int64 must not overflow.
+# Of one claim. No order comes near, and sums of int64 must not overflow.
 MOST_ON_OFFER = 10**15
 
 
@@ -28,33 +30,34 @@ class Holding:
     units: list[int] = field(default_factory=list)  # pico-dollars per contract with the marginal fee
     spent: list[int] = field(default_factory=list)  # atto-dollars up to and with each level
     capped: bool = False  # the cap, and not the book, ends it
-    strayed: bool = False  # a price off the grid ends it
-    least: int | None = None  # the smallest size that is accepted; None: none is
 
     def __post_init__(self) -> None:
-        listing, outcome = self.side.listing, self.side.claim.outcome
-        end = spent = 0
-        for price, on_offer in self.side.asks:
-            unit = listing.unit_cost(price)
+        asks = self._before_stray() if self.on_grid else self.side.asks
+        cost = self.side.listing.unit_cost
+        cap = self.cap if self.cap is not None else MOST_ON_OFFER
+        prices, ends, units, spent = self.prices, self.ends, self.units, self.spent
+        end = paid = 0
+        for price, on_offer in asks:
+            unit = cost(price)
             # A contract pays at most a dollar: at that price it never helps.
-            if unit >= sizing.PICO_PER_DOLLAR:
+            if unit >= sizing.PICO_PER_DOLLAR or end >= cap:
                 break
-            if self.on_grid and sizing.buy_limit(price, outcome, listing.bands) != price:
-                self.strayed = True
-                break
-            part = min(on_offer, MOST_ON_OFFER)
-            if self.cap is not None and end + part >= self.cap:
-                part, self.capped = self.cap - end, True
-            if part > 0:
-                end += part
-                spent += part * unit
-                self.prices.append(price)
-                self.ends.append(end)
-                self.units.append(unit)
-                self.spent.append(spent)
-            if self.capped:
-                break
-        self.least = self._least()
+            if end + on_offer > cap:
+                on_offer = cap - end
+            end += on_offer
+            paid += on_offer * unit
+            prices.append(price)
+            ends.append(end)
+            units.append(unit)
+            spent.append(paid)
+        self.capped = end >= cap
+
+    def _before_stray(self) -> Ladder:
+        asks, outcome, bands = self.side.asks, self.side.claim.outcome, self.side.listing.bands
+        for at, (price, _) in enumerate(asks):
+            if sizing.buy_limit(price, outcome, bands) != price:
+                return asks[:at]
+        return asks
 
     @property
     def depth(self) -> int:
@@ -63,8 +66,12 @@ class Holding:
 
     def column(self, budget: int) -> Column:
         """This claim as the solver sees it: contracts and dollars, as floats."""
-        sizes = [(end - before) / MICRO for before, end in zip([0, *self.ends], self.ends, strict=False)]
-        return Column(self.rows, sizes, [unit / sizing.PICO_PER_DOLLAR for unit in self.units], budget)
+        return Column(
+            self.rows,
+            np.diff(np.array([0, *self.ends], dtype=float)) / MICRO,
+            np.array(self.units, dtype=float) / sizing.PICO_PER_DOLLAR,
+            budget,
+        )
 
     def at(self, size: int) -> int:
         """The level that the last contract of `size` is taken from."""
@@ -84,7 +91,9 @@ class Holding:
 
     def fit(self, contracts: float) -> int:
         """The largest accepted step at or below `contracts`, where the solver's last digits are not trusted."""
-        size = min(max(0, round(contracts * MICRO)), self.depth)
+        if contracts <= 0:
+            return 0
+        size = min(round(contracts * MICRO), self.depth)
         while size > 0:
             level = self.at(size)
             step = self.step(level)
@@ -110,5 +119,7 @@ class Holding:
             before = end
         return None
 
-    def _least(self) -> int | None:
+    @property
+    def least(self) -> int | None:
+        """The smallest size that is accepted; None where none is."""
         return self.not_below(1)

@@ -27,8 +27,8 @@ class Column:
     """One claim: the states it pays in, and what is on offer of it, best first."""
 
     rows: Rows
-    sizes: Sequence[float]  # contracts
-    costs: Sequence[float]  # dollars per contract with the marginal fee
+    sizes: Floats  # contracts
+    costs: Floats  # dollars per contract with the marginal fee
     budget: int = -1  # which budget it draws on; -1: none
 
 
@@ -59,7 +59,7 @@ def build(
     """Maximise payoff - cost, where in every state at least the payoff is paid."""
     from scipy import sparse
 
-    data, indices, counts, starts = [], [], [], [0]
+    data, indices, lengths, starts = [], [], [], [0]
     for column in columns:
         levels, rows = len(column.sizes), column.rows
         if column.budget >= 0:
@@ -68,20 +68,22 @@ def build(
         if column.budget >= 0:
             block[:, -1] = column.costs
         data.append(block.ravel())
-        indices.append(np.tile(rows, levels))
-        counts += [len(rows)] * levels
+        indices.append(np.broadcast_to(rows, block.shape).ravel())
+        lengths.append(np.full(levels, len(rows)))
         starts.append(starts[-1] + levels)
     data.append(np.ones(states))
     indices.append(np.arange(states, dtype=np.int32))
-    counts.append(states)
-    shape = (states + len(budgets), starts[-1] + 1)
-    pointers = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
-    matrix = sparse.csc_matrix((np.concatenate(data), np.concatenate(indices), pointers), shape=shape)
+    pointers = np.zeros(starts[-1] + 2, dtype=np.int32)
+    np.cumsum(np.concatenate([*lengths, [states]]), out=pointers[1:])
+    matrix = sparse.csc_matrix(
+        (np.concatenate(data), np.concatenate(indices), pointers),
+        shape=(states + len(budgets), starts[-1] + 1),
+    )
     return Program(
-        objective=np.concatenate([*(np.asarray(column.costs) for column in columns), [-1.0]]),
+        objective=np.concatenate([*(column.costs for column in columns), [-1.0]]),
         matrix=matrix,
         limits=np.concatenate([np.zeros(states), np.asarray(budgets, dtype=float)]),
-        upper=np.concatenate([*(np.asarray(column.sizes) for column in columns), [max_payoff]]),
+        upper=np.concatenate([*(column.sizes for column in columns), [max_payoff]]),
         starts=tuple(starts),
     )
 
@@ -103,8 +105,10 @@ def best(program: Program) -> Plan | None:
     result = solve(program)
     if result.status != 0 or result.x is None:
         return None
-    totals = np.add.reduceat(result.x[:-1], program.starts[:-1])
-    return Plan(tuple(totals.tolist()), -float(result.fun))
+    # Not reduceat: a claim without a level would be given its neighbour's sum
+    running = np.concatenate(([0.0], np.cumsum(result.x[:-1])))
+    edges = running[list(program.starts)]
+    return Plan(tuple(np.diff(edges).tolist()), -float(result.fun))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 budgets.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -9,7 +10,7 @@ from markets.books import Level, dollars
 from markets.platforms.base import OrderCost
 from signals import sizing
 from signals.findings import BELOW_MINIMUM, BUY, CAPPED, NO_PROFIT, OFF_TICK
-from signals.sides import Side, Why, formula_fee, taken
+from signals.sides import Side, Why, taken
 from signals.sizing import Caps, Ceiling, Walk
 
 
@@ -22,7 +23,6 @@ class Trade:
     limits: tuple[int, int]
     fills: tuple[tuple[Level, ...], tuple[Level, ...]]
     costs: tuple[OrderCost, OrderCost]
-    formula_fee: Decimal
     limited_by: str
 
 
@@ -42,12 +42,9 @@ class Search:
 
     def best(self) -> Trade | Why:
         """The most profitable trade, the smaller of two that earn the same, or why there is none."""
-        candidates = self._candidates()
-        if not candidates:
-            return self._nothing_to_judge()
         best: Trade | None = None
         why: Why | None = None  # of the most promising size, which says most
-        for bound, size in candidates:
+        for bound, size in self._candidates():
             if bound <= (best.net if best else 0):
                 break
             trade = self._judge(size)
@@ -55,7 +52,7 @@ class Search:
                 why = why or trade
             elif trade.net > 0 and (best is None or (trade.net, -trade.size) > (best.net, -best.size)):
                 best = trade
-        return best or why or (NO_PROFIT, "fees and rounding take the whole gap")
+        return best or why or self._nothing_to_judge()
 
     def half(self, trade: Trade) -> Decimal | None:
         """Net dollars at half of the trade's size, or at the nearest size below it that is accepted.
@@ -68,24 +65,48 @@ class Search:
                 return Decimal(smaller.net).scaleb(-18)
         return None
 
-    def _candidates(self) -> list[tuple[int, int]]:
-        """Sizes worth judging with the profit they cannot exceed, most promising first.
-
-        Between two break-points every pair earns the same and the limits stay, so the best size there that the
-        platforms accept is the smallest or the largest.
+    def _candidates(self) -> Iterator[tuple[int, int]]:
+        """Sizes worth judging with the profit they cannot exceed, most promising first, found as they are
+        asked for.
         """
-        found: set[int] = set()
-        before = 0
-        for end, *limits in zip(self.walk.sizes, *self.walk.prices, strict=True):
-            step = self._step((limits[0], limits[1]))
-            low = sizing.up(max(before + 1, self._least((limits[0], limits[1]))), step)
-            high = sizing.down(min(end, self.top.size), step)
-            if low <= high:
-                found |= {low, high}
-            before = end
-        return sorted(((self.walk.best_possible(size), size) for size in found), reverse=True)
+        segments = self._segments()
+        pool: list[tuple[int, int]] = []
+        for i, (_, at) in enumerate(segments):
+            pool += [(self.walk.best_possible(size), size) for size in self._sizes(at)]
+            pool.sort()
+            ahead = segments[i + 1][0] if i + 1 < len(segments) else None
+            while pool and (ahead is None or pool[-1][0] >= ahead):
+                yield pool.pop()
+
+    def _segments(self) -> list[tuple[int, int]]:
+        """The stretches between break-points, by the profit that no size there can pass, most promising first.
+
+        On a stretch every pair earns the same, so the profit before rounding is largest at one of its ends.
+        """
+        found = []
+        before = net_before = 0
+        for at, (end, one, two) in enumerate(zip(self.walk.sizes, *self.walk.cash, strict=True)):
+            if before >= self.top.size:
+                break
+            net = end * sizing.PICO_PER_DOLLAR - one - two
+            found.append((max(net, net_before) + self.walk.rounding_gain(at), at))
+            before, net_before = end, net
+        return sorted(found, reverse=True)
+
+    def _sizes(self, at: int) -> list[int]:
+        """The largest and smallest size of a stretch that the platforms accept: one of them is best there."""
+        limits = self.walk.prices[0][at], self.walk.prices[1][at]
+        before = self.walk.sizes[at - 1] if at else 0
+        step = self._step(limits)
+        low = sizing.up(max(before + 1, self._least(limits)), step)
+        high = sizing.down(min(self.walk.sizes[at], self.top.size), step)
+        if low > high:
+            return []
+        return [low, high] if low < high else [high]
 
     def _nothing_to_judge(self) -> Why:
+        if any(self._sizes(at) for _, at in self._segments()):
+            return NO_PROFIT, "fees and rounding take the whole gap"
         on_offer, least = dollars(self.walk.sizes[-1]), dollars(self.lowest)
         if on_offer < least and self.walk.ran_out:
             return BELOW_MINIMUM, f"only {on_offer} on offer, minimum {least}"
@@ -176,9 +197,8 @@ class Search:
         costs: tuple[OrderCost, OrderCost],
         limited_by: str,
     ) -> Trade:
-        formula = sum((formula_fee(side, size) for side in self.sides), Decimal(0))
         net = int((dollars(size) - costs[0].cash - costs[1].cash).scaleb(18))
-        return Trade(size, net, limits, fills, costs, formula, limited_by)
+        return Trade(size, net, limits, fills, costs, limited_by)
 
     def _limited_by(self, size: int, limits: tuple[int, int]) -> str:
         step = self._step(limits)

@@ -55,7 +55,7 @@ def name_of(claim: Claim) -> str:
 def side_of(
     claim: Claim, book: BookView, listing: Listing | None, rules: Rules, now_ms: int, *, crossed_is_fine: bool
 ) -> Side | Why:
-    """One leg, ready to be searched, or why its market or book must not be traded."""
+    """One leg, ready to be searched, or why its market or book must not be traded: the same for both outcomes."""
     if listing is None:
         return LISTING_MISSING, f"{name_of(claim)} is not known"
     fees = listing.fees

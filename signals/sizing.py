@@ -68,8 +68,12 @@ class Walk:
 
     def best_possible(self, size: int) -> int:
         """No exact profit at `size` can be above this, whatever the rounding; atto-dollars."""
-        fills = 2 * (1 + bisect_left(self.sizes, size))  # each leg begins at most one level per break-point
-        return self.net_at(size) + fills * ROUNDING_GAIN
+        return self.net_at(size) + self.rounding_gain(bisect_left(self.sizes, size))
+
+    @staticmethod
+    def rounding_gain(at: int) -> int:
+        """The most that rounding can gain up to and with break-point `at`; atto-dollars."""
+        return 2 * (1 + at) * ROUNDING_GAIN  # each leg begins at most one level per break-point
 
     def affordable(self, legs: Sequence[int], budget: int) -> int | None:
         """The largest size whose unrounded cash on `legs` fits `budget` (atto-dollars); None: all of it."""

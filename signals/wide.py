@@ -17,6 +17,7 @@ from signals.findings import (
     BOOK_MISSING,
     BOOKS_APART,
     EMPTY_SIDE,
+    NO_PROFIT,
     Finding,
     Leg,
     Listing,
@@ -24,7 +25,7 @@ from signals.findings import (
     Result,
     Rules,
 )
-from signals.sides import Side, leg_of, name_of, side_of
+from signals.sides import Side, Why, leg_of, name_of, side_of
 from signals.wide_search import Purchase, WideSearch
 
 NOTHING = Result()
@@ -43,16 +44,21 @@ def look(
     if known is not None and known.proves(bet, asks):
         return _nothing(bet, books)
     sides, refusals = _sides(bet, books, listings, rules, now_ms)
+    groups = list(_together(sides, rules.max_skew_ms))
+    if len(groups) > 1:
+        sentence = f"some books are more than {rules.max_skew_ms} ms apart"
+        refusals.append(Refusal(bet.id, BOOKS_APART, sentence, COVER))
     best: Purchase | None = None
-    for group in _together(sides, rules.max_skew_ms):
+    for group in groups:
         if not _covers(bet, group):
             continue
         search = WideSearch(bet.states, group, rules.caps)
         found = search.best()
-        if not isinstance(found, Purchase):
+        if isinstance(found, Purchase):
+            if best is None or found.net > best.net:
+                best, finder = found, search
+        elif not refusals or found[0] != NO_PROFIT:  # else what was left out is the reason
             refusals.append(Refusal(bet.id, *found, COVER))
-        elif best is None or found.net > best.net:
-            best, finder = found, search
     if best is not None:
         return Result((_finding(bet, best, finder.half(best), now_ms),), tuple(refusals))
     # Only now, for a proof costs a program too: where the asks leave no gap there is nothing to be sorry for.
@@ -61,7 +67,10 @@ def look(
         if known is not None:
             known.keep(bet, needs)
         return _nothing(bet, books)
-    return Result(refusals=tuple(refusals) or (_uncovered(bet, sides, rules),))
+    if not refusals:
+        sentence = "nobody sells what would pay in some of the states"
+        refusals.append(Refusal(bet.id, EMPTY_SIDE, sentence, COVER))
+    return Result(refusals=tuple(refusals))
 
 
 def best_asks(bet: Bet, books: Mapping[MarketKey, BookView]) -> list[int]:
@@ -98,18 +107,25 @@ def _sides(
     """The claims that may be bought, and why others may not: one refusal of each code."""
     sides: list[Side] = []
     refusals: dict[str, Refusal] = {}
+    seen: dict[MarketKey, Side | None] = {}  # what is found of a market holds for both of its outcomes
     for claim in bet.covers[0]:
-        book = books.get(claim.market)
-        if book is None:
-            sentence = f"no live book of {name_of(claim)}"
-            refusals.setdefault(BOOK_MISSING, Refusal(bet.id, BOOK_MISSING, sentence, COVER))
+        if claim.market in seen:
+            other = seen[claim.market]
+            if other is not None:
+                sides.append(
+                    Side(claim, other.listing, other.fees, other.book, other.book.asks_for(claim.outcome))
+                )
             continue
-        side = side_of(claim, book, listings.get(claim.market), rules, now_ms, crossed_is_fine=False)
-        if not isinstance(side, Side):
-            refusals.setdefault(side[0], Refusal(bet.id, *side, COVER))
-        elif side.asks:
-            sides.append(side)
-    return sides, list(refusals.values())
+        book = books.get(claim.market)
+        found: Side | Why = (BOOK_MISSING, f"no live book of {name_of(claim)}")
+        if book is not None:
+            found = side_of(claim, book, listings.get(claim.market), rules, now_ms, crossed_is_fine=False)
+        seen[claim.market] = found if isinstance(found, Side) else None
+        if isinstance(found, Side):
+            sides.append(found)
+        else:
+            refusals.setdefault(found[0], Refusal(bet.id, *found, COVER))
+    return [side for side in sides if side.asks], list(refusals.values())
 
 
 def _together(sides: Sequence[Side], skew_ms: int) -> Iterator[list[Side]]:
@@ -128,14 +144,6 @@ def _covers(bet: Bet, sides: Sequence[Side]) -> bool:
     for side in sides:
         paid |= side.claim.pays_in
     return len(paid) == len(bet.states)
-
-
-def _uncovered(bet: Bet, sides: Sequence[Side], rules: Rules) -> Refusal:
-    """Every market may be traded, and yet no group of them covers all states."""
-    if _covers(bet, sides):
-        sentence = f"the books that would cover every state are more than {rules.max_skew_ms} ms apart"
-        return Refusal(bet.id, BOOKS_APART, sentence, COVER)
-    return Refusal(bet.id, EMPTY_SIDE, "nobody sells what would pay in some of the states", COVER)
 
 
 def _finding(bet: Bet, best: Purchase, half: Decimal | None, now_ms: int) -> Finding:

@@ -23,6 +23,7 @@ from signals.sides import Side, Why, formula_fee, taken
 from signals.sizing import ATTO, Caps
 
 CENT = 0.01  # dollars; what less than this could still gain is not searched for
+MARGIN = Decimal("0.001")  # dollars; what a second exact look must promise to gain
 NOTHING = 1e-9  # dollars; a gain below it is the solver's own rounding
 MOST_LOOKS = 8  # exact looks at one proposal
 
@@ -100,7 +101,7 @@ class WideSearch:
 
     def _search(self) -> Purchase | Why:
         budgets = [max(0.0, float(amount)) for amount, _ in self.budgets.values()]
-        program = self._program(budgets)
+        program = self.program(budgets)
         plan = programs.best(program)
         if plan is None:
             return NO_SOLUTION, "the solver found no answer for these books"
@@ -116,7 +117,8 @@ class WideSearch:
                 found = _better(found, self._around(whole))
         return found
 
-    def _program(self, budgets: Sequence[float]) -> Program:
+    def program(self, budgets: Sequence[float] = ()) -> Program:
+        """What the solver is asked: all levels of all claims, with the dollars of every budget."""
         columns = [
             holding.column(self.bound_rows.get(holding.side.claim.platform, -1) if budgets else -1)
             for holding in self.holdings
@@ -128,9 +130,9 @@ class WideSearch:
         """Proposed in accepted sizes. The step of a claim is that of its best price."""
         lots = []
         for holding in self.holdings:
-            step = holding.step(0) if holding.prices else MICRO
-            most = 0 if holding.least is None else holding.depth
-            lots.append(Lot(step / MICRO, (holding.least or 0) / MICRO, most / MICRO))
+            step, least = holding.step(0) if holding.prices else MICRO, holding.least
+            most = 0 if least is None else holding.depth
+            lots.append(Lot(step / MICRO, (least or 0) / MICRO, most / MICRO))
         return programs.best_whole(program, lots)
 
     def _no_gain(self) -> Why:
@@ -150,7 +152,7 @@ class WideSearch:
         for scale in self._scales(plan):
             wanted = [contracts * scale for contracts in plan.contracts]
             # Profit rises along the way to the optimum: once a bound is too low, so are all that follow.
-            if best is not None and self._bound(self._settle(wanted)) <= best.net:
+            if best is not None and self._bound(self._settle(wanted)) <= best.net + MARGIN:
                 break
             found = self._judge(wanted)
             if not isinstance(found, Purchase):
@@ -177,8 +179,9 @@ class WideSearch:
         """Accepted sizes near the wanted ones, and no more of any claim than the worst state needs."""
         sizes = [holding.fit(contracts) for holding, contracts in zip(self.holdings, wanted, strict=True)]
         for claim, holding in enumerate(self.holdings):
-            if 0 < sizes[claim] < (holding.least or 0) or (sizes[claim] and holding.least is None):
-                sizes[claim] = holding.least or 0
+            if sizes[claim]:
+                least = holding.least
+                sizes[claim] = 0 if least is None else max(sizes[claim], least)
         paid = self.pays @ np.array(sizes, dtype=np.int64)
         payoff = int(paid.min())
         for claim in self._dearest_first(sizes):
@@ -285,7 +288,7 @@ class WideSearch:
         if self.most is not None and payoff + step > self.most:
             yield sizing.MAX_PAYOFF
         full = [holding for _, holding, size in used if size + step > holding.depth]
-        if any(size == holding.least and size > wanted[claim] * MICRO + 2 for claim, holding, size in used):
+        if any(size > wanted[claim] * MICRO + 2 and size == holding.least for claim, holding, size in used):
             yield sizing.MIN_SIZE
         if any(holding.capped for holding in full):
             yield sizing.MAX_CONTRACTS

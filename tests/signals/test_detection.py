@@ -112,6 +112,31 @@ def test_a_leg_says_everything_its_order_needs():
     assert (leg.confirmed_ms, leg.book_age_ms) == (NOW - 300, 300)
 
 
+def test_a_leg_says_what_it_could_be_sold_for_at_once():
+    a, b = gap_books()
+    found = only(look(a, b))
+    assert [leg.best_bid for leg in found.legs] == [
+        D("0.38"),
+        D("0.43"),
+    ]  # NO of B: nobody sells YES below 0.57
+    assert found.legs[0].exit_fee == D("0.04") * D("0.38") * D("0.62")
+    assert found.legs[1].exit_fee == D("0.07") * D("0.43") * D("0.57")
+    nobody = only(look(replace(a, bids=()), replace(b, asks=())))
+    assert [(leg.best_bid, leg.exit_fee) for leg in nobody.legs] == [(None, 0), (None, 0)]
+
+
+def test_the_profit_at_half_the_size_is_exact_too():
+    a = book(A, bids=[("0.10", 9)], asks=[("0.40", 10), ("0.45", 10)])
+    b = book(B, bids=[("0.50", 100)], asks=[("0.90", 9)])
+    found = only(look(a, b, listings(plain(), plain())))
+    assert (found.size, found.net_profit, found.half_profit) == (20, D("1.50"), D("1.00"))
+
+
+def test_half_of_the_smallest_order_is_that_order():
+    found = only(look(*gap_books(), listings(plain(), plain(), min_size=D(50))))
+    assert (found.size, found.half_profit) == (50, found.net_profit)
+
+
 def test_no_gap_means_nothing_to_say():
     a = book(A, bids=[("0.44", 50)], asks=[("0.45", 50)])
     b = book(B, bids=[("0.45", 50)], asks=[("0.46", 50)])
@@ -411,6 +436,23 @@ def test_higher_fees_never_raise_the_profit(views, rate, more):
     cheap = profits(look(*views, listings(polymarket(f"0.0{rate}"), kalshi())))
     dear = profits(look(*views, listings(polymarket(str(D(rate + more) / 100)), kalshi())))
     assert all(cheap.get(direction, 0) >= profit for direction, profit in dear.items())
+
+
+@given(some_books)
+@settings(max_examples=150, deadline=None)
+def test_half_the_size_earns_no_more_and_is_priced_from_the_books(views):
+    for found in look(*views, KNOWN).findings:
+        assert found.half_profit <= found.net_profit
+        books = {A: views[0], B: views[1]}
+        half = found.size / 2 - (found.size / 2) % D("0.01")
+        if half >= 1:
+            cash = [
+                cash_for(
+                    books[leg.platform, leg.market_id], leg.outcome, half, FEES[leg.platform, leg.market_id]
+                )
+                for leg in found.legs
+            ]
+            assert found.half_profit == half - sum(cash)
 
 
 @given(some_books, st.booleans())

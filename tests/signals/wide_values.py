@@ -60,7 +60,7 @@ def random_world(
     step: str = "1",
     lowest: int = 0,
     linear: bool = False,
-    discount: float = 0.12,
+    discount: float = 0.2,
 ) -> World:
     """Prices lie around one belief about the states, a little below it, so that many worlds have a gap."""
     bet = random_bet(rng, markets)
@@ -70,11 +70,11 @@ def random_world(
     grain = round(D(step) * MICRO)
     for market in bet.markets:
         yes = next(claim for claim in bet.claims if (claim.market, claim.outcome) == (market, YES))
-        fair = sum(chance[state] for state in yes.pays_in) + rng.uniform(-discount, discount)
+        fair = sum(chance[state] for state in yes.pays_in) + rng.uniform(-discount, discount / 3)
         ask = min(98, max(2, round(100 * fair) + rng.randint(0, 1)))
         bid = min(97, max(1, ask - rng.randint(1, 6)))
-        up = [ask + 1 * i + rng.randint(0, 1) * (i > 0) for i in range(rng.randint(0, levels))]
-        down = [bid - 1 * i - rng.randint(0, 1) * (i > 0) for i in range(rng.randint(0, levels))]
+        up = [ask + 1 * i + rng.randint(0, 1) * (i > 0) for i in range(rng.choice([0, 1, levels, levels]))]
+        down = [bid - 1 * i - rng.randint(0, 1) * (i > 0) for i in range(rng.choice([0, 1, levels, levels]))]
         side = lambda prices: tuple(  # noqa: E731
             (price * 10_000, rng.randint(1, deepest) * grain)
             for price in dict.fromkeys(prices)
