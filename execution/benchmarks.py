@@ -96,7 +96,7 @@ def _info(platform: str, number: int) -> MarketInfo:
         outcome_type="binary", outcomes=(OutcomeInfo("YES", "Yes", f"1{number}"), OutcomeInfo("NO", "No", f"2{number}")),
         status=OPEN, start=None, end=end, settles=end, volume=None, volume_24h=None, liquidity=None,
         ticks=(TickBand(Decimal(0), Decimal(1), Decimal("0.01")),), min_size=Decimal(1), size_step=Decimal("0.01"),
-        fees=clients.standard_fees(platform), rules="It is.", resolution_source="", category="", event_id="",
+        fees=clients.standard_fees(platform), rules="It happens.", resolution_source="", category="", event_id="",
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from markets import catalogue_version, store
 from markets.bets import Bet as BetValue
 from markets.bets import MarketKey
 from markets.models import Bet, Market
+from signals.certificates import Certificates
 from signals.decision import BetRisk
 from signals.findings import Listing
 
@@ -32,6 +33,9 @@ class Catalogue:
     by_market: dict[MarketKey, set[str]] = field(default_factory=lambda: defaultdict(set))
     listings: dict[MarketKey, Listing] = field(default_factory=dict)
     risks: dict[str, BetRisk] = field(default_factory=dict)  # what is known of each bet itself
+    certificates: Certificates = field(
+        default_factory=Certificates
+    )  # what proved that wide bets offer nothing
     word: bytes = b""
     seen: datetime | None = None
 
@@ -111,6 +115,7 @@ def _take(copy: Catalogue, row: Bet) -> None:
 def _drop(copy: Catalogue, bet_id: str) -> None:
     old = copy.bets.pop(bet_id, None)
     copy.risks.pop(bet_id, None)
+    copy.certificates.forget(bet_id)
     if old is not None:
         for market in old.markets:
             copy.by_market[market].discard(bet_id)

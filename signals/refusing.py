@@ -13,7 +13,7 @@ import msgspec
 
 from arbsite import bulk, keys
 from arbsite.connections import redis_client
-from signals.decision import Verdict
+from signals.decision import REFUSED, Reason, Verdict
 from signals.findings import BOOK_MISSING, EMPTY_SIDE, Finding
 from signals.findings import Refusal as Why
 from signals.models import Refusal
@@ -92,6 +92,11 @@ def judged(finding: Finding, verdict: Verdict, signal_id: str, now_ms: int, stag
                 _counted[key].add(tally)
             else:
                 _counted[key] = tally
+
+
+def left(finding: Finding, code: str, sentence: str, signal_id: str, now_ms: int) -> None:
+    """Count an actionable finding that execution left alone: no plan, no room inside the limits."""
+    judged(finding, Verdict(REFUSED, (Reason(code, sentence),)), signal_id, now_ms, Refusal.EXECUTE)
 
 
 def push(now_ms: int, *, at_once: bool = False) -> None:

@@ -15,6 +15,7 @@ from markets.books import Book, BookView
 from markets.platforms.base import Feed, FeedStats
 from markets.recordings import Recorded
 from signals import decision, detection
+from signals.certificates import Certificates
 from signals.decision import BetRisk, Context, Hurdles, Verdict
 from signals.findings import Finding, Listing, Rules
 
@@ -100,6 +101,7 @@ class Replay:
         self.listings: dict[MarketKey, Listing] = {}
         self.bets: dict[MarketKey, list[Bet]] = {}
         self.signals = 0
+        self.certificates = Certificates()
         self.tally = Tally()
         self._contexts = {
             bet_id: Context(risk.m0, risk.m0_upper, risk.settlement, risk.read_by_person)
@@ -192,7 +194,7 @@ class Replay:
                 if bet.id in seen:
                     continue
                 seen.add(bet.id)
-                result = detection.find(bet, self.books, self.listings, setup.rules, at_ms)
+                result = detection.find(bet, self.books, self.listings, setup.rules, at_ms, self.certificates)
                 for refusal in result.refusals:
                     self.tally.refusals[refusal.code] += 1
                 if result.findings or bet.id in self._open:

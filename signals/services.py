@@ -90,7 +90,7 @@ def examine(bets: Sequence[BetValue], known: catalogue.Catalogue, *, now_ms: int
     findings: list[Finding] = []
     refusals: dict[tuple[str, str], Refusal] = {}
     for bet in bets:
-        result = detection.find(bet, books, known.listings, limits, now_ms)
+        result = detection.find(bet, books, known.listings, limits, now_ms, known.certificates)
         findings += result.findings
         refusals |= {(refusal.bet_id, refusal.direction): refusal for refusal in result.refusals}
     refusing.detected(refusals.values(), now_ms)

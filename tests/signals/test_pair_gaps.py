@@ -6,7 +6,7 @@ from decimal import Decimal as D
 import pytest
 
 from arbsite.models import Notice
-from markets import pair_evidence, services
+from markets import pair_evidence
 from markets.models import Market, Pair
 from markets.platforms.base import KALSHI
 from signals import pair_gaps, tasks
@@ -21,7 +21,6 @@ APART = (("0.30", "0.32"), ("0.50", "0.52"))
 @pytest.fixture
 def proposed(redis):
     pair = factories.a_pair()
-    services.suspend_pair(pair, factories.a_person(), now=datetime.now(UTC))
     Pair.objects.update(status=Pair.PROPOSED)
     pair.refresh_from_db()
     return pair

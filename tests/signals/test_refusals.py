@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from arbsite import keys
 from markets.models import Market
 from markets.platforms.base import KALSHI, POLYMARKET, SETTLED
-from signals import closing, fates, refusing, services
+from signals import closing, fates, judging, refusing, services
 from signals.findings import BOOK_STALE, EMPTY_SIDE
 from signals.findings import Refusal as Why
 from signals.models import Refusal, Signal
@@ -87,6 +87,17 @@ def test_a_window_that_finds_nothing_hands_its_refusals_on_all_the_same(redis, t
     services.detect(show(at_ms, *GAP)[0], now_ms=at_ms + 60_000)  # long stale by then
     refusing.store()
     assert Refusal.objects.get().code == "book_stale" and not Signal.objects.exists()
+
+
+def test_what_execution_leaves_alone_is_counted_too(redis, transactional_db):
+    factories.a_pair()
+    detect_and_judge(*show(factories.unix_ms(), *GAP))
+    row = Signal.objects.get()
+    refusing.left(judging.finding_of(row), "max_bet_notional", "no room is left", row.id, factories.unix_ms())
+    (one,) = stored()
+    assert (one.code, one.stage, one.signal_id, one.best_profit) == (
+        "max_bet_notional", "execute", row.id, row.net_profit,
+    )  # fmt: skip
 
 
 # --- fates
