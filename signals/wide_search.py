@@ -9,6 +9,7 @@ branch and bound over whole steps proposes again.
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from functools import lru_cache
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from markets.books import MICRO, dollars
 from signals import programs, sizing
 from signals.findings import BELOW_MINIMUM, BUY, CAPPED, NO_PROFIT, NO_SOLUTION, OFF_TICK
 from signals.holdings import Holding
-from signals.programs import Lot, Plan, Program
+from signals.programs import Lot, Plan, Program, Rows
 from signals.purchases import Budgets, Order, Purchase
 from signals.sides import Side, Why, taken
 from signals.sizing import ATTO, Caps
@@ -30,7 +31,7 @@ class WideSearch:
     """One look at a wide bet. `sides` are its claims that may be bought, in a fixed order."""
 
     def __init__(self, states: Sequence[str], sides: Sequence[Side], caps: Caps) -> None:
-        self.states = sorted(states)
+        self.states = tuple(sorted(states))
         self.sides = sides
         self.caps = caps
         self.budgets = Budgets(caps, {side.claim.platform for side in sides})
@@ -40,16 +41,9 @@ class WideSearch:
 
     def _hold(self, *, on_grid: bool) -> None:
         self.on_grid = on_grid
-        place = {state: row for row, state in enumerate(self.states)}
         cap = None if self.caps.max_contracts is None else max(0, int(self.caps.max_contracts * MICRO))
         self.holdings = [
-            Holding(
-                side,
-                np.array(sorted(place[state] for state in side.claim.pays_in), dtype=np.int32),
-                cap,
-                on_grid,
-            )
-            for side in self.sides
+            Holding(side, _rows(self.states, side.claim.pays_in), cap, on_grid) for side in self.sides
         ]
         self.pays = np.zeros((len(self.states), len(self.holdings)), dtype=np.int64)
         for claim, holding in enumerate(self.holdings):
@@ -252,6 +246,12 @@ class WideSearch:
             yield sizing.MAX_CONTRACTS
         if full:
             yield sizing.DEPTH
+
+
+@lru_cache(maxsize=16_384)
+def _rows(states: tuple[str, ...], pays_in: frozenset[str]) -> Rows:
+    """The rows of the states a claim pays in. Kept, for every look at a bet would sort the same names again."""
+    return np.array([row for row, state in enumerate(states) if state in pays_in], dtype=np.int32)
 
 
 def _better(one: Purchase | Why, two: Purchase | Why) -> Purchase | Why:
