@@ -104,10 +104,9 @@ def _listing(market: MarketKey) -> Listing:
 
 def detection() -> list[Figure]:
     """All figures of detection."""
+    wide = [_wide(platform) for platform in (POLYMARKET, KALSHI)]  # before the memory is full of pairs
     many = World(PAIRS)
-    figures = [*_scan(many), _tick(many)]
-    del many  # its memory is no part of what follows
-    return [*figures, *(_wide(platform) for platform in (POLYMARKET, KALSHI))]
+    return [*_scan(many), _tick(many), *wide]
 
 
 def _scan(many: World) -> list[Figure]:

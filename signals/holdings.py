@@ -34,7 +34,7 @@ class Holding:
     def __post_init__(self) -> None:
         asks = self._before_stray() if self.on_grid else self.side.asks
         cost = self.side.listing.unit_cost
-        cap = self.cap if self.cap is not None else MOST_ON_OFFER
+        cap = MOST_ON_OFFER if self.cap is None else min(self.cap, MOST_ON_OFFER)
         prices, ends, units, spent = self.prices, self.ends, self.units, self.spent
         end = paid = 0
         for price, on_offer in asks:
@@ -50,7 +50,7 @@ class Holding:
             ends.append(end)
             units.append(unit)
             spent.append(paid)
-        self.capped = end >= cap
+        self.capped = self.cap is not None and end >= self.cap
 
     def _before_stray(self) -> Ladder:
         asks, outcome, bands = self.side.asks, self.side.claim.outcome, self.side.listing.bands

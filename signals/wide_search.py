@@ -8,18 +8,18 @@ branch and bound over whole steps proposes again.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 import numpy as np
 
-from markets.books import MICRO, Level, dollars
-from markets.platforms.base import OrderCost
+from markets.books import MICRO, dollars
 from signals import programs, sizing
 from signals.findings import BELOW_MINIMUM, BUY, CAPPED, NO_PROFIT, NO_SOLUTION, OFF_TICK
 from signals.holdings import Holding
-from signals.programs import Lot, Plan, Program
-from signals.sides import Side, Why, formula_fee, taken
+from signals.programs import Lot, Plan, Program, Rows
+from signals.purchases import Budgets, Order, Purchase
+from signals.sides import Side, Why, taken
 from signals.sizing import ATTO, Caps
 
 CENT = Decimal("0.01")  # dollars; where less could still be gained, the search ends
@@ -27,57 +27,23 @@ NOTHING = 1e-9  # dollars; a gain below it is the solver's own rounding
 MOST_LOOKS = 8  # exact looks at one proposal
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One leg of a purchase, priced exactly."""
-
-    side: Side
-    size: int  # micro-contracts
-    limit: int  # micro-dollars
-    fills: tuple[Level, ...]
-    cost: OrderCost
-
-
-@dataclass(frozen=True, slots=True)
-class Purchase:
-    """Orders that pay `payoff` in every state."""
-
-    payoff: int  # micro-dollars
-    net: Decimal  # dollars, exact
-    orders: tuple[Order, ...]
-    sizes: tuple[int, ...]  # of every claim, micro-contracts
-    limited_by: str
-
-    @property
-    def formula_fee(self) -> Decimal:
-        """Dollars of fees by the formula, unrounded."""
-        return sum((formula_fee(order.side, order.size) for order in self.orders), Decimal(0))
-
-
 class WideSearch:
     """One look at a wide bet. `sides` are its claims that may be bought, in a fixed order."""
 
     def __init__(self, states: Sequence[str], sides: Sequence[Side], caps: Caps) -> None:
-        self.states = sorted(states)
+        self.states = tuple(sorted(states))
         self.sides = sides
         self.caps = caps
-        self.platforms = sorted({side.claim.platform for side in sides})
-        self.budgets = {name: limit for name in self.platforms if (limit := caps.budget(name)) is not None}
-        self.bound_rows = {name: row for row, name in enumerate(self.budgets)}
+        self.budgets = Budgets(caps, {side.claim.platform for side in sides})
         self.most = None if caps.max_payoff is None else max(0, int(caps.max_payoff * MICRO))
+        self.strayed = ""  # the sentence of a limit that was off its market's grid
         self._hold(on_grid=False)
 
     def _hold(self, *, on_grid: bool) -> None:
-        place = {state: row for row, state in enumerate(self.states)}
+        self.on_grid = on_grid
         cap = None if self.caps.max_contracts is None else max(0, int(self.caps.max_contracts * MICRO))
         self.holdings = [
-            Holding(
-                side,
-                np.array(sorted(place[state] for state in side.claim.pays_in), dtype=np.int32),
-                cap,
-                on_grid,
-            )
-            for side in self.sides
+            Holding(side, _rows(self.states, side.claim.pays_in), cap, on_grid) for side in self.sides
         ]
         self.pays = np.zeros((len(self.states), len(self.holdings)), dtype=np.int64)
         for claim, holding in enumerate(self.holdings):
@@ -86,12 +52,12 @@ class WideSearch:
     def best(self) -> Purchase | Why:
         """The most profitable purchase, or why there is none."""
         found = self._search()
-        if not isinstance(found, Purchase) and found[0] == OFF_TICK:
-            # Rare: a level off its market's grid cannot be a limit. What lies before it is still on offer.
-            self._hold(on_grid=True)
-            again = self._search()
-            found = found if not isinstance(again, Purchase) and again[0] == NO_PROFIT else again
-        return found
+        if not self.strayed:
+            return found
+        # Rare: a level off its market's grid cannot be a limit. What lies before it is still on offer.
+        self._hold(on_grid=True)
+        again = self._search()
+        return again if isinstance(again, Purchase) or again[0] != NO_PROFIT else (OFF_TICK, self.strayed)
 
     def half(self, purchase: Purchase) -> Decimal | None:
         """Net dollars at half of the purchase, or at the nearest below it that the platforms accept."""
@@ -99,15 +65,14 @@ class WideSearch:
         return smaller.net if isinstance(smaller, Purchase) else None
 
     def _search(self) -> Purchase | Why:
-        budgets = [max(0.0, float(amount)) for amount, _ in self.budgets.values()]
-        program = self.program(budgets)
+        program = self.program()
         plan = programs.best(program)
         if plan is None:
             return NO_SOLUTION, "the solver found no answer for these books"
         if plan.profit <= NOTHING:
             return self._no_gain()
         found = self._around(plan)
-        if not isinstance(found, Purchase) and found[0] == OFF_TICK:
+        if self.strayed and not self.on_grid:
             return found
         reached = self._unrounded(found.sizes) if isinstance(found, Purchase) else 0
         if plan.profit - reached / ATTO > CENT:
@@ -116,14 +81,11 @@ class WideSearch:
                 found = _better(found, self._around(whole))
         return found
 
-    def program(self, budgets: Sequence[float] = ()) -> Program:
-        """What the solver is asked: all levels of all claims, with the dollars of every budget."""
-        columns = [
-            holding.column(self.bound_rows.get(holding.side.claim.platform, -1) if budgets else -1)
-            for holding in self.holdings
-        ]
+    def program(self) -> Program:
+        """What the solver is asked: all levels of all claims, and the dollars of every budget."""
+        columns = [holding.column(self.budgets.row(holding.side.claim.platform)) for holding in self.holdings]
         most = np.inf if self.most is None else self.most / MICRO
-        return programs.build(columns, len(self.states), budgets, most)
+        return programs.build(columns, len(self.states), self.budgets.amounts(), most)
 
     def _whole(self, program: Program) -> Plan | None:
         """Proposed in accepted sizes. The step of a claim is that of its best price."""
@@ -234,10 +196,10 @@ class WideSearch:
             orders = self._orders(sizes)
             if not isinstance(orders, list):
                 return orders
-            excess, share, name = self._over_budget(orders)
-            if excess <= 0:
+            excess = self.budgets.excess(orders)
+            if excess is None:
                 return self._purchase(payoff, orders, wanted, sizes, held_by)
-            held_by = name
+            held_by, share = excess
             wanted = [size / MICRO * share for size in sizes]
         return CAPPED, f"{held_by} allows no order that the platforms accept"
 
@@ -255,25 +217,11 @@ class WideSearch:
                 continue
             side, limit = holding.side, holding.prices[holding.at(size)]
             if sizing.buy_limit(limit, side.claim.outcome, side.listing.bands) != limit:
-                return OFF_TICK, f"{dollars(limit)} is off the price grid of {side.name}"
+                self.strayed = f"{dollars(limit)} is off the price grid of {side.name}"
+                return OFF_TICK, self.strayed
             fills = taken(side.asks, size)
             orders.append(Order(side, size, limit, fills, side.fees.order_cost(BUY, fills)))
         return orders
-
-    def _over_budget(self, orders: Sequence[Order]) -> tuple[Decimal, float, str]:
-        """Dollars by which orders pass the tightest budget, the share that would fit, and the budget's name."""
-        worst = (Decimal(0), 1.0, "")
-        for platform, (limit, name) in self.budgets.items():
-            spent = self._spent(orders, platform)
-            if spent - limit > worst[0]:
-                # A little less than fits, or the next rounding would pass it again
-                share = max(0.0, float(limit / spent)) * (1 - 1e-6)
-                worst = (spent - limit, share, f"{name}:{platform}")
-        return worst
-
-    @staticmethod
-    def _spent(orders: Sequence[Order], platform: str) -> Decimal:
-        return sum((one.cost.cash for one in orders if one.side.claim.platform == platform), Decimal(0))
 
     def _purchase(
         self, payoff: int, orders: list[Order], wanted: Sequence[float], sizes: Sequence[int], held_by: str
@@ -288,10 +236,7 @@ class WideSearch:
         """What leaves no room for one step more, the most telling first."""
         used = [(claim, self.holdings[claim], size) for claim, size in enumerate(sizes) if size]
         step = max(holding.step(holding.at(size)) for _, holding, size in used)
-        for platform, (limit, name) in self.budgets.items():
-            legs = sum(order.side.claim.platform == platform for order in orders)
-            if limit - self._spent(orders, platform) < legs * dollars(step):
-                yield f"{name}:{platform}"
+        yield from self.budgets.exhausted(orders, step)
         if self.most is not None and payoff + step > self.most:
             yield sizing.MAX_PAYOFF
         full = [holding for _, holding, size in used if size + step > holding.depth]
@@ -301,6 +246,12 @@ class WideSearch:
             yield sizing.MAX_CONTRACTS
         if full:
             yield sizing.DEPTH
+
+
+@lru_cache(maxsize=16_384)
+def _rows(states: tuple[str, ...], pays_in: frozenset[str]) -> Rows:
+    """The rows of the states a claim pays in. Kept, for every look at a bet would sort the same names again."""
+    return np.array([row for row, state in enumerate(states) if state in pays_in], dtype=np.int32)
 
 
 def _better(one: Purchase | Why, two: Purchase | Why) -> Purchase | Why:

@@ -125,6 +125,17 @@ def test_a_leg_is_raised_to_its_minimum_where_that_still_pays():
     assert only(w.look()).size == 50
 
 
+@pytest.mark.parametrize("depth", [50, 50_000])
+def test_all_legs_are_raised_together_where_only_that_pays(depth):
+    """Two of each would be best, but q is sold from five on: five of each still pay."""
+    w = world(EVENT, [("0.28", "0.30", depth), ("0.28", "0.30", 2), ("0.28", "0.35", depth)])
+    w.books[Q] = book(Q, [("0.28", 50)], [("0.30", 2), ("0.36", depth)])
+    w.known[Q] = replace(w.known[Q], min_size=D(5))
+    found = only(w.look())
+    assert (found.size, found.net_profit) == (5, D("0.07"))
+    assert {leg.size for leg in found.legs} == {5}
+
+
 def test_sizes_are_multiples_of_each_markets_own_step():
     w = world(EVENT, CHEAP)
     w.known[P] = replace(w.known[P], size_step=D(1))
