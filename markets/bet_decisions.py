@@ -38,7 +38,9 @@ def seen(bet: Bet) -> dict[str, Any]:
             f"{market.platform}:{market.pk}": terms.of(store.info_of(market)) for market in markets.values()
         },
         "states": list(bet.states),
-        "claims": sorted(f"{row.outcome} of {row.market_id}: {', '.join(sorted(row.pays_in))}" for row in rows),
+        "claims": sorted(
+            f"{row.outcome} of {row.market_id}: {', '.join(sorted(row.pays_in))}" for row in rows
+        ),
     }
 
 
@@ -48,7 +50,9 @@ def digest(bet: Bet) -> str:
     return terms.digest(found["markets"], states=found["states"], claims=found["claims"], kind=bet.kind)
 
 
-def enter(value: bets.Bet, name: str, user: Any, *, now: datetime, note: str = "", settlement: str = CLEAN) -> Bet:
+def enter(
+    value: bets.Bet, name: str, user: Any, *, now: datetime, note: str = "", settlement: str = CLEAN
+) -> Bet:
     """A person proposes a bet by hand. Raises BetError with what is wrong with it."""
     _check(value)
     if settlement not in SETTLEMENTS:
@@ -71,7 +75,9 @@ def _check(value: bets.Bet) -> None:
     if value.faults:
         raise BetError("; ".join(f"{fault.sentence}" for fault in value.faults[:5]) + ".")
     known = dict(
-        Market.objects.filter(pk__in=[claim.market_id for claim in value.claims]).values_list("id", "platform")
+        Market.objects.filter(pk__in=[claim.market_id for claim in value.claims]).values_list(
+            "id", "platform"
+        )
     )
     for platform, market_id in value.markets:
         if known.get(market_id) != platform:

@@ -95,9 +95,7 @@ class Bet(models.Model):
                 ("pair", "yes_no", "neg_risk", "exclusive", "ladder", "date_ladder", "mixture", "custom"),
                 "bets_kind_known",
             ),
-            one_of(
-                "status", ("PROPOSED", "ACTIVE", "SUSPENDED", "REJECTED", "CLOSED"), "bets_status_known"
-            ),
+            one_of("status", ("PROPOSED", "ACTIVE", "SUSPENDED", "REJECTED", "CLOSED"), "bets_status_known"),
             one_of("origin", ("platform", "texts", "pairs", "hand", "sandbox"), "bets_origin_known"),
             one_of("settlement", SETTLEMENTS, "bets_settlement_known"),
             between_0_and_1("m0", "m0_upper", name="bets_m0_0_1"),
@@ -158,7 +156,9 @@ class BetVersion(models.Model):
         db_table = "bet_versions"
         ordering = ["-id"]
         constraints = [
-            one_of("decision", ("proposed", "approved", "rejected", "suspended"), "bet_versions_decision_known")
+            one_of(
+                "decision", ("proposed", "approved", "rejected", "suspended"), "bet_versions_decision_known"
+            )
         ]
 
     def __str__(self) -> str:

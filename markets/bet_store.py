@@ -146,7 +146,9 @@ def follow_markets(market_ids: Sequence[str], *, now: datetime) -> None:
 def _trading(bet_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
     """How many markets of each bet still trade, and how many have ended."""
     found: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
-    rows = Market.objects.filter(bet_outcomes__bet_id__in=bet_ids).values_list("bet_outcomes__bet_id", "id", "status")
+    rows = Market.objects.filter(bet_outcomes__bet_id__in=bet_ids).values_list(
+        "bet_outcomes__bet_id", "id", "status"
+    )
     for bet_id, _, status in set(rows):
         alive, ended = found[bet_id]
         found[bet_id] = (alive + 1, ended) if status in LIVE else (alive, ended + 1)

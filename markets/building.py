@@ -162,7 +162,9 @@ def _exclusive(event: EventFacts, members: list[MarketInfo], found: Outcome) -> 
     elif any(one.status == DISPUTED for one in members):
         found.why_not[EXCLUSIVE] = "One of its markets is disputed."
     elif overlap := strikes.overlap([one for one in steps if isinstance(one, bets.Step)]):
-        found.why_not[EXCLUSIVE] = f"It is called mutually exclusive, but {overlap[0]} and {overlap[1]} can both pay."
+        found.why_not[EXCLUSIVE] = (
+            f"It is called mutually exclusive, but {overlap[0]} and {overlap[1]} can both pay."
+        )
     elif _fits(live, EXCLUSIVE, found):
         value = bets.one_of(
             bet_id(EXCLUSIVE, event.platform, event.event_id), EXCLUSIVE, _keys(live), exhaustive=False

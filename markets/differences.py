@@ -29,7 +29,9 @@ def compare(one: str, two: str) -> tuple[Side, Side]:
     if max(len(one), len(two)) > LONGEST:
         return _whole(one, differs=True), _whole(two, differs=True)
     left, right = _WORDS.findall(one), _WORDS.findall(two)
-    matcher = SequenceMatcher(None, [_key(word) for word in left], [_key(word) for word in right], autojunk=False)
+    matcher = SequenceMatcher(
+        None, [_key(word) for word in left], [_key(word) for word in right], autojunk=False
+    )
     pieces: tuple[list[Piece], list[Piece]] = ([], [])
     for tag, i1, i2, j1, j2 in matcher.get_opcodes():
         for side, words in zip(pieces, (left[i1:i2], right[j1:j2]), strict=True):

@@ -10,16 +10,24 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from arbsite.connections import REDIS_GONE
 from markets import differences, ladders, live, pairs, risk_history, terms
 from markets.differences import Side
 from markets.ladders import LadderView
 from markets.models import Market, Pair, PairVersion
 from markets.platforms.base import KALSHI, POLYMARKET
-from arbsite.connections import REDIS_GONE
 
 NEW_YORK = ZoneInfo("America/New_York")
 BOOK_DEPTH = 5  # levels shown
-_STRIKES = ("strike_type", "floor_strike", "cap_strike", "functional_strike", "custom_strike", "line", "group_item_title")
+_STRIKES = (
+    "strike_type",
+    "floor_strike",
+    "cap_strike",
+    "functional_strike",
+    "custom_strike",
+    "line",
+    "group_item_title",
+)
 _TIMES = (
     ("Trading ends", "end_date"),
     ("Cash expected", "settles_at"),
@@ -115,7 +123,9 @@ def _outcomes(market: Market) -> str:
 
 def _strike(market: Market) -> str:
     found = [(name, market.metadata.get(name)) for name in _STRIKES]
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in found if value not in (None, "", {}))
+    return ", ".join(
+        f"{name.replace('_', ' ')} {value}" for name, value in found if value not in (None, "", {})
+    )
 
 
 def _said(market: Market, name: str) -> str:
@@ -139,9 +149,7 @@ def books(pair: Pair, *, now: datetime) -> dict[str, LadderView | None]:
     except REDIS_GONE:
         views = {}
     now_ms = int(now.timestamp() * 1000)
-    return {
-        key[0]: ladders.ladder(views[key], now_ms, BOOK_DEPTH) if key in views else None for key in keys
-    }
+    return {key[0]: ladders.ladder(views[key], now_ms, BOOK_DEPTH) if key in views else None for key in keys}
 
 
 # --- as data

@@ -46,7 +46,9 @@ def record(infos: Iterable[MarketInfo], *, now: datetime) -> None:
     _notice_new_members(rows, infos, now)
 
 
-def _notice_new_members(rows: Collection[tuple[str, str]], infos: Iterable[MarketInfo], now: datetime) -> None:
+def _notice_new_members(
+    rows: Collection[tuple[str, str]], infos: Iterable[MarketInfo], now: datetime
+) -> None:
     """A market that nobody listed when the event was read whole makes it unwhole, until it is read again."""
     ids: dict[tuple[str, str], set[str]] = defaultdict(set)
     for info in infos:
@@ -61,7 +63,12 @@ def store_event(
     platform: str, event_id: str, *, member_ids: Iterable[str], whole: bool, now: datetime, title: str = ""
 ) -> Event:
     """Keep which markets an event has, as the platform listed them; `whole` where none can be missing."""
-    fields = {"member_ids": sorted(set(member_ids)), "whole": whole, "seen_whole_at": now if whole else None, "updated_at": now}
+    fields = {
+        "member_ids": sorted(set(member_ids)),
+        "whole": whole,
+        "seen_whole_at": now if whole else None,
+        "updated_at": now,
+    }
     if title:
         fields["title"] = title[:500]
     event, _ = Event.objects.update_or_create(platform=platform, event_id=event_id[:128], defaults=fields)
@@ -75,9 +82,9 @@ def read_whole(platform: str, *, now: datetime) -> int:
     if ask is None:
         return 0
     followed = Market.objects.filter(platform=platform, followed=True).values("event_id")
-    due = Event.objects.filter(platform=platform, neg_risk=True, augmented=False, event_id__in=followed).filter(
-        Q(seen_whole_at__isnull=True) | Q(seen_whole_at__lt=now - READ_AGAIN) | Q(whole=False)
-    )
+    due = Event.objects.filter(
+        platform=platform, neg_risk=True, augmented=False, event_id__in=followed
+    ).filter(Q(seen_whole_at__isnull=True) | Q(seen_whole_at__lt=now - READ_AGAIN) | Q(whole=False))
     count = 0
     for event in due.order_by("seen_whole_at", "pk")[:READS_AT_ONCE]:
         try:
@@ -88,7 +95,11 @@ def read_whole(platform: str, *, now: datetime) -> int:
         with transaction.atomic():
             store.upsert(found.markets, now=now)
             store_event(
-                platform, event.event_id, member_ids=[info.id for info in found.markets], whole=found.whole, now=now
+                platform,
+                event.event_id,
+                member_ids=[info.id for info in found.markets],
+                whole=found.whole,
+                now=now,
             )
         count += 1
     return count
@@ -109,7 +120,9 @@ def rebuild_followed(platform: str, *, now: datetime) -> int:
 def rebuild_for(platform: str, market_ids: Sequence[str], *, now: datetime) -> int:
     """Build the bets of these markets' events anew, where there are bets or a market is followed."""
     touched = Market.objects.filter(pk__in=market_ids).exclude(event_id="").values("event_id")
-    followed = Market.objects.filter(platform=platform, followed=True, event_id__in=touched).values("event_id")
+    followed = Market.objects.filter(platform=platform, followed=True, event_id__in=touched).values(
+        "event_id"
+    )
     rows = Event.objects.filter(platform=platform, event_id__in=touched).filter(
         Q(event_id__in=followed) | Q(bets__isnull=False)
     )
@@ -122,7 +135,9 @@ def rebuild(event_pks: Sequence[int], *, now: datetime) -> int:
     for start in range(0, len(event_pks), BATCH):
         with transaction.atomic():
             rows = list(
-                Event.objects.select_for_update().filter(pk__in=event_pks[start : start + BATCH]).order_by("pk")
+                Event.objects.select_for_update()
+                .filter(pk__in=event_pks[start : start + BATCH])
+                .order_by("pk")
             )
             members: dict[tuple[str, str], list[MarketInfo]] = defaultdict(list)
             for market in Market.objects.filter(event_id__in=[row.event_id for row in rows]):
@@ -137,7 +152,9 @@ def _rebuild(event: Event, members: list[MarketInfo], now: datetime) -> int:
         Event.objects.filter(pk=event.pk).update(why_not=found.why_not, updated_at=now)
     stored = {row.pk: row for row in event.bets.prefetch_related("outcomes").exclude(kind=Bet.MIXTURE)}
     changed = [one.value.id for one in found.built if _store(event, one, stored.get(one.value.id), now)]
-    gone = [pk for pk, row in stored.items() if pk not in {one.value.id for one in found.built} and _open(row)]
+    gone = [
+        pk for pk, row in stored.items() if pk not in {one.value.id for one in found.built} and _open(row)
+    ]
     why = next(iter(found.why_not.values()), bet_store.ENDED)
     changed += bet_store.leave(gone, Bet.CLOSED, why, now=now)
     if changed:
@@ -166,7 +183,9 @@ def _store(event: Event, one: Built, row: Bet | None, now: datetime) -> bool:
         kept = row is not None and row.status in (Bet.REJECTED, Bet.SUSPENDED)
         status = row.status if row is not None and kept else Bet.ACTIVE
         why = row.suspended_why if row is not None and kept else ""
-        return bet_store.write(one.value, now=now, status=status, suspended_why=why, origin=Bet.PLATFORM, **columns)
+        return bet_store.write(
+            one.value, now=now, status=status, suspended_why=why, origin=Bet.PLATFORM, **columns
+        )
     if row is not None and row.status != Bet.CLOSED and _same(one.value, row):
         return False
     was_active = row is not None and row.status == Bet.ACTIVE

@@ -17,7 +17,9 @@ PARTS = (Bet.NEG_RISK, Bet.EXCLUSIVE, Bet.LADDER, Bet.DATE_LADDER, Bet.CUSTOM)
 
 def rebuild_around(bet_ids: Sequence[str], *, now: datetime) -> int:
     """Renew the mixtures of bets that changed, and find those that have become possible."""
-    markets = list(BetOutcome.objects.filter(bet_id__in=bet_ids).values_list("market_id", flat=True).distinct())
+    markets = list(
+        BetOutcome.objects.filter(bet_id__in=bet_ids).values_list("market_id", flat=True).distinct()
+    )
     sides = Q(polymarket_id__in=markets) | Q(kalshi_id__in=markets)
     count = rebuild(Pair.objects.filter(sides, status=Pair.APPROVED).order_by("pk"), now=now)
     for bet in Bet.objects.filter(kind=Bet.MIXTURE, status=Bet.ACTIVE):
@@ -53,18 +55,25 @@ def _bets_of(pair: Pair) -> list[tuple[str, str]]:
 
 
 def _join(one_id: str, two_id: str, now: datetime) -> bool:
-    rows = {row.pk: row for row in Bet.objects.filter(pk__in=(one_id, two_id)).prefetch_related("outcomes__market")}
+    rows = {
+        row.pk: row
+        for row in Bet.objects.filter(pk__in=(one_id, two_id)).prefetch_related("outcomes__market")
+    }
     one, two = rows[one_id], rows[two_id]
     pairs = _between(one, two)
     bet_id = building.bet_id(Bet.MIXTURE, one_id, two_id)
     if not pairs or any(row.status != Bet.ACTIVE for row in (one, two)):
-        return bool(bet_store.leave([bet_id], Bet.CLOSED, "no approved pair joins its bets any more", now=now))
+        return bool(
+            bet_store.leave([bet_id], Bet.CLOSED, "no approved pair joins its bets any more", now=now)
+        )
     same = [((POLYMARKET, pair.polymarket_id), (KALSHI, pair.kalshi_id), pair.inverted) for pair in pairs]
     value = bets.join(bet_id, Bet.MIXTURE, one.value(), two.value(), same)
     if value.faults:
         bet_store.leave([bet_id], Bet.CLOSED, value.faults[0].sentence, now=now)
         return False
-    m0, upper = risk.together((one.m0, one.m0_upper), (two.m0, two.m0_upper), *((p.m0, p.m0_upper) for p in pairs))
+    m0, upper = risk.together(
+        (one.m0, one.m0_upper), (two.m0, two.m0_upper), *((p.m0, p.m0_upper) for p in pairs)
+    )
     stored = Bet.objects.filter(pk=bet_id).first()
     if stored is not None and stored.status in (Bet.REJECTED, Bet.SUSPENDED) and _by_a_person(stored):
         return False
@@ -88,6 +97,4 @@ def _between(one: Bet, two: Bet) -> list[Pair]:
         for row in bet.outcomes.all():
             markets[bet.pk].add(row.market_id)
     rows = Pair.objects.filter(status=Pair.APPROVED, settlement=CLEAN)
-    return list(
-        rows.filter(polymarket_id__in=markets[one.pk], kalshi_id__in=markets[two.pk]).order_by("pk")
-    )
+    return list(rows.filter(polymarket_id__in=markets[one.pk], kalshi_id__in=markets[two.pk]).order_by("pk"))

@@ -5,10 +5,8 @@ meanwhile is shown again instead of being approved.
 """
 
 from collections.abc import Iterable
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -20,37 +18,12 @@ from django.utils.safestring import SafeString
 
 from arbsite.admin import BigTableAdmin, ReadOnlyAdmin, link, list_link, pretty, words
 from markets import dossier, pairs
-from markets.bet_models import SETTLEMENTS, UNKNOWN
+from markets.bet_models import SETTLEMENTS
 from markets.models import Bet, Market, Pair, PairVersion
+from markets.pair_forms import DECISIONS, PairForm, decide
 from markets.pair_models import VERDICTS
-from markets.platforms.base import KALSHI, POLYMARKET
 
 MOST_AT_ONCE = 20  # side by side on one page
-SAME, INVERTED, REJECT, SUSPEND = "same", "inverted", "reject", "suspend"
-DECISIONS = (SAME, INVERTED, REJECT, SUSPEND)
-
-
-class PairForm(forms.ModelForm):
-    """A pair proposed by hand."""
-
-    settlement = forms.ChoiceField(choices=[(word, word) for word in SETTLEMENTS], initial=UNKNOWN)
-
-    class Meta:
-        model = Pair
-        fields = ["polymarket", "kalshi", "inverted", "settlement", "m0_by_hand", "note"]
-        labels = {"m0_by_hand": "m0 at least"}
-
-    def clean(self) -> dict[str, Any]:
-        """Each side must be of its platform."""
-        found = super().clean() or {}
-        for name in (POLYMARKET, KALSHI):
-            market = found.get(name)
-            if market is not None and market.platform != name:
-                self.add_error(name, f"This market is on {market.platform}.")
-        m0 = found.get("m0_by_hand")
-        if m0 is not None and not 0 <= m0 < 1:
-            self.add_error("m0_by_hand", "The chance that it pays nothing is a fraction from 0 to below 1.")
-        return found
 
 
 @admin.register(Pair)
@@ -164,7 +137,11 @@ class PairAdmin(BigTableAdmin):
         return _pairs(str(pair.pk) for pair in rows if pair.pk != chosen.pk)
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """The dossier, and the columns below it."""
         rows = _pairs([object_id])
@@ -229,7 +206,19 @@ class PairVersionAdmin(ReadOnlyAdmin):
     list_select_related = ["pair", "user"]
     search_fields = ["=pair__polymarket__id", "=pair__kalshi__id", "note"]
     ordering = ["-pk"]
-    fields = ["created_at", "pair", "decision", "user", "note", "score", "verdict", "settlement", "m0", "digest", "seen_text"]
+    fields = [
+        "created_at",
+        "pair",
+        "decision",
+        "user",
+        "note",
+        "score",
+        "verdict",
+        "settlement",
+        "m0",
+        "digest",
+        "seen_text",
+    ]
     readonly_fields = ["seen_text"]
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
@@ -244,29 +233,9 @@ class PairVersionAdmin(ReadOnlyAdmin):
 
 def _pairs(ids: Iterable[str]) -> list[Pair]:
     numbers = [int(text) for text in ids if text.isascii() and text.isdecimal() and len(text) < 19]
-    rows = Pair.objects.select_related("polymarket", "kalshi", "approved_by").filter(pk__in=numbers).order_by("pk")
+    rows = (
+        Pair.objects.select_related("polymarket", "kalshi", "approved_by")
+        .filter(pk__in=numbers)
+        .order_by("pk")
+    )
     return list(rows[:MOST_AT_ONCE])
-
-
-def decide(pair: Pair, decision: str, user: Any, form: Any) -> None:
-    """One decision on one pair, with the fields of a form. Raises PairError where it cannot be, and changes nothing then."""
-    now, note, shown = timezone.now(), str(form.get("note", "")).strip(), str(form.get("digest", ""))
-    if decision == REJECT:
-        pairs.reject(pair, user, now=now, note=note, shown_digest=shown)
-    elif decision == SUSPEND:
-        pairs.suspend(pair, user, now=now, note=note, shown_digest=shown)
-    else:
-        pairs.approve(
-            pair, user, now=now, note=note, inverted=decision == INVERTED, shown_digest=shown,
-            settlement=str(form.get("settlement", "")), m0=fraction(form.get("m0")),
-        )  # fmt: skip
-
-
-def fraction(text: Any) -> Decimal | None:
-    """The field `m0` of a form; None where it is empty. Raises PairError for what is no number."""
-    if text is None or str(text).strip() == "":
-        return None
-    try:
-        return Decimal(str(text).strip())
-    except InvalidOperation as error:
-        raise pairs.PairError("m0 must be a number, like 0.01.") from error

@@ -13,11 +13,17 @@ from django.db import transaction
 from django.db.models import Q
 
 from arbsite.models import HIGH, INFO, MEDIUM, Notice
-from markets import bet_store, bets, catalogue_version, mixing, risk_history, store, terms
+from markets import bet_store, bets, catalogue_version, mixing, risk_history, terms
 from markets.bet_models import SETTLEMENTS
 from markets.building import LIVE
 from markets.models import Bet, Market, Pair, PairVersion
+from markets.pair_terms import PairError, changes_since, rules_digest, seen
 from markets.platforms.base import KALSHI, POLYMARKET
+
+__all__ = [
+    "PairError", "approve", "changes_since", "enter", "propose", "reject", "rules_digest", "seen", "suspend",
+    "suspend_changed",
+]  # fmt: skip
 
 # What may follow what; an approved pair is turned around by suspending it first
 NEXT = {
@@ -27,43 +33,6 @@ NEXT = {
     Pair.SUSPENDED: {Pair.APPROVED, Pair.REJECTED},
 }
 _DONE = {Pair.APPROVED: "approved", Pair.REJECTED: "rejected", Pair.SUSPENDED: "suspended"}
-
-
-class PairError(ValueError):
-    """A change of a pair that cannot be; the message says why and what to do."""
-
-
-# --- what was read
-
-
-def seen(pair: Pair) -> dict[str, terms.Terms]:
-    """The terms of both markets as they are stored now."""
-    return {
-        POLYMARKET: terms.of(store.info_of(pair.polymarket)),
-        KALSHI: terms.of(store.info_of(pair.kalshi)),
-    }
-
-
-def rules_digest(pair: Pair, *, inverted: bool | None = None) -> str:
-    """What a decision is given for: the terms of both markets and the polarity."""
-    return terms.digest(seen(pair), inverted=pair.inverted if inverted is None else inverted)
-
-
-def changes_since(pair: Pair) -> list[str]:
-    """What the platforms changed since the last decision, a sentence each."""
-    last = pair.versions.first()
-    return _changes(pair, last.seen if last is not None else {})
-
-
-def _changes(pair: Pair, before: dict[str, terms.Terms]) -> list[str]:
-    found = []
-    for market, name in ((pair.polymarket, "Polymarket"), (pair.kalshi, "Kalshi")):
-        old, new = dict(before.get(market.platform, {})), terms.of(store.info_of(market))
-        if market.status not in LIVE:
-            # An early end moves the closing time along: the bet closes, and nobody has to read anything again
-            old["end"] = new.get("end", "")
-        found += terms.changes(old, new, name)
-    return found
 
 
 # --- proposing
@@ -91,11 +60,17 @@ def _propose(key: tuple[str, str], one: Any, now: datetime) -> bool:
     rows = Pair.objects.select_for_update(of=("self",)).select_related("polymarket", "kalshi")
     pair = rows.filter(polymarket_id=key[0], kalshi_id=key[1]).first()
     if pair is None:
-        known = Market.objects.filter(Q(pk=key[0], platform=POLYMARKET) | Q(pk=key[1], platform=KALSHI)).count()
+        known = Market.objects.filter(
+            Q(pk=key[0], platform=POLYMARKET) | Q(pk=key[1], platform=KALSHI)
+        ).count()
         if one.verdict == "different" or known != 2:
             return False
         pair = Pair(
-            polymarket_id=key[0], kalshi_id=key[1], origin=Pair.MATCHER, created_at=now, inverted=one.verdict == "inverted"
+            polymarket_id=key[0],
+            kalshi_id=key[1],
+            origin=Pair.MATCHER,
+            created_at=now,
+            inverted=one.verdict == "inverted",
         )
     elif pair.status in (Pair.APPROVED, Pair.SUSPENDED):
         return False  # a person has spoken about these; only a change of terms reopens that
@@ -127,10 +102,14 @@ def enter(
 ) -> Pair:
     """A person proposes a pair by hand. Raises PairError for markets that cannot be one."""
     with transaction.atomic():
-        sides = {market.platform: market for market in Market.objects.filter(pk__in=(polymarket_id, kalshi_id))}
+        sides = {
+            market.platform: market for market in Market.objects.filter(pk__in=(polymarket_id, kalshi_id))
+        }
         for platform, market_id in ((POLYMARKET, polymarket_id), (KALSHI, kalshi_id)):
             if platform not in sides or sides[platform].pk != market_id:
-                raise PairError(f"{market_id!r} is no {platform} market that is known here; run `manage.py sync`.")
+                raise PairError(
+                    f"{market_id!r} is no {platform} market that is known here; run `manage.py sync`."
+                )
         if Pair.objects.filter(polymarket_id=polymarket_id, kalshi_id=kalshi_id).exists():
             raise PairError("This pair is there already; decide on it instead.")
         pair = Pair(
@@ -164,11 +143,17 @@ def approve(
     """
     with transaction.atomic():
         # Markets first: a platform's change waits for this approval and then finds it, or was here before and is seen
-        list(Market.objects.select_for_update(no_key=True).filter(pk__in=(pair.polymarket_id, pair.kalshi_id)).order_by("pk"))
+        list(
+            Market.objects.select_for_update(no_key=True)
+            .filter(pk__in=(pair.polymarket_id, pair.kalshi_id))
+            .order_by("pk")
+        )
         pair = _locked(pair, Pair.APPROVED)
         _unchanged(pair, shown_digest)
         if pair.vetoes and not note.strip() and pair.origin != Pair.SANDBOX:
-            raise PairError(f"The matcher objects ({'; '.join(map(str, pair.vetoes))[:200]}): say in a note why it is wrong.")
+            raise PairError(
+                f"The matcher objects ({'; '.join(map(str, pair.vetoes))[:200]}): say in a note why it is wrong."
+            )
         _readable(pair)
         pair.inverted = pair.inverted if inverted is None else inverted
         pair.settlement = _settlement(settlement or pair.settlement)
@@ -247,7 +232,9 @@ def _readable(pair: Pair) -> None:
         if problem:
             raise PairError(f"{market.platform}'s {market.pk} cannot be approved: {problem}.")
         if market.status not in LIVE:
-            raise PairError(f"{market.platform}'s {market.pk} does not trade any more; it is {market.status}.")
+            raise PairError(
+                f"{market.platform}'s {market.pk} does not trade any more; it is {market.status}."
+            )
 
 
 def _settlement(word: str) -> str:

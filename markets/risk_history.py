@@ -31,8 +31,14 @@ def _settled() -> Iterable[Pair]:
         approved_at__isnull=False, status__in=(Pair.APPROVED, Pair.SUSPENDED), polymarket__status=SETTLED,
         kalshi__status=SETTLED,
     ).exclude(origin=Pair.SANDBOX)  # fmt: skip
-    sides = [f"{side}__{name}" for side in ("polymarket", "kalshi") for name in ("result", "settlement_value")]
-    return rows.select_related("polymarket", "kalshi").only("risk_class", "inverted", "origin", *sides).iterator(2_000)
+    sides = [
+        f"{side}__{name}" for side in ("polymarket", "kalshi") for name in ("result", "settlement_value")
+    ]
+    return (
+        rows.select_related("polymarket", "kalshi")
+        .only("risk_class", "inverted", "origin", *sides)
+        .iterator(2_000)
+    )
 
 
 def _parted(pair: Pair) -> bool | None:

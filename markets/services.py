@@ -73,8 +73,14 @@ def discover(platform: str, *, now: datetime, batch: int = 500) -> int:
 
 def choose(platform: str, *, now: datetime) -> int:
     """Choose the universe, build the bets of the followed events, and follow their other markets as well."""
-    count = universe.select(platform, now=now)
+    universe.select(platform, now=now)
     events.read_whole(platform, now=now)
+    return rechoose(platform, now=now)
+
+
+def rechoose(platform: str, *, now: datetime) -> int:
+    """The same with what is known of events already: no platform is asked."""
+    count = universe.select(platform, now=now)
     if events.rebuild_followed(platform, now=now):
         count = universe.select(platform, now=now)
     return count

@@ -1,8 +1,8 @@
 """Kalshi's structured strikes as intervals of one value, and which markets of an event look at the same value.
 
-One event may ask for the hits of ten players, each with strikes of its own. Two markets belong to one ladder only where their
-rules say the same, word for word, once the strike itself and the words of comparison around it are taken out, and
-where they end at the same minute by the same source.
+One event may ask for the hits of ten players, each with strikes of its own. Two markets belong to one ladder only where
+their rules say the same, word for word, once the strike itself and the words of comparison around it are taken out,
+and where they end at the same minute by the same source.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 
 from markets import bets, terms
 from markets.platforms.base import MarketInfo
@@ -20,9 +21,67 @@ _TOKEN = re.compile(r"\d[\d,]*(?:\.\d+)?|[^\W\d_]+|\S")
 _SCALES = (0, 3, 6, 9, 12)
 # Words that tell how the value is compared with the strike, and signs that stand beside it
 _COMPARING = frozenset(
-    "above below over under greater less more fewer than at least most between and to or higher lower exceeds exceed equal"
-    " exactly strictly inclusive up down from through the is of k m b thousand million billion trillion percent points"
-    " $ € £ % + - – — ≥ ≤ > < = ° º ( ) , .".split()
+    [
+        "above",
+        "below",
+        "over",
+        "under",
+        "greater",
+        "less",
+        "more",
+        "fewer",
+        "than",
+        "at",
+        "least",
+        "most",
+        "between",
+        "and",
+        "to",
+        "or",
+        "higher",
+        "lower",
+        "exceeds",
+        "exceed",
+        "equal",
+        "exactly",
+        "strictly",
+        "inclusive",
+        "up",
+        "down",
+        "from",
+        "through",
+        "the",
+        "is",
+        "of",
+        "k",
+        "m",
+        "b",
+        "thousand",
+        "million",
+        "billion",
+        "trillion",
+        "percent",
+        "points",
+        "$",
+        "€",
+        "£",
+        "%",
+        "+",
+        "-",
+        "–",
+        "—",
+        "≥",
+        "≤",
+        ">",
+        "<",
+        "=",
+        "°",
+        "º",
+        "(",
+        ")",
+        ",",
+        ".",
+    ]
 )
 
 
@@ -62,7 +121,7 @@ def _number(value: object) -> Decimal | None:
 def overlap(steps: Sequence[bets.Step]) -> tuple[str, str] | None:
     """Two markets that one value would pay both, by their ids."""
     ordered = sorted(steps, key=lambda one: (one.low is not None, one.low or 0, not one.low_inclusive))
-    for one, two in zip(ordered, ordered[1:], strict=False):
+    for one, two in pairwise(ordered):
         if one.high is None or two.low is None or two.low < one.high:
             return one.market[1], two.market[1]
         if two.low == one.high and two.low_inclusive and one.high_inclusive:
@@ -90,7 +149,10 @@ def groups(members: Sequence[MarketInfo]) -> tuple[list[tuple[str, list[bets.Ste
         if len({(one.low, one.low_inclusive, one.high, one.high_inclusive) for one in steps}) >= 2:
             found.append((hashlib.sha256(subject.encode()).hexdigest()[:10], steps))
         else:
-            odd += [f"{one.market[1]} stands alone: no other market has its rules with another strike" for one in steps]
+            odd += [
+                f"{one.market[1]} stands alone: no other market has its rules with another strike"
+                for one in steps
+            ]
     return found, rest, f"{len(odd)} markets are in no ladder, like {odd[0]}." if odd else ""
 
 

@@ -39,7 +39,9 @@ _PLACEHOLDER = re.compile(
     r"\|\|[^|]{0,80}\|\||\{\{[^{}]{0,80}\}\}|\[\s*(?:insert|tbd|tba|placeholder)\b[^\]]{0,80}\]|<\s*(?:insert|tbd|tba)\b",
     re.IGNORECASE,
 )
-_NOTHING = re.compile(r"(?:tbd|tba|n/?a|none|null|to be (?:determined|announced|added)|coming soon|\W*)\.?", re.IGNORECASE)
+_NOTHING = re.compile(
+    r"(?:tbd|tba|n/?a|none|null|to be (?:determined|announced|added)|coming soon|\W*)\.?", re.IGNORECASE
+)
 
 
 def of(info: MarketInfo) -> Terms:
@@ -86,13 +88,18 @@ def changes(before: Terms, after: Terms, whose: str) -> list[str]:
         old, new = before.get(name, ""), after.get(name, "")
         if old != new:
             was, now = _around(old, new)
-            found.append(f"{whose} changed its {_NAMES.get(name, name.replace('_', ' '))}: “{was}” became “{now}”")
+            found.append(
+                f"{whose} changed its {_NAMES.get(name, name.replace('_', ' '))}: “{was}” became “{now}”"
+            )
     return found
 
 
 def _around(old: str, new: str) -> tuple[str, str]:
     """Both texts from shortly before the first difference, at most SHOWN characters each."""
-    same = next((at for at, (one, two) in enumerate(zip(old, new, strict=False)) if one != two), min(len(old), len(new)))
+    same = next(
+        (at for at, (one, two) in enumerate(zip(old, new, strict=False)) if one != two),
+        min(len(old), len(new)),
+    )
     start = max(0, same - SHOWN // 4)
     if max(len(old), len(new)) <= SHOWN:
         start = 0

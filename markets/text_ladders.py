@@ -22,15 +22,20 @@ _DATE = re.compile(
     r"(?:,?\s+(?P<year>\d{4}))?\b|\b(?P<iso>\d{4}-\d{2}-\d{2})\b",
     re.IGNORECASE,
 )
-_UNTIL = re.compile(r"\b(on or before|before|by|until|through|no later than)\s+(?:the\s+)?(?:end of\s+)?$", re.IGNORECASE)
+_UNTIL = re.compile(
+    r"\b(on or before|before|by|until|through|no later than)\s+(?:the\s+)?(?:end of\s+)?$", re.IGNORECASE
+)
 _YEAR = re.compile(r"(?<![\d.,$])(?:19|20)\d\d(?![\d,]*\d)")
-_NUMBER = re.compile(r"(?<![\w.])\$?(\d[\d,]*(?:\.\d+)?)\s?(k|m|b|bn|thousand|million|billion|trillion)?(?![\w])", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"(?<![\w.])\$?(\d[\d,]*(?:\.\d+)?)\s?(k|m|b|bn|thousand|million|billion|trillion)?(?![\w])",
+    re.IGNORECASE,
+)
 _SCALE = {"k": 3, "thousand": 3, "m": 6, "million": 6, "b": 9, "bn": 9, "billion": 9, "trillion": 12}
 # Comparing words: whether the value must lie above, and whether the threshold itself pays
 _COMPARED = (
     (re.compile(r"\b(?:at least|or more|or higher|or above|reach(?:es)?|hits?)\b|≥|\d\+", re.IGNORECASE), True, True),
     (re.compile(r"\b(?:above|over|more than|greater than|exceeds?|higher than)\b|>", re.IGNORECASE), True, False),
-    (re.compile(r"\b(?:at most|or less|or fewer|or lower|or below|dips? to|drops? to|falls? to)\b|≤", re.IGNORECASE), False, True),
+    (re.compile(r"\b(?:at most|or (?:less|fewer|lower|below)|(?:dip|drop|fall)s? to)\b|≤", re.IGNORECASE), False, True),
     (re.compile(r"\b(?:below|under|less than|fewer than|lower than)\b|<", re.IGNORECASE), False, False),
 )  # fmt: skip
 
@@ -102,7 +107,9 @@ def _threshold(info: MarketInfo) -> _Read | None:
         return None
     up, included = sides[0]
     key = (info.platform, info.id)
-    step = bets.Step(key, value, included, None, False) if up else bets.Step(key, None, False, value, included)
+    step = (
+        bets.Step(key, value, included, None, False) if up else bets.Step(key, None, False, value, included)
+    )
     return _Read(info, LADDER, step, _without(_NUMBER, info))
 
 

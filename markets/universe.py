@@ -83,7 +83,9 @@ def ensure_own_bets(platform: str, market_ids: Iterable[str], *, now: datetime) 
     wanted = {f"own:{market_id}"[:128]: market_id for market_id in market_ids}
     known = set(Bet.objects.filter(id__in=wanted).values_list("id", flat=True))
     new = {bet_id: market_id for bet_id, market_id in wanted.items() if bet_id not in known}
-    bet_store.add_new([bets.yes_no(bet_id, platform, market_id) for bet_id, market_id in new.items()], now=now)
+    bet_store.add_new(
+        [bets.yes_no(bet_id, platform, market_id) for bet_id, market_id in new.items()], now=now
+    )
 
 
 def followed(platform: str) -> list[Followed]:
