@@ -237,6 +237,7 @@ class Feed(ABC):
     """
 
     platform: str = ""
+    numbered = False  # True where frames carry numbers, so that any loss is seen at the next one
 
     def __init__(self) -> None:
         self.books: dict[str, Book] = {}  # by market id, YES terms

@@ -50,6 +50,7 @@ class TraderSpec:
     gap_seconds: tuple[float, float] = (1.0, 8.0)  # how long one lasts
     gap_edge: tuple[int, int] = (2 * CENT, 6 * CENT)  # net of fees, micro-dollars per contract
     taker_every_s: float = 15.0  # mean time between noise trades in one market; 0: none
+    slowest_s: float = 30.0  # the longest mean time between two thoughts of a maker, however low the rate
 
 
 class Traders:
@@ -198,7 +199,7 @@ class Traders:
         """
         if not self.rate:
             return 1.0
-        usual = min(max(3 * CHANGES_PER_REQUOTE * max(len(self._live), 1) / self.rate, 0.25), 30.0)
+        usual = min(max(3 * CHANGES_PER_REQUOTE * max(len(self._live), 1) / self.rate, 0.25), self.spec.slowest_s)
         left_s = (quoter.market.close_ms - now_ms) / 1000
         return min(usual, max(left_s / 40, 0.25))
 
