@@ -160,7 +160,7 @@ class Plants:
 
 
 def _bids(kind: str, fair: list[int], cents: int) -> list[int]:
-    """The YES bid of each market in cents; asks stand one above."""
+    """The YES bid of each market in cents, asks stand one above; zeros where there is no room."""
     if kind == YES_BASKET:
         return [ask - 1 for ask in _summing(fair, 100 - cents)]
     if kind == NO_BASKET:
@@ -171,6 +171,9 @@ def _bids(kind: str, fair: list[int], cents: int) -> list[int]:
     ask = (fair[lower] + fair[higher] - cents) // 2
     bids = list(fair)
     bids[lower], bids[higher] = ask - 1, ask + cents
+    # The thresholds around must not join in: their prices have to stay beyond those of the step
+    if any(bids[higher] > bid for bid in fair[:lower]) or any(ask <= bid for bid in fair[higher + 1 :]):
+        return [0 for _ in fair]
     return bids
 
 

@@ -151,7 +151,13 @@ class Traders:
         if key not in self._fairs and opinion:
             life = max(market.close_ms - now_ms, 1)
             self._fairs[key] = Fair(
-                opinion.anchor, opinion.anchor, market.truth, market.close_ms, life, opinion.volatility, now_ms
+                opinion.anchor,
+                opinion.anchor,
+                market.truth,
+                market.close_ms,
+                life,
+                opinion.volatility,
+                now_ms,
             )
         elif key not in self._fairs:
             rng = self._rng
@@ -199,7 +205,9 @@ class Traders:
         """
         if not self.rate:
             return 1.0
-        usual = min(max(3 * CHANGES_PER_REQUOTE * max(len(self._live), 1) / self.rate, 0.25), self.spec.slowest_s)
+        usual = min(
+            max(3 * CHANGES_PER_REQUOTE * max(len(self._live), 1) / self.rate, 0.25), self.spec.slowest_s
+        )
         left_s = (quoter.market.close_ms - now_ms) / 1000
         return min(usual, max(left_s / 40, 0.25))
 

@@ -1,9 +1,9 @@
 """Events of several markets, with what will turn out to be true: contests on Polymarket, brackets and ladders on Kalshi.
 
-    neg_risk    Polymarket, whole: exactly one of four wins
-    augmented   Polymarket: three are named and "Other" stands for everybody who may still be named
-    exclusive   Kalshi, mutually exclusive: three brackets with room beside them, so perhaps none pays
-    ladder      Kalshi, four thresholds with structured strikes: above the higher implies above the lower
+neg_risk    Polymarket, whole: exactly one of four wins
+augmented   Polymarket: three are named and "Other" stands for everybody who may still be named
+exclusive   Kalshi, mutually exclusive: three brackets with room beside them, so perhaps none pays
+ladder      Kalshi, four thresholds with structured strikes: above the higher implies above the lower
 """
 
 from dataclasses import replace
@@ -129,4 +129,3 @@ def _bracket(market: SandboxMarket, topic: Topic, floor: str, cap: str, day: str
 def _moved(topic: Topic, steps: int) -> Topic:
     """The topic with higher thresholds, so that no two events ask the same."""
     return replace(topic, low=topic.low + steps * topic.step)
-

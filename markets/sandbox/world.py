@@ -37,8 +37,8 @@ from markets.platforms.base import (
 )
 from markets.sandbox import engine as states
 from markets.sandbox import orders as o
-from markets.sandbox.engine import Engine
 from markets.sandbox import wide
+from markets.sandbox.engine import Engine
 from markets.sandbox.generate import Generator, Made, stamp
 from markets.sandbox.lookalikes import make_near_miss
 from markets.sandbox.market import (

@@ -338,7 +338,9 @@ class Connector:
         for start in range(0, len(markets), 500):
             changes = self._changes(set(markets[start : start + 500]))
             if not self._guarded(
-                partial(live.keep, self.options.platform, changes, self._alive(at_ms), depth=self.options.depth)
+                partial(
+                    live.keep, self.options.platform, changes, self._alive(at_ms), depth=self.options.depth
+                )
             ):
                 return
 

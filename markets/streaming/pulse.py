@@ -11,8 +11,13 @@ ENOUGH = 10  # batches of data before anything is concluded from their rhythm
 WEIGHT = 1 / 32  # of the newest pause in the average
 BATCH_MS = 50  # data closer together than this came as one
 FACTOR = 8.0  # pauses of independent updates pass eight times their mean once in 3,000: then books rest for a moment
-PATIENCE_MS = 1_500  # the least silence that says anything: below the greatest age of a book that is traded on
-DOUBT_FACTOR, DOUBT_MS = 40.0, 3_000  # a pause that quiet after a burst does not explain: it is worth a new connection
+PATIENCE_MS = (
+    1_500  # the least silence that says anything: below the greatest age of a book that is traded on
+)
+DOUBT_FACTOR, DOUBT_MS = (
+    40.0,
+    3_000,
+)  # a pause that quiet after a burst does not explain: it is worth a new connection
 
 
 class Pulse:

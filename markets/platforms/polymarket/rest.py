@@ -331,9 +331,7 @@ def _condition_of(raw: msgspec.Raw) -> str:
         return ""
 
 
-def _usable(
-    raws: Iterable[msgspec.Raw], event: wire.GammaEventRef | None = None
-) -> Iterator[MarketInfo]:
+def _usable(raws: Iterable[msgspec.Raw], event: wire.GammaEventRef | None = None) -> Iterator[MarketInfo]:
     """The markets among these that can be used: one bad market costs only itself."""
     for raw in raws:
         try:
