@@ -2,7 +2,7 @@
 
     GET    /control/state                              everything at a glance
     GET    /control/pairs[?all=1]                      pairs that trade (or all) with their rule texts
-    GET    /control/truth                              what nobody may know: look-alikes, wide events, planted gaps, silences
+    GET    /control/truth                              look-alikes, wide events, planted gaps, silences: for judges only
     GET    /control/markets/{platform}/{id}            one market
     POST   /control/markets/{platform}/{id}/{action}   pause resume close reopen determine dispute settle tick
     GET    /control/faults                             faults in force, and the kinds there are
@@ -10,7 +10,7 @@
     DELETE /control/faults[?id=][&platform=]           clear one, a platform's, or all
     POST   /control/rate     {"rate"}                  level changes per second of the background
     POST   /control/gap      {"pair", "cents", "size", "cheap", "seconds", "ask"}
-    POST   /control/plant    {"kind", "cents", "pair" | "event", "size", "cheap", "seconds", "ask"}   a gap, and gone in time
+    POST   /control/plant    {"kind", "cents", "pair" | "event", "size", "cheap", "seconds", "ask"}
     POST   /control/stale    {"platform", "cents", "pair", "scope", "seconds", "after"}   silence while prices move
     POST   /control/order    {"market" | "pair"+"platform", "side", "outcome", "price", "size", "tif"}
     POST   /control/cancel   {"id"} or a market
