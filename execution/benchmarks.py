@@ -14,7 +14,7 @@ from arbsite.bench import CHANNEL, empty_chain, percentile, worker
 from arbsite.connections import redis_client
 from arbsite.registry import Figure
 from execution.models import Plan
-from markets import clients, live, services, store
+from markets import clients, live, pairs, store
 from markets.books import Book, micro
 from markets.live import Change
 from markets.models import Pair
@@ -82,7 +82,7 @@ def _make_pairs(count: int) -> None:
     store.upsert(infos, now=now)
     for number in range(count):
         pair = Pair.objects.create(polymarket_id=_id(POLYMARKET, number), kalshi_id=_id(KALSHI, number))
-        services.approve_pair(pair, person, now=now)
+        pairs.approve(pair, person, now=now, settlement="clean")
 
 
 def _id(platform: str, number: int) -> str:
@@ -96,7 +96,7 @@ def _info(platform: str, number: int) -> MarketInfo:
         outcome_type="binary", outcomes=(OutcomeInfo("YES", "Yes", f"1{number}"), OutcomeInfo("NO", "No", f"2{number}")),
         status=OPEN, start=None, end=end, settles=end, volume=None, volume_24h=None, liquidity=None,
         ticks=(TickBand(Decimal(0), Decimal(1), Decimal("0.01")),), min_size=Decimal(1), size_step=Decimal("0.01"),
-        fees=clients.standard_fees(platform), rules="", resolution_source="", category="", event_id="",
+        fees=clients.standard_fees(platform), rules="It happens.", resolution_source="", category="", event_id="",
     )  # fmt: skip
 
 
