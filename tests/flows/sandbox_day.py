@@ -4,26 +4,26 @@ Nothing sleeps and nothing uses a socket: the world is stepped by hand, `Link` i
 connection (subscribe, read, ping, repair over REST, vouch), and `Trader` is what the chain does with the books.
 """
 
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 
 from execution import paper
 from execution.planning import Ticket
 from markets.bets import Bet, MarketKey
-from markets.books import BookView, Ladder, micro
+from markets.books import MICRO, YES, BookView, Ladder, dollars
 from markets.clients import feed_market
-from markets.platforms.base import KALSHI, PLATFORMS, POLYMARKET, Feed, MarketInfo
+from markets.platforms.base import CLOSED, KALSHI, PLATFORMS, POLYMARKET, Feed, MarketInfo
 from markets.platforms.kalshi import parse as kalshi_parse
 from markets.platforms.kalshi import wire as kalshi_wire
 from markets.platforms.kalshi.stream import KalshiFeed
 from markets.platforms.polymarket import parse as polymarket_parse
 from markets.platforms.polymarket import wire as polymarket_wire
 from markets.platforms.polymarket.stream import PolymarketFeed
-from markets.sandbox.clock import Timers
+from markets.sandbox.clock import ManualClock, Timers
 from markets.sandbox.context import Sandbox
 from markets.sandbox.kalshi import rows
 from markets.sandbox.kalshi.app import exchange_of
@@ -32,13 +32,17 @@ from markets.sandbox.market import SandboxMarket
 from markets.sandbox.polymarket import gamma_records
 from markets.sandbox.polymarket.answers import encoded
 from markets.sandbox.polymarket.face import face_of
+from markets.sandbox.scenario import Scenario
 from markets.sandbox.wires import WIRES, Wire
 from markets.streaming.connector import PING_AFTER_MS
 from markets.streaming.pulse import Pulse
 from signals import decision, detection
+from signals.decision import BetRisk, Context, Hurdles, Verdict
+from signals.evidence import Evidence, Point
 from signals.findings import Finding, Listing, Rules
 
 DEPTH = 50
+TRACK = 100  # mids kept of a market, as in the price cache
 FEEDS: dict[str, Callable[[], Feed]] = {KALSHI: KalshiFeed, POLYMARKET: PolymarketFeed}
 
 
@@ -170,7 +174,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A finding as it was judged, and whether every book it used was the exchange's own at that moment."""
+    """A finding as it was judged, and which of its books were not the exchange's own at that moment."""
 
     at_ms: int
     finding: Finding
@@ -187,27 +191,30 @@ class Trade:
     bet_id: str
     kind: str
     outlay: Decimal
-    expected: Decimal  # payoff that is guaranteed
+    expected: Decimal  # the payoff that was to be guaranteed
     bought: tuple[tuple[str, str, Decimal], ...]  # market, outcome, contracts
+    short: bool  # a leg filled less than planned
 
 
 @dataclass
 class Trader:
-    """Detects on every change and buys each actionable gap once while it stands."""
+    """Looks at every bet that a change touches and buys each actionable gap once while it stands."""
 
     sandbox: Sandbox
-    context: Any = None
-    rules: Rules = field(default_factory=Rules)
-    hurdles: decision.Hurdles = field(default_factory=decision.Hurdles)
+    rules: Rules
+    hurdles: Hurdles
     links: dict[str, Link] = field(default_factory=dict)
     listings: dict[MarketKey, Listing] = field(default_factory=dict)
     infos: dict[MarketKey, MarketInfo] = field(default_factory=dict)
-    bets: dict[MarketKey, list[Bet]] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
     trades: list[Trade] = field(default_factory=list)
     looks: int = 0
-    refusals: dict[str, int] = field(default_factory=dict)
-    _standing: set[tuple[str, str]] = field(default_factory=set)
+    refusals: Counter[str] = field(default_factory=Counter)
+    _bets: dict[MarketKey, list[Bet]] = field(default_factory=dict)
+    _risks: dict[str, BetRisk] = field(default_factory=dict)
+    _standing: dict[tuple[str, str], int] = field(default_factory=dict)  # since when
+    _bought: set[tuple[str, str]] = field(default_factory=set)
+    _tracks: dict[MarketKey, deque[Point]] = field(default_factory=dict)
 
     def start(self, now_ms: int) -> None:
         """Follow every market there is, on both platforms."""
@@ -225,19 +232,18 @@ class Trader:
             self.infos[key], self.listings[key] = info, Listing.of(info)
             self.links[market.platform].feed.follow([feed_market(info)])
 
-    def closed(self, market_id: str) -> None:
+    def closed(self, market: SandboxMarket) -> None:
         """The platform says that trading ended."""
-        for platform in PLATFORMS:
-            key = (platform, market_id)
-            if key in self.listings:
-                self.listings[key] = replace(self.listings[key], status="CLOSED")
-                self.links[platform].feed.unfollow([market_id])
-                self.links[platform].ladders.pop(market_id, None)
+        key = (market.platform, market.id)
+        self.listings[key] = replace(self.listings[key], status=CLOSED)
+        self.links[market.platform].feed.unfollow([market.id])
+        self.links[market.platform].ladders.pop(market.id, None)
 
-    def approve(self, bet: Bet) -> None:
-        """From now on this bet may be traded."""
+    def approve(self, bet: Bet, risk: BetRisk) -> None:
+        """From now on this bet is detected."""
+        self._risks[bet.id] = risk
         for market in bet.markets:
-            self.bets.setdefault(market, []).append(bet)
+            self._bets.setdefault(market, []).append(bet)
 
     def step(self, now_ms: int) -> None:
         """Take the frames of this step, and look at the bets they touch."""
@@ -245,34 +251,69 @@ class Trader:
         for platform, link in self.links.items():
             link.tick(now_ms)
             for market_id in link.pump(now_ms):
-                for bet in self.bets.get((platform, market_id), ()):
+                self._remember(platform, market_id, now_ms)
+                for bet in self._bets.get((platform, market_id), ()):
                     touched[bet.id] = bet
         for bet in touched.values():
             self._look(bet, now_ms)
+
+    def _remember(self, platform: str, market_id: str, now_ms: int) -> None:
+        bids, asks, _ = self.links[platform].ladders.get(market_id, ((), (), 0))
+        if bids and asks:
+            mid = dollars(bids[0][0] + asks[0][0]) / 2
+            self._tracks.setdefault((platform, market_id), deque(maxlen=TRACK)).append(Point(now_ms, mid))
 
     def _look(self, bet: Bet, now_ms: int) -> None:
         self.looks += 1
         views = ((key, self.links[key[0]].view(key[1], now_ms)) for key in bet.markets)
         books = {key: view for key, view in views if view is not None}
         result = detection.find(bet, books, self.listings, self.rules, now_ms)
-        for refusal in result.refusals:
-            self.refusals[refusal.code] = self.refusals.get(refusal.code, 0) + 1
-        actionable = set()
+        self.refusals.update(refusal.code for refusal in result.refusals)
+        found = {(bet.id, finding.direction) for finding in result.findings}
+        for key in [key for key in self._standing if key[0] == bet.id and key not in found]:
+            del self._standing[key]
+            self._bought.discard(key)
         for finding in result.findings:
-            verdict = decision.decide(finding, self.hurdles, now_ms, self.context)
-            untrue = tuple(
-                (leg.platform, leg.market_id)
-                for leg in finding.legs
-                if not self._true(books[leg.platform, leg.market_id], now_ms)
-            )
-            reasons = tuple(reason.code for reason in verdict.reasons)
-            self.seen.append(Seen(now_ms, finding, verdict.state, reasons, untrue))
-            if verdict.state == decision.ACTIONABLE:
-                key = (bet.id, finding.direction)
-                actionable.add(key)
-                if key not in self._standing:
-                    self._buy(bet, finding, now_ms)
-        self._standing = {key for key in self._standing if key[0] != bet.id} | actionable
+            self._judge(bet, finding, books, now_ms)
+
+    def _judge(self, bet: Bet, finding: Finding, books: dict[MarketKey, BookView], now_ms: int) -> None:
+        key = (bet.id, finding.direction)
+        since = self._standing.setdefault(key, now_ms)
+        markets = [(leg.platform, leg.market_id) for leg in finding.legs]
+        risk = self._risks[bet.id]
+        context = Context(
+            m0=risk.m0, m0_upper=risk.m0_upper, settlement=risk.settlement, read_by_person=risk.read_by_person,
+            origin=risk.origin, evidence=Evidence({one: list(self._tracks.get(one, ())) for one in markets}),
+            alive_ms=now_ms - since,
+        )  # fmt: skip
+        verdict = decision.decide(finding, self.hurdles, now_ms, context)
+        self._note(finding, verdict, books, now_ms)
+        if verdict.state == decision.QUARANTINED and decision.clearable(verdict, finding, risk):
+            finding, verdict = self._look_again(bet, finding, context, verdict, now_ms)
+        if verdict.state == decision.ACTIONABLE and key not in self._bought:
+            self._bought.add(key)
+            self._buy(bet, finding, now_ms)
+
+    def _look_again(
+        self, bet: Bet, finding: Finding, context: Context, verdict: Verdict, now_ms: int
+    ) -> tuple[Finding, Verdict]:
+        """The books of a doubted finding read over REST, where they are the exchange's own whatever the stream does."""
+        books = {key: true_view(self.sandbox, key, now_ms) for key in bet.markets}
+        for again in detection.find(bet, books, self.listings, self.rules, now_ms).findings:
+            if again.direction == finding.direction:
+                cleared = replace(context, cleared=frozenset(reason.code for reason in verdict.reasons))
+                second = decision.decide(again, self.hurdles, now_ms, cleared)
+                self._note(again, second, books, now_ms)
+                return again, second
+        return finding, verdict
+
+    def _note(
+        self, finding: Finding, verdict: Verdict, books: dict[MarketKey, BookView], now_ms: int
+    ) -> None:
+        keys = [(leg.platform, leg.market_id) for leg in finding.legs]
+        untrue = tuple(key for key in keys if not self._true(books[key], now_ms))
+        reasons = tuple(reason.code for reason in verdict.reasons)
+        self.seen.append(Seen(now_ms, finding, verdict.state, reasons, untrue))
 
     def _true(self, view: BookView, now_ms: int) -> bool:
         true = true_view(self.sandbox, (view.platform, view.market_id), now_ms)
@@ -280,7 +321,7 @@ class Trader:
 
     def _buy(self, bet: Bet, finding: Finding, now_ms: int) -> None:
         """Paper orders of every leg against the exchange's own books."""
-        outlay, bought = Decimal(0), []
+        outlay, bought, short = Decimal(0), [], False
         for leg in finding.legs:
             key = (leg.platform, leg.market_id)
             notional = leg.size * leg.limit_price
@@ -292,21 +333,22 @@ class Trader:
             result = paper.fill(ticket, true_view(self.sandbox, key, now_ms), fees)
             outlay += result.cost.cash
             bought.append((leg.market_id, leg.outcome, result.filled))
-        self.trades.append(Trade(now_ms, bet.id, bet.kind, outlay, finding.payoff, tuple(bought)))
+            short = short or result.filled < leg.size
+        trade = Trade(now_ms, bet.id, bet.kind, outlay, finding.payoff, tuple(bought), short)
+        self.trades.append(trade)
 
 
 # --- the day
 
 
 def run(
-    sandbox: Sandbox, trader: Trader, scenario: Any, *, hours: float, steps: Callable[[int], int]
+    sandbox: Sandbox, trader: Trader, scenario: Scenario, *, hours: int, step_ms: Callable[[int], int]
 ) -> None:
-    """Step world, makers and trader through the hours; `steps` says how far to step from a time (ms since start)."""
+    """Step world, makers and trader through the hours; `step_ms` says how far to step from a time since the start."""
     start, clock, timers = sandbox.now_ms(), sandbox.clock, sandbox.later
-    assert isinstance(timers, Timers)
-    end = start + round(hours * 3_600_000)
-    while sandbox.now_ms() < end:
-        now_ms = clock.advance(steps(sandbox.now_ms() - start))  # type: ignore[attr-defined]
+    assert isinstance(timers, Timers) and isinstance(clock, ManualClock)
+    while clock.at_ms < start + hours * 3_600_000:
+        now_ms = clock.advance(step_ms(clock.at_ms - start))
         sandbox.world.step(now_ms)
         scenario.step(now_ms)
         sandbox.traders.step(now_ms)
@@ -314,10 +356,10 @@ def run(
         trader.step(now_ms)
 
 
-def paid(trade: Trade, values: dict[str, int]) -> Decimal:
-    """What a trade is paid by the world's truth, dollars; `values` in micro-dollars per YES."""
+def paid(trade: Trade, pays: Callable[[str], int]) -> Decimal:
+    """What a trade is paid, dollars; `pays` says how many micro-dollars a YES of a market is paid."""
     total = Decimal(0)
     for market_id, outcome, size in trade.bought:
-        value = values[market_id] if outcome == "YES" else micro(Decimal(1)) - values[market_id]
-        total += size * value / micro(Decimal(1))
+        value = pays(market_id) if outcome == YES else MICRO - pays(market_id)
+        total += size * dollars(value)
     return total
