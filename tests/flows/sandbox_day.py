@@ -274,7 +274,8 @@ class Trader:
             del self._standing[key]
             self._bought.discard(key)
         for finding in result.findings:
-            self._judge(bet, finding, books, now_ms)
+            if (bet.id, finding.direction) not in self._bought:  # who has bought waits until the gap is gone
+                self._judge(bet, finding, books, now_ms)
 
     def _judge(self, bet: Bet, finding: Finding, books: dict[MarketKey, BookView], now_ms: int) -> None:
         key = (bet.id, finding.direction)
@@ -290,7 +291,7 @@ class Trader:
         self._note(finding, verdict, books, now_ms)
         if verdict.state == decision.QUARANTINED and decision.clearable(verdict, finding, risk):
             finding, verdict = self._look_again(bet, finding, context, verdict, now_ms)
-        if verdict.state == decision.ACTIONABLE and key not in self._bought:
+        if verdict.state == decision.ACTIONABLE:
             self._bought.add(key)
             self._buy(bet, finding, now_ms)
 
