@@ -37,6 +37,7 @@ from markets.sandbox.wires import WIRES, Wire
 from markets.streaming.connector import PING_AFTER_MS
 from markets.streaming.pulse import Pulse
 from signals import decision, detection
+from signals.certificates import Certificates
 from signals.decision import BetRisk, Context, Hurdles, Verdict
 from signals.evidence import Evidence, Point
 from signals.findings import Finding, Listing, Rules
@@ -209,6 +210,7 @@ class Trader:
     seen: list[Seen] = field(default_factory=list)
     trades: list[Trade] = field(default_factory=list)
     looks: int = 0
+    certificates: Certificates = field(default_factory=Certificates)
     refusals: Counter[str] = field(default_factory=Counter)
     _bets: dict[MarketKey, list[Bet]] = field(default_factory=dict)
     _risks: dict[str, BetRisk] = field(default_factory=dict)
@@ -267,7 +269,7 @@ class Trader:
         self.looks += 1
         views = ((key, self.links[key[0]].view(key[1], now_ms)) for key in bet.markets)
         books = {key: view for key, view in views if view is not None}
-        result = detection.find(bet, books, self.listings, self.rules, now_ms)
+        result = detection.find(bet, books, self.listings, self.rules, now_ms, self.certificates)
         self.refusals.update(refusal.code for refusal in result.refusals)
         found = {(bet.id, finding.direction) for finding in result.findings}
         for key in [key for key in self._standing if key[0] == bet.id and key not in found]:
