@@ -2,7 +2,7 @@
 
     pair        buy YES where it is `cheap`, NO on the other platform                   pays 1
     yes_basket  YES of every market of a neg-risk event, of which exactly one wins       pays 1
-    no_basket   NO of every market of an event of which at most one pays (n markets)      pays n - 1
+    no_basket   NO of every named market of an event of which at most one pays (of n)     pays n - 1
     exclusive   NO of two markets of an event of which at most one pays                   pays 1
     ladder      YES of a lower threshold and NO of a higher one, priced the wrong way     pays 1
 
@@ -109,8 +109,9 @@ class Plants:
                 f"{kind} is planted in an event of kind {' or '.join(EVENTS[kind])}, not in {event.kind or 'another'}"
             )
         until_ms = self._until(event.market_ids, cents, seconds, now_ms)
-        fair = [self.traders.fair_cents(market_id) for market_id in event.market_ids]
-        bids = _bids(kind, fair, cents)
+        named = [one for one in event.market_ids if not self._is_other(one)]
+        bids = _bids(kind, [self.traders.fair_cents(one) for one in named], cents)
+        bids += [LOWEST] * (len(event.market_ids) - len(named))  # "Other" stands last, and is no part of a gap
         if any(not LOWEST <= bid < HIGHEST for bid in bids):
             raise TraderError(f"there is no room for a gap of {cents} cents in {event.id}")
         for market_id, bid in zip(event.market_ids, bids, strict=True):
@@ -120,10 +121,14 @@ class Plants:
             )  # fmt: skip
         legs = tuple(
             PlantedLeg(event.platform, market_id, outcome, price * CENT)
-            for market_id, outcome, price in _legs(kind, event.market_ids, bids)
+            for market_id, outcome, price in _legs(kind, named, bids[: len(named)])
         )
         payoff = (len(legs) - 1) * MICRO if kind == NO_BASKET else MICRO
         return self._note(kind, event.id, legs, size, cents, payoff, now_ms, until_ms)
+
+    def _is_other(self, market_id: str) -> bool:
+        side = self.world.market(market_id).polymarket
+        return side is not None and side.neg_risk_other
 
     def _until(self, market_ids: Sequence[str], cents: int, seconds: float, now_ms: int) -> int:
         """When the gap ends; refused where a market does not trade until then, or holds another gap."""
