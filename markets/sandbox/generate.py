@@ -20,6 +20,7 @@ from markets.sandbox.topics import TOPICS, Topic
 
 DAY_MS = 86_400_000
 WEEK_MS = 7 * DAY_MS
+SCALES = {"thousand": 1_000, "million": 1_000_000}
 MONDAY_MS = 4 * DAY_MS  # 1970-01-05, a Monday
 
 Made = tuple[SandboxEvent, list[SandboxMarket]]
@@ -302,9 +303,11 @@ def _secondary(topic: Topic) -> str:
 
 
 def strike_of(threshold: str) -> int | None:
-    """The number of a threshold, of a band its lower one."""
-    digits = "".join(c for c in threshold.split(" to ")[0] if c.isdigit())
-    return int(digits) if digits else None
+    """The number of a threshold, of a band its lower one: thousands and millions written out, as strikes are."""
+    low = threshold.split(" to ")[0]
+    digits = "".join(c for c in low if c.isdigit())
+    scale = next((scale for word, scale in SCALES.items() if word in threshold), 1)
+    return int(digits) * scale if digits else None
 
 
 def capital(text: str) -> str:

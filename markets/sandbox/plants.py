@@ -111,7 +111,9 @@ class Plants:
         until_ms = self._until(event.market_ids, cents, seconds, now_ms)
         named = [one for one in event.market_ids if not self._is_other(one)]
         bids = _bids(kind, [self.traders.fair_cents(one) for one in named], cents)
-        bids += [LOWEST] * (len(event.market_ids) - len(named))  # "Other" stands last, and is no part of a gap
+        bids += [LOWEST] * (
+            len(event.market_ids) - len(named)
+        )  # "Other" stands last, and is no part of a gap
         if any(not LOWEST <= bid < HIGHEST for bid in bids):
             raise TraderError(f"there is no room for a gap of {cents} cents in {event.id}")
         for market_id, bid in zip(event.market_ids, bids, strict=True):

@@ -5,14 +5,14 @@ exchange grows lively for a minute: two gaps are planted, one platform's data st
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from markets import bets, building
+from markets import bets, building, matching
 from markets.building import EventFacts
 from markets.platforms.base import KALSHI, POLYMARKET
 from markets.sandbox import plants, scenario, wide
@@ -81,20 +81,24 @@ class Day:
                 yield silence
 
 
-def plan(pairs: list[Pair]) -> dict[str, Any]:
-    """The day's script. Pairs and kinds take turns; a pair is never silenced while something is planted in it."""
+def plan(pairs: list[Pair], fair: Callable[[Pair], int]) -> dict[str, Any]:
+    """The day's script. Pairs and kinds take turns; a pair is never silenced while something is planted in it.
+
+    Silenced prices move towards the middle (`fair` in cents) and, the next time, back.
+    """
     steps: list[dict[str, Any]] = []
     kinds = [*WORTH_IT, *TOO_SMALL]
     for quarter in range(HOURS * 3_600 // QUARTER_S):
         at = quarter * QUARTER_S
         first, second = kinds[2 * quarter % len(kinds)], kinds[(2 * quarter + 1) % len(kinds)]
-        silenced = pairs[(quarter + 7) % len(pairs)].id
+        silenced = pairs[(quarter + 7) % len(pairs)]
+        up = (fair(silenced) < 50) == ((quarter + 7) // len(pairs) % 2 == 0)
         steps += [
             {"at": at + LIVELY_FROM_S, "rate": {"rate": LIVELY}},
             {"at": at + 35, "plant": planted(*first, quarter, pairs)},
             {"at": at + 48, "stale": {
-                "pair": silenced, "platform": (KALSHI, POLYMARKET)[quarter % 2], "seconds": 9, "after": 3,
-                "cents": (14, -14)[quarter // 2 % 2], "scope": ("platform", "market")[quarter // 4 % 2],
+                "pair": silenced.id, "platform": (KALSHI, POLYMARKET)[quarter % 2], "seconds": 9, "after": 3,
+                "cents": 14 if up else -14, "scope": ("platform", "market")[quarter // 4 % 2],
             }},
             {"at": at + 68, "plant": planted(*second, quarter + 3, pairs)},
             {"at": at + LIVELY_TO_S, "rate": {"rate": CALM}},
@@ -176,7 +180,11 @@ def day() -> Day:
         careless.add(bet.id)
     follow_the_rolling_ones(trader, sandbox)
     lasting = [pair for pair in sandbox.world.open_pairs() if not pair.short_lived]
-    script = scenario.Scenario(scenario.parse(plan(lasting)), sandbox, start_ms=START)
+
+    def fair(pair: Pair) -> int:
+        return sandbox.traders.fair_cents(pair.polymarket_id)
+
+    script = scenario.Scenario(scenario.parse(plan(lasting, fair)), sandbox, start_ms=START)
     sandbox_day.run(sandbox, trader, script, hours=HOURS, step_ms=step_ms)
     pays = {
         market.id: market.truth if market.settlement_value is None else market.settlement_value
@@ -265,6 +273,22 @@ def test_no_trade_loses_by_the_worlds_truth(day: Day) -> None:
         profit += paid - trade.outlay
     assert sum(trade.short for trade in trades) <= len(trades) // 50
     assert profit > 0
+
+
+# Where a number, a date, a source or the polarity contradicts, nobody may call two questions the same.
+CONTRADICTIONS = {"date", "strike", "source", "polarity", "comparator"}
+
+
+def test_the_matcher_lets_no_look_alike_through(day: Day) -> None:
+    for near in day.sandbox.world.near_misses.values():
+        infos = day.trader.infos
+        polymarket, kalshi = infos[POLYMARKET, near.polymarket_id], infos[KALSHI, near.kalshi_ticker]
+        found = matching.judge(matching.question_of(polymarket), matching.question_of(kalshi))
+        said = f"{near.id} ({near.why}): {found}"
+        assert found.verdict != "same" or near.differs not in CONTRADICTIONS, said
+        if near.inverted:  # opposites: an inverted pair is what they truly are
+            continue
+        assert not (found.verdict in ("same", "inverted") and found.settlement == "clean"), said
 
 
 def test_a_careless_bot_would_have_lost_on_every_look_alike(day: Day) -> None:
