@@ -77,7 +77,7 @@ class Filters(BaseFilterBackend):
                 continue
             lookup, kind = view.filters[name]
             try:
-                wanted[lookup] = _parsed(text, kind)
+                wanted[lookup] = parsed(text, kind)
             except ValueError as error:
                 errors[name] = [str(error)]
         if errors:
@@ -92,7 +92,8 @@ class Filters(BaseFilterBackend):
         ]
 
 
-def _parsed(text: str, kind: Any) -> Any:
+def parsed(text: str, kind: Any) -> Any:
+    """The value of a query parameter. Raises ValueError with a sentence for the caller."""
     if isinstance(kind, tuple):
         if text not in kind:
             raise ValueError(f"Must be one of {', '.join(kind)}.")

@@ -1,4 +1,6 @@
-"""The Celery application: one queue per app plus `persist`, small messages, living database connections."""
+"""The Celery application: one queue per app, `persist` for bulk writers, `rest` for what waits on platforms; small
+messages, living database connections.
+"""
 
 import os
 from typing import Any
@@ -10,7 +12,8 @@ from kombu import Queue
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "arbsite.settings")
 
 APPS = ("arbsite", "markets", "signals", "execution", "alerts")
-QUEUES = (*APPS, "persist")
+QUEUES = (*APPS, "persist", "rest")
+WAITS_ON_PLATFORMS = frozenset({"signals.recheck"})  # seconds, which no window can spare
 MAX_MESSAGE_BYTES = 1_024
 
 
@@ -27,6 +30,8 @@ def _route(name: str, *_: Any, **__: Any) -> dict[str, str]:
     """A task is served on its app's queue; what writes in bulk is kept out of the way of orders."""
     if name.startswith("persist."):
         return {"queue": "persist"}
+    if name in WAITS_ON_PLATFORMS:
+        return {"queue": "rest"}
     head = name.split(".", 1)[0]
     return {"queue": head if head in APPS else "arbsite"}
 

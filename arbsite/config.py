@@ -6,7 +6,8 @@ line of why; a test keeps the two in step.
 """
 
 import os
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -158,6 +159,23 @@ class Universe(Section):
     discover_days: int = Field(90, gt=0)
 
 
+def fill_bands(text: str) -> tuple[tuple[Decimal, Decimal], ...]:
+    """`EDGE:CHANCE,…` as numbers. Raises ValueError, saying what is wrong."""
+    bands = []
+    for part in text.split(","):
+        start, _, chance = part.partition(":")
+        try:
+            bands.append((Decimal(start.strip()), Decimal(chance.strip())))
+        except InvalidOperation:
+            raise ValueError(f"{part!r} is not EDGE:CHANCE, such as 0.06:0.8") from None
+    starts, chances = [start for start, _ in bands], [chance for _, chance in bands]
+    if starts[0] != 0 or any(one >= two for one, two in pairwise(starts)):
+        raise ValueError("edges must begin at 0 and rise")
+    if any(not 0 < chance <= 1 for chance in chances) or any(one < two for one, two in pairwise(chances)):
+        raise ValueError("chances lie above 0, at most 1, and never rise with the edge")
+    return tuple(bands)
+
+
 class Signals(Section):
     """When a finding becomes a signal and a signal becomes actionable."""
 
@@ -168,6 +186,31 @@ class Signals(Section):
     max_book_age_seconds: Decimal = Field(Decimal(2), gt=0)
     max_book_skew_seconds: Decimal = Field(Decimal(1), gt=0)
     expire_seconds: int = Field(30, gt=0)
+    leg_fill_rates: str = "0:0.90,0.06:0.80,0.10:0.70,0.20:0.63"
+    cash_rate: Decimal = Field(Decimal("0.045"), ge=0, lt=1)
+    unknown_settlement_days: int = Field(365, gt=0)
+    gap_unread: Decimal = Field(Decimal("0.10"), gt=0, lt=1)
+    max_drift: Decimal = Field(Decimal("0.10"), gt=0, lt=1)
+    one_sided_move: Decimal = Field(Decimal("0.10"), gt=0, lt=1)
+    recent_seconds: int = Field(60, gt=0)
+    evidence_minutes: int = Field(10, gt=0, le=60)
+    crossed_long_seconds: int = Field(5, gt=0)
+    recheck_every_seconds: int = Field(5, gt=0)
+    recheck_valid_seconds: int = Field(10, gt=0)
+    release_minutes: int = Field(60, gt=0)
+    first_leg_ms: int = Field(576, gt=0)
+    next_leg_ms: int = Field(243, gt=0)
+
+    @field_validator("leg_fill_rates")
+    @classmethod
+    def _readable_rates(cls, text: str) -> str:
+        fill_bands(text)
+        return text
+
+    @property
+    def fill_bands(self) -> tuple[tuple[Decimal, Decimal], ...]:
+        """(edge from which it holds, chance that one further leg fills), ascending."""
+        return fill_bands(self.leg_fill_rates)
 
 
 class Risk(Section):

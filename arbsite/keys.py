@@ -44,6 +44,9 @@ RING_TTL_MS: Final = 1_000
 STALE_TTL: Final = HOUR
 CATALOGUE: Final = "cache:catalogue"  # string: a new word whenever bets, pairs or listings changed
 CATALOGUE_TTL: Final = DAY
+REFUSALS: Final = "cache:refusals"  # list: counted refusals on their way into the table, MessagePack
+REFUSALS_TTL: Final = HOUR
+REFUSALS_LENGTH: Final = 10_000
 
 
 def prices(platform: str, market_id: str) -> str:

@@ -45,6 +45,9 @@ SPECIFIED = (
 INTERNAL = (
     Every("sweep", 5, "arbsite.sweep", "Ring again for windows that nobody served"),
     Every("signals-sweep", 5, "signals.sweep", "Judge and expire what was forgotten"),
+    Every("refusals", 10, "persist.refusals", "Counted refusals into the ledger"),
+    Every("refusal-fates", 300, "persist.refusal_fates", "What became of refusals"),
+    Every("pair-gaps", 60, "signals.pair_gaps", "Gaps that speak against proposed pairs"),
     Every("execution-sweep", 5, "execution.sweep", "Execute what was forgotten, settle what has ended"),
     Every("execution-reader", 2, "execution.read_signals", "Consumer group execution"),
     Every("analysis-reader", 5, "persist.signal_snapshots", "Consumer group analysis"),

@@ -1,6 +1,7 @@
 """The `analysis` group of the signal stream: every entry becomes a row for backtests."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from arbsite import groups, keys
 from signals.models import SignalSnapshot
@@ -18,6 +19,10 @@ def store_new(consumer: str) -> int:
                 signal_id=fields["signal_id"],
                 event=fields.get("event", ""),
                 at=datetime.fromtimestamp(int(fields["at"]) / 1_000, UTC),
+                edge=_figure(fields, "edge"),
+                expected_edge=_figure(fields, "expected_edge"),
+                size=_figure(fields, "size"),
+                net_profit=_figure(fields, "net_profit"),
                 body=fields,
             )
             for entry_id, fields in entries
@@ -26,3 +31,8 @@ def store_new(consumer: str) -> int:
     )
     groups.acknowledge(keys.SIGNAL_STREAM, GROUP, entries)
     return len(entries)
+
+
+def _figure(fields: dict[str, str], name: str) -> Decimal | None:
+    text = fields.get(name, "")
+    return Decimal(text) if text not in ("", "None") else None

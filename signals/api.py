@@ -1,29 +1,26 @@
-"""Signals over the API: opportunities now and then, normalised whale alerts and news, and the analyzer's health."""
+"""Signals over the API: opportunities now and then, and the analyzer's health."""
 
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.urls import path
+from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema, extend_schema_field, inline_serializer
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from arbsite import health
 from arbsite.api import PERIOD, Millis
 from arbsite.auth import READ
 from arbsite.endpoints import DetailEndpoint, ListEndpoint
-from markets.api import Normalize, RawSerializer
-from signals import normalize
-from signals.models import ARBITRAGE, Signal
+from signals import decision, detect_api, history, normalize_api, rules, scanning, storing
+from signals.models import ARBITRAGE, Signal, SignalSnapshot
 
 CURRENT = (Signal.PENDING, Signal.ACTIONABLE, Signal.EXECUTED)  # open, and not refused
+FOUND = Signal.objects.filter(Q(type=ARBITRAGE) | Q(label=decision.SPREAD))
+KINDS = {"bet": ("bet_id", str), "kind": ("kind", str), "label": ("label", (decision.ARBITRAGE, decision.SPREAD))}
 QUEUE_CRITICAL = 500  # the specification's 7.5.2
-
-_LEG_PRICES = ("price", "limit_price", "best_price", "size", "depth", "notional", "fee", "cash")
-
 
 class LegSerializer(serializers.Serializer):
     """One leg: what is bought where. `price` is the best price in dollars, `size` contracts."""
@@ -40,18 +37,15 @@ class LegSerializer(serializers.Serializer):
 
 def legs_of(signal: Signal) -> list[dict[str, Any]]:
     """The legs as stored with the signal, numbers as exact decimals; `price` is the best one."""
-    found = []
-    for stored in (signal.metadata or {}).get("legs", []):
-        leg = {name: stored[name] for name in ("platform", "market_id", "outcome", "side") if name in stored}
-        leg["price"] = _decimal(stored.get("best_price"))
-        for name in _LEG_PRICES[1:]:
-            leg[name] = _decimal(stored.get(name))
-        found.append(leg)
-    return found
+    return [scanning.leg_json(stored) for stored in (signal.metadata or {}).get("legs", [])]
 
 
-def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
+class StepSerializer(serializers.Serializer):
+    """One line of a waterfall; costs are negative."""
+
+    step = serializers.ChoiceField(storing.STEPS)
+    dollars = serializers.DecimalField(20, 6)
+    per_dollar = serializers.DecimalField(12, 8, help_text="of payoff")
 
 
 class OpportunitySerializer(serializers.ModelSerializer):
@@ -64,16 +58,24 @@ class OpportunitySerializer(serializers.ModelSerializer):
     bet_id = serializers.CharField(allow_null=True)
     sources = serializers.JSONField()
     reasons = serializers.JSONField()
+    waterfall = serializers.SerializerMethodField()
+    capital = serializers.SerializerMethodField()
+    limited_by = serializers.SerializerMethodField()
+    seconds_alive = serializers.SerializerMethodField()
+    estimated_fill_time_ms = serializers.SerializerMethodField()
     created_at = Millis()
     refreshed_at = Millis()
     closed_at = Millis(allow_null=True)
+    rechecked_at = Millis(allow_null=True)
 
     class Meta:
         model = Signal
         fields = [
             "id", "type", "status", "market_a", "market_b", "profit_pct", "expected_profit", "confidence", "sources",
             "recommended_action", "direction", "bet_id", "size", "outlay", "net_profit", "edge", "annualised",
-            "reasons", "created_at", "refreshed_at", "closed_at", "close_reason",
+            "reasons", "created_at", "refreshed_at", "closed_at", "close_reason", "label", "kind", "expected_edge",
+            "half_profit", "waterfall", "capital", "limited_by", "seconds_alive", "lifetime_ms", "estimated_fill_time_ms",
+            "rechecked_at",
         ]  # fmt: skip
 
     @extend_schema_field(LegSerializer(allow_null=True))
@@ -83,8 +85,8 @@ class OpportunitySerializer(serializers.ModelSerializer):
 
     @extend_schema_field(LegSerializer(allow_null=True))
     def get_market_b(self, signal: Signal) -> dict[str, Any] | None:
-        """The second leg's market."""
-        return _market(signal, 1, signal.market_b)
+        """The last leg's market."""
+        return _market(signal, max(1, len(legs_of(signal)) - 1), signal.market_b)
 
     @extend_schema_field(OpenApiTypes.STR)
     def get_recommended_action(self, signal: Signal) -> str:
@@ -93,14 +95,47 @@ class OpportunitySerializer(serializers.ModelSerializer):
             f"{leg.get('side', 'BUY')}_{chr(ord('A') + at)}" for at, leg in enumerate(legs_of(signal))
         )
 
+    @extend_schema_field(StepSerializer(many=True))
+    def get_waterfall(self, signal: Signal) -> list[dict[str, Any]]:
+        """From the gross edge to the expected one, in dollars and per $1 of payoff."""
+        return scanning.waterfall(signal)
+
+    @extend_schema_field(serializers.DictField(child=serializers.DecimalField(20, 6)))
+    def get_capital(self, signal: Signal) -> dict[str, Decimal]:
+        """Dollars that each platform's account needs."""
+        return storing.capital_of(signal.metadata or {})
+
+    @extend_schema_field(OpenApiTypes.STR)
+    def get_limited_by(self, signal: Signal) -> str | None:
+        """What keeps the size from being larger."""
+        return (signal.metadata or {}).get("limited_by")
+
+    @extend_schema_field(serializers.DecimalField(14, 3))
+    def get_seconds_alive(self, signal: Signal) -> Decimal:
+        """Seconds from found to gone, or until now."""
+        return Decimal(history.lifetime_ms(signal, timezone.now())).scaleb(-3)
+
+    @extend_schema_field(OpenApiTypes.INT)
+    def get_estimated_fill_time_ms(self, signal: Signal) -> int:
+        """Milliseconds until all its legs are in."""
+        return rules.fill_ms(max(scanning.FIRST_LEGS, len((signal.metadata or {}).get("legs", []))))
+
 
 def _market(signal: Signal, at: int, market_id: str | None) -> dict[str, Any] | None:
     legs = legs_of(signal)
     if at < len(legs):
-        return {
-            name: legs[at][name] for name in ("platform", "market_id", "outcome", "price") if name in legs[at]
-        }
+        return scanning.short(legs[at])
     return {"market_id": market_id} if market_id else None
+
+
+class SeriesSerializer(serializers.ModelSerializer):
+    """The figures of a signal at one moment."""
+
+    at = Millis()
+
+    class Meta:
+        model = SignalSnapshot
+        fields = ["at", "event", "edge", "expected_edge", "size", "net_profit"]
 
 
 class OpportunityDetailSerializer(OpportunitySerializer):
@@ -108,10 +143,12 @@ class OpportunityDetailSerializer(OpportunitySerializer):
 
     legs = serializers.SerializerMethodField()
     metadata = serializers.JSONField()
+    recheck = serializers.JSONField()
     plan_id = serializers.SerializerMethodField()
+    series = serializers.SerializerMethodField()
 
     class Meta(OpportunitySerializer.Meta):
-        fields = [*OpportunitySerializer.Meta.fields, "legs", "plan_id", "metadata"]
+        fields = [*OpportunitySerializer.Meta.fields, "legs", "plan_id", "recheck", "series", "metadata"]
 
     @extend_schema_field(LegSerializer(many=True))
     def get_legs(self, signal: Signal) -> list[dict[str, Any]]:
@@ -124,18 +161,25 @@ class OpportunityDetailSerializer(OpportunitySerializer):
         plan = getattr(signal, "plan", None)
         return plan.pk if plan else None
 
+    @extend_schema_field(SeriesSerializer(many=True))
+    def get_series(self, signal: Signal) -> list[dict[str, Any]]:
+        """Its figures over time, oldest first, as far as they are stored."""
+        return list(SeriesSerializer(history.series(signal.pk), many=True).data)
+
 
 class Opportunities(ListEndpoint):
     """What could be earned now, newest first: open and not refused, unless `status` asks for another."""
 
     scope, permission = READ, "signals.view_signal"
-    queryset = Signal.objects.filter(type=ARBITRAGE)
+    queryset = FOUND
     serializer_class = OpportunitySerializer
-    filters = {"status": ("status", Signal.STATUSES), "bet": ("bet_id", str), **PERIOD}
+    filters = {"status": ("status", Signal.STATUSES), **KINDS, **PERIOD}
 
     def get_queryset(self) -> QuerySet[Signal]:
-        """The current ones, or those of the status asked for."""
+        """The current ones, or those of the status asked for; spreads only where they are asked for."""
         found = super().get_queryset()
+        if "label" not in self.request.query_params:
+            found = found.filter(type=ARBITRAGE)
         return found if "status" in self.request.query_params else found.filter(status__in=CURRENT)
 
 
@@ -143,94 +187,17 @@ class History(ListEndpoint):
     """What was there and is gone, newest first."""
 
     scope, permission = READ, "signals.view_signal"
-    queryset = Signal.objects.filter(type=ARBITRAGE, status__in=(Signal.CLOSED, Signal.EXPIRED))
+    queryset = FOUND.filter(status__in=(Signal.CLOSED, Signal.EXPIRED))
     serializer_class = OpportunitySerializer
-    filters = {"bet": ("bet_id", str), **PERIOD}
+    filters = {**KINDS, **PERIOD}
 
 
 class Opportunity(DetailEndpoint):
     """One opportunity with its legs and the whole computation, open or not."""
 
     scope, permission = READ, "signals.view_signal"
-    queryset = Signal.objects.filter(type=ARBITRAGE).select_related("plan")
+    queryset = FOUND.select_related("plan")
     serializer_class = OpportunityDetailSerializer
-
-
-# --- normal forms
-
-
-class WhaleEventSerializer(serializers.Serializer):
-    """The specification's whale alert. `amount` is dollars, `sentiment_score` from -1 to 1."""
-
-    event_type = serializers.CharField()
-    timestamp = serializers.IntegerField(help_text="Unix milliseconds")
-    transaction_hash = serializers.CharField()
-    block_number = serializers.IntegerField(allow_null=True)
-    from_address = serializers.CharField()
-    to_address = serializers.CharField()
-    token_symbol = serializers.CharField()
-    amount = serializers.DecimalField(30, 2)
-    direction = serializers.ChoiceField([normalize.INFLOW, normalize.OUTFLOW, normalize.NEUTRAL])
-    exchange = serializers.CharField()
-    category = serializers.ChoiceField(normalize.CATEGORIES)
-    sentiment_score = serializers.DecimalField(5, 4)
-    related_markets = serializers.ListField(child=serializers.CharField())
-    source = serializers.CharField()
-
-
-class NewsEventSerializer(serializers.Serializer):
-    """The specification's news event. `source` is the outlet, `via` who brought the story."""
-
-    event_type = serializers.CharField()
-    timestamp = serializers.IntegerField(help_text="Unix milliseconds")
-    headline = serializers.CharField()
-    source = serializers.CharField()
-    url = serializers.CharField()
-    sentiment = serializers.ChoiceField(["positive", "negative", "neutral"])
-    sentiment_score = serializers.DecimalField(5, 4)
-    categories = serializers.ListField(child=serializers.CharField())
-    related_markets = serializers.ListField(child=serializers.CharField())
-    urgency = serializers.ChoiceField(normalize.URGENCIES)
-    impact_estimate = serializers.DecimalField(5, 4)
-    via = serializers.CharField()
-
-
-class NormalizeWhale(Normalize):
-    """A raw transfer as a whale alert."""
-
-    permission = "signals.view_whalealert"
-
-    def rule(self, source: str, raw: dict[str, Any]) -> dict[str, Any]:
-        """Whale alerts."""
-        return normalize.whale(source, raw)
-
-    @extend_schema(
-        request=RawSerializer,
-        responses=inline_serializer("NormalizedWhale", {"normalized": WhaleEventSerializer()}),
-        tags=["normalize"],
-    )
-    def post(self, request: Request) -> Response:
-        """Normalise a transfer; nothing is stored."""
-        return self.normalized(request)
-
-
-class NormalizeNews(Normalize):
-    """A raw story as a news event."""
-
-    permission = "signals.view_newsevent"
-
-    def rule(self, source: str, raw: dict[str, Any]) -> dict[str, Any]:
-        """News events."""
-        return normalize.news(source, raw)
-
-    @extend_schema(
-        request=RawSerializer,
-        responses=inline_serializer("NormalizedNews", {"normalized": NewsEventSerializer()}),
-        tags=["normalize"],
-    )
-    def post(self, request: Request) -> Response:
-        """Normalise a story; nothing is stored."""
-        return self.normalized(request)
 
 
 # --- health
@@ -248,9 +215,9 @@ def analyzer() -> dict[str, Any]:
 health.add_part("analyzer", analyzer)
 
 urlpatterns = [
+    *normalize_api.urlpatterns,
+    *detect_api.urlpatterns,
     path("opportunities", Opportunities.as_view(), name="opportunities"),
     path("opportunities/<str:id>", Opportunity.as_view(), name="opportunity"),
     path("history", History.as_view(), name="history"),
-    path("normalize/whale", NormalizeWhale.as_view(), name="normalize-whale"),
-    path("normalize/news", NormalizeNews.as_view(), name="normalize-news"),
 ]

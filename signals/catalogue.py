@@ -5,7 +5,7 @@ Detection would otherwise read the same rows for every window. Only what changed
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -14,11 +14,14 @@ from django.db.models import Max, Q
 from markets import catalogue_version, store
 from markets.bets import Bet as BetValue
 from markets.bets import MarketKey
-from markets.models import Bet, Market, Pair
+from markets.models import Bet, Market
+from signals.decision import BetRisk
 from signals.findings import Listing
 
 # Rows of transactions that committed late carry an older time than what we have seen
 OVERLAP = timedelta(seconds=60)
+
+UNKNOWN = BetRisk(m0_upper=Decimal(1), settlement="unknown", read_by_person=False)
 
 
 @dataclass(slots=True)
@@ -28,9 +31,13 @@ class Catalogue:
     bets: dict[str, BetValue] = field(default_factory=dict)
     by_market: dict[MarketKey, set[str]] = field(default_factory=lambda: defaultdict(set))
     listings: dict[MarketKey, Listing] = field(default_factory=dict)
-    m0: dict[str, Decimal] = field(default_factory=dict)  # chance that a bet pays nothing
+    risks: dict[str, BetRisk] = field(default_factory=dict)  # what is known of each bet itself
     word: bytes = b""
     seen: datetime | None = None
+
+    def risk(self, bet_id: str) -> BetRisk:
+        """What is known of a bet itself; of one that is not active any more, nothing that would help it."""
+        return self.risks.get(bet_id, UNKNOWN)
 
     def touched(self, platform: str, market_ids: Iterable[str]) -> list[BetValue]:
         """The active bets that have one of these markets."""
@@ -52,6 +59,11 @@ def current() -> Catalogue:
     return _copy
 
 
+def risk_of(row: Bet) -> BetRisk:
+    """What a bet's row says of it."""
+    return BetRisk(**{field.name: getattr(row, field.name) for field in fields(BetRisk) if hasattr(row, field.name)})
+
+
 def forget() -> None:
     """Drop the copy; the next look reads everything (tests, and who restored a database)."""
     global _copy
@@ -60,7 +72,7 @@ def forget() -> None:
 
 def _read_changes(copy: Catalogue) -> None:
     since = copy.seen - OVERLAP if copy.seen else None
-    bets = Bet.objects.prefetch_related("outcomes__market").select_related("pair")
+    bets = Bet.objects.prefetch_related("outcomes__market")
     markets = Market.objects.filter(bet_outcomes__isnull=False).distinct()
     if since is not None:
         bets, markets = bets.filter(updated_at__gte=since), markets.filter(updated_at__gte=since)
@@ -91,12 +103,12 @@ def _take(copy: Catalogue, row: Bet) -> None:
     copy.bets[row.id] = value
     for market in value.markets:
         copy.by_market[market].add(row.id)
-    pair: Pair | None = getattr(row, "pair", None)
-    copy.m0[row.id] = pair.m0 if pair is not None else Decimal(0)
+    copy.risks[row.id] = risk_of(row)
 
 
 def _drop(copy: Catalogue, bet_id: str) -> None:
     old = copy.bets.pop(bet_id, None)
+    copy.risks.pop(bet_id, None)
     if old is not None:
         for market in old.markets:
             copy.by_market[market].discard(bet_id)

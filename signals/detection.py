@@ -203,6 +203,8 @@ def _finding(
 
 def _leg(side: Side, trade: Trade, i: int, size: Decimal, now_ms: int) -> Leg:
     limit = trade.limits[i]
+    bids = side.book.bids_for(side.claim.outcome)
+    best_bid = dollars(bids[0][0]) if bids else None
     return Leg(
         platform=side.claim.platform,
         market_id=side.claim.market_id,
@@ -216,4 +218,6 @@ def _leg(side: Side, trade: Trade, i: int, size: Decimal, now_ms: int) -> Leg:
         depth=dollars(sum(on_offer for price, on_offer in side.asks if price <= limit)),
         confirmed_ms=side.book.confirmed_ms,
         book_age_ms=max(0, now_ms - side.book.confirmed_ms),
+        best_bid=best_bid,
+        exit_fee=side.fees.marginal_fee(best_bid) if best_bid is not None else Decimal(0),
     )

@@ -1,15 +1,24 @@
-"""From the gross edge to what is left: the waterfall of a signal, and what it is worth per year.
+"""From the gross edge to what can be expected: the waterfall of a signal, and what it is worth per year.
+
+    gross - fees - rounding = net (the edge);   net - leg risk - rule risk - capital = expected
 
 `net = payoff - outlay`; for one contract of each leg `gross = 1 - sum of prices`. Amounts are dollars, ratios
-are fractions (0.02 is two per cent).
+are fractions (0.02 is two per cent). The last three steps together are the hurdle: each is subtracted here and
+nowhere else. `docs/signals.md` derives them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 MS_PER_DAY = Decimal(86_400_000)
 DAYS_PER_YEAR = Decimal(365)
+ZERO, ONE = Decimal(0), Decimal(1)
+MICRO_DOLLAR = Decimal("0.000001")
+
+# The chance that the other legs fill once the first did, by the edge shown: (edges from here on, chance), ascending
+FillBands = tuple[tuple[Decimal, Decimal], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +84,117 @@ def annualised(profit_pct: Decimal, days: Decimal) -> Decimal | None:
     if days <= 0:
         return None
     return profit_pct * DAYS_PER_YEAR / days
+
+
+# --- from the edge to what can be expected
+
+
+@dataclass(frozen=True, slots=True)
+class Charges:
+    """What the hurdle is computed with. Without bands every leg is taken to fill, without a rate cash costs nothing."""
+
+    fill_bands: FillBands = ()
+    cash_rate: Decimal = ZERO  # a year's interest that the cash would earn elsewhere, a fraction
+    unknown_days: Decimal = DAYS_PER_YEAR  # taken where the day of settlement is not known
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The lower half of a waterfall, in dollars at the finding's size, each cost rounded up to a millionth.
+
+    `expected == net - leg_risk - rule_risk - capital`, exactly.
+    """
+
+    payoff: Decimal
+    net: Decimal
+    leg_risk: Decimal
+    rule_risk: Decimal
+    capital: Decimal
+    m0: Decimal  # chance that the bet pays nothing although every state is covered
+    fill_rate: Decimal  # chance that one further leg fills
+    unwind_loss: Decimal  # dollars per $1 of payoff, when all legs but the last must be sold again
+    days: Decimal  # that the cash is locked
+
+    @property
+    def hurdle(self) -> Decimal:
+        """Dollars that the net profit must exceed."""
+        return self.leg_risk + self.rule_risk + self.capital
+
+    @property
+    def expected(self) -> Decimal:
+        """Dollars that can be expected."""
+        return self.net - self.hurdle
+
+    @property
+    def expected_edge(self) -> Decimal:
+        """Expected dollars per $1 of payoff."""
+        return self.expected / self.payoff
+
+
+def expected(
+    falls: Waterfall, losses: Sequence[Decimal], days: Decimal | None, m0: Decimal, charges: Charges
+) -> Expected:
+    """What a cover can be expected to leave.
+
+    `losses` are the legs' unwind losses per $1 of payoff, `days` those until the later settlement (None: unknown).
+    """
+    rate = fill_rate(charges.fill_bands, falls.edge)
+    locked = charges.unknown_days if days is None else max(ZERO, days)
+    payoff = falls.payoff
+    return Expected(
+        payoff=payoff,
+        net=falls.net,
+        leg_risk=_up(payoff * leg_cost(losses, rate)),
+        rule_risk=_up(payoff * m0),
+        capital=_up(falls.outlay * charges.cash_rate * locked / DAYS_PER_YEAR),
+        m0=m0,
+        fill_rate=rate,
+        unwind_loss=sum(_worst(losses), ZERO),
+        days=locked,
+    )
+
+
+def fill_rate(bands: FillBands, edge: Decimal) -> Decimal:
+    """The chance for an edge: of the last band that begins at or below it; 1 without bands."""
+    rate = bands[0][1] if bands else ONE
+    for start, chance in bands:
+        if edge >= start:
+            rate = chance
+    return rate
+
+
+def unwind_loss(paid: Decimal, best_bid: Decimal | None, exit_fee: Decimal) -> Decimal:
+    """Dollars lost when one contract that cost `paid`, fees included, is sold at once to the best bid.
+
+    Without a bid everything paid is lost. Never a gain: a bid above the price paid will not be there for us.
+    """
+    return paid if best_bid is None else max(ZERO, paid - best_bid + exit_fee)
+
+
+def leg_cost(losses: Sequence[Decimal], rate: Decimal) -> Decimal:
+    """Expected loss by broken attempts that each completed cover has to bear, per $1 of payoff.
+
+    Legs go out one after the other; each fills with chance `rate` once those before it did. With U(k) the loss of
+    unwinding the k legs that cost most to unwind:
+
+        sum over k of rate^(k-1) * (1 - rate) * U(k),  divided by rate^(n-1)
+
+    which for two legs is u * (1 - f) / f. The worst order is assumed, since which leg goes first is decided later.
+    """
+    if rate >= ONE or len(losses) < 2:
+        return ZERO
+    total, unwound, reached = ZERO, ZERO, ONE
+    for loss in _worst(losses):
+        unwound += loss
+        total += reached * (ONE - rate) * unwound
+        reached *= rate
+    return total / reached
+
+
+def _worst(losses: Sequence[Decimal]) -> list[Decimal]:
+    """The losses that can have to be borne: all but the smallest, the greatest first."""
+    return sorted(losses, reverse=True)[:-1]
+
+
+def _up(dollars: Decimal) -> Decimal:
+    return dollars.quantize(MICRO_DOLLAR, ROUND_CEILING)

@@ -48,7 +48,12 @@ class Signal(models.Model):
         max_digits=20, decimal_places=6, null=True
     )  # dollars for all legs, fees included
     net_profit = models.DecimalField(max_digits=20, decimal_places=6, null=True)  # dollars at that size
+    half_profit = models.DecimalField(max_digits=20, decimal_places=6, null=True)  # dollars at half of it
     edge = models.DecimalField(max_digits=10, decimal_places=6, null=True)  # net dollars per $1 of payoff
+    # What is left per $1 of payoff after leg risk, rule risk and capital cost: the waterfall's end
+    expected_edge = models.DecimalField(max_digits=10, decimal_places=6, null=True)
+    kind = models.CharField(max_length=32, blank=True)  # of the bet
+    label = models.CharField(max_length=16, blank=True)  # arbitrage, or spread where settlement is not clean
     annualised = models.DecimalField(
         max_digits=14, decimal_places=6, null=True
     )  # simple interest, a fraction
@@ -56,10 +61,16 @@ class Signal(models.Model):
     refreshed_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True)
     close_reason = models.CharField(max_length=64, blank=True)
+    lifetime_ms = models.BigIntegerField(null=True)  # from found to gone; an expired one: to its last confirmation
+    rechecked_at = models.DateTimeField(null=True)  # its books were read again over REST
+    recheck = models.JSONField(default=dict)  # what was seen there
+    cleared = models.JSONField(default=dict)  # doubt → Unix ms until when a second look or a person has answered it
 
     class Meta:
         db_table = "signals"
+        permissions = [("release_signal", "Can release a signal from quarantine")]
         indexes = [
+            models.Index(fields=["closed_at"], name="idx_signals_closed_at"),
             models.Index(fields=["type"], name="idx_signals_type"),
             models.Index(fields=["status"], name="idx_signals_status"),
             models.Index(fields=["-created_at"], name="idx_signals_created_at"),
@@ -94,13 +105,71 @@ class SignalSnapshot(models.Model):
 
     stream_id = models.CharField(max_length=64, unique=True)
     signal_id = models.CharField(max_length=64)
-    event = models.CharField(max_length=32)  # opened, refreshed, closed
+    event = models.CharField(max_length=32)  # opened, refreshed, released, closed
     at = models.DateTimeField()
+    edge = models.DecimalField(max_digits=10, decimal_places=6, null=True)  # net dollars per $1 of payoff
+    expected_edge = models.DecimalField(max_digits=10, decimal_places=6, null=True)
+    size = models.DecimalField(max_digits=20, decimal_places=8, null=True)  # contracts of each leg
+    net_profit = models.DecimalField(max_digits=20, decimal_places=6, null=True)  # dollars
     body = models.JSONField(default=dict)
 
     class Meta:
         db_table = "signal_snapshots"
         indexes = [models.Index(fields=["signal_id", "at"], name="idx_snapshots_signal")]
+
+
+class Refusal(models.Model):
+    """What was not done, and what would have become of it: one row for a bet, direction, reason and hour.
+
+    What only says that nothing is on offer (an empty side, no book) has no bet: it is counted for the whole hour.
+    """
+
+    DETECT, DECIDE, RECHECK, EXECUTE = "detect", "decide", "recheck", "execute"
+    STAGES = (DETECT, DECIDE, RECHECK, EXECUTE)
+    OPEN = "open"  # the gap is there, or nobody has looked yet
+    VANISHED = "vanished"  # gone before the legs could have filled
+    LASTED = "lasted"  # long enough to have been filled
+    NONE = "none"  # there was no gap
+    FATES = (OPEN, VANISHED, LASTED, NONE)
+
+    bet_id = models.CharField(max_length=ID_LENGTH, blank=True)
+    direction = models.CharField(max_length=200, blank=True)
+    code = models.CharField(max_length=64)
+    hour = models.DateTimeField()
+    stage = models.CharField(max_length=16)
+    count = models.BigIntegerField(default=0)
+    first_seen = models.DateTimeField()
+    last_seen = models.DateTimeField()
+    sentence = models.TextField(blank=True)  # of the last time
+    signal_id = models.CharField(max_length=64, blank=True)
+    best_edge = models.DecimalField(max_digits=10, decimal_places=6, null=True)  # net dollars per $1 of payoff
+    best_profit = models.DecimalField(max_digits=20, decimal_places=6, null=True)  # net dollars of that finding
+    best_size = models.DecimalField(max_digits=20, decimal_places=8, null=True)
+    orders = models.JSONField(default=dict)  # of the best: {"outlay": text, "legs": [[platform, market, outcome, size]]}
+    fate = models.CharField(max_length=16, default=OPEN)
+    lived_ms = models.BigIntegerField(null=True)  # from the first refusal until the gap was gone
+    settled_profit = models.DecimalField(max_digits=20, decimal_places=6, null=True)  # dollars, by actual settlement
+    settled_at = models.DateTimeField(null=True)  # when that was computed
+
+    class Meta:
+        db_table = "refusals"
+        indexes = [
+            models.Index(fields=["-last_seen"], name="idx_refusals_last_seen"),
+            models.Index(fields=["code", "-hour"], name="idx_refusals_code"),
+            models.Index(fields=["last_seen"], condition=Q(fate="open"), name="idx_refusals_open"),
+            models.Index(
+                fields=["last_seen"], condition=Q(settled_at__isnull=True, best_profit__isnull=False),
+                name="idx_refusals_unsettled",
+            ),
+        ]  # fmt: skip
+        constraints = [
+            models.UniqueConstraint(fields=["bet_id", "direction", "code", "hour"], name="refusals_once_an_hour"),
+            one_of("stage", ("detect", "decide", "recheck", "execute"), "refusals_stage_known"),
+            one_of("fate", ("open", "vanished", "lasted", "none"), "refusals_fate_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.bet_id}"
 
 
 class WhaleAlert(models.Model):

@@ -22,10 +22,16 @@ def opportunities(now: datetime) -> Panel:
         ]
         rows.append(
             (*[*names, "", ""][:2], f"{row.size:.0f}", f"${row.net_profit:.2f}", f"{row.profit_pct:.2%}",
-             "at once" if row.annualised is None else f"{row.annualised:.0%}", row.status)
+             "-" if row.expected_edge is None else f"{row.expected_edge * 100:.2f} ¢",
+             "at once" if row.annualised is None else f"{row.annualised:.0%}", _state(row))
         )  # fmt: skip
-    columns = ("market A", "market B", "size", "net", "net edge", "annualised", "state")
+    columns = ("market A", "market B", "size", "net", "net edge", "expected", "annualised", "state")
     return Panel(f"Open opportunities ({found.count()})", columns, rows)
+
+
+def _state(row: Signal) -> str:
+    """The status with its first reason."""
+    return f"{row.status} {row.reasons[0]['code']}" if row.reasons else row.status
 
 
 def _short(price: str) -> str:

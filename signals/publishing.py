@@ -6,23 +6,30 @@ from typing import Any
 
 from arbsite import keys
 from arbsite.connections import redis_client
+from signals import storing
 from signals.models import Signal
 
-OPENED, REFRESHED, CLOSED = "opened", "refreshed", "closed"
+OPENED, REFRESHED, RELEASED, CLOSED = "opened", "refreshed", "released", "closed"
 
 
-def tell(fresh: Iterable[Signal], renewed: Iterable[Signal], gone: Iterable[Signal], *, now_ms: int) -> None:
-    """Write hashes and stream entries, publish what was opened; one round trip."""
+def tell(
+    fresh: Iterable[Signal] = (),
+    renewed: Iterable[Signal] = (),
+    gone: Iterable[Signal] = (),
+    released: Iterable[Signal] = (),
+    *,
+    now_ms: int,
+) -> None:
+    """Write hashes and stream entries and publish them, each with its `event`; one round trip."""
     pipe = redis_client().pipeline(transaction=False)
-    for event, rows in ((OPENED, fresh), (REFRESHED, renewed), (CLOSED, gone)):
+    for event, rows in ((OPENED, fresh), (REFRESHED, renewed), (RELEASED, released), (CLOSED, gone)):
         for row in rows:
             fields = fields_of(row)
             pipe.hset(keys.signal(row.id), mapping=fields)
             pipe.expire(keys.signal(row.id), keys.SIGNAL_TTL)
             entry = {**fields, "event": event, "at": str(now_ms)}
             pipe.xadd(keys.SIGNAL_STREAM, entry, maxlen=keys.SIGNAL_STREAM_LENGTH, approximate=True)
-            if event == OPENED:
-                pipe.publish(keys.OPPORTUNITIES, json.dumps(entry))
+            pipe.publish(keys.OPPORTUNITIES, json.dumps(entry))
     if pipe.command_stack:
         pipe.execute()
 
@@ -53,4 +60,12 @@ def fields_of(row: Signal) -> dict[str, str]:
         "size": str(row.size),
         "net_profit": str(row.net_profit),
         "edge": str(row.edge),
+        "expected_edge": "" if row.expected_edge is None else str(row.expected_edge),
+        "label": row.label,
+        "kind": row.kind,
+        "bet_id": row.bet_id or "",
+        "limited_by": row.metadata.get("limited_by", ""),
+        "close_reason": row.close_reason,
+        "lifetime_ms": "" if row.lifetime_ms is None else str(row.lifetime_ms),
+        **{step.name: str(step.dollars) for step in storing.steps_of(row.metadata) if step.name != "edge"},
     }

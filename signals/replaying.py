@@ -5,7 +5,8 @@ argument. Changes are conflated in windows of recorded time, as the connector do
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ from markets.books import Book, BookView
 from markets.platforms.base import Feed, FeedStats
 from markets.recordings import Recorded
 from signals import decision, detection
-from signals.decision import Hurdles
+from signals.decision import BetRisk, Context, Hurdles, Verdict
 from signals.findings import Finding, Listing, Rules
 
 DEPTH = 50
@@ -34,6 +35,36 @@ class Setup:
 
 
 @dataclass(slots=True)
+class Tally:
+    """What was found and what was thought of it. A signal is one gap, from found to gone."""
+
+    kinds: Counter[str] = field(default_factory=Counter)  # signals by kind of bet
+    verdicts: Counter[str] = field(default_factory=Counter)  # every look at a finding
+    reasons: Counter[str] = field(default_factory=Counter)  # why one was not acted on
+    refusals: Counter[str] = field(default_factory=Counter)  # why there was no finding
+    lifetimes: list[int] = field(default_factory=list)  # ms, of the signals that ended
+    best: dict[str, Any] = field(default_factory=dict)  # the finding with the largest edge
+
+    def as_json(self, still_open: int) -> dict[str, Any]:
+        """The figures of the report."""
+        ended = sorted(self.lifetimes)
+        return {
+            "signals_by_kind": dict(sorted(self.kinds.items())),
+            "verdicts": dict(sorted(self.verdicts.items())),
+            "reasons": dict(sorted(self.reasons.items())),
+            "refusals": dict(sorted(self.refusals.items())),
+            "best": self.best or None,
+            "lifetimes_ms": {
+                "ended": len(ended),
+                "still_open": still_open,
+                "p50": ended[len(ended) // 2] if ended else None,
+                "p90": ended[len(ended) * 9 // 10] if ended else None,
+                "longest": ended[-1] if ended else None,
+            },
+        }
+
+
+@dataclass(slots=True)
 class Outcome:
     """What a replay saw and decided."""
 
@@ -41,6 +72,7 @@ class Outcome:
     signals: int
     seconds: float  # of recorded time
     digest: str
+    found: dict[str, Any]
 
     def as_json(self) -> dict[str, Any]:
         """The figures of the report."""
@@ -54,20 +86,26 @@ class Outcome:
             "signals": self.signals,
             "seconds": round(self.seconds, 3),
             "digest": self.digest,
+            **self.found,
         }
 
 
 class Replay:
     """Feeds of any number of connections and platforms, one detector, one digest."""
 
-    def __init__(self, setups: Iterable[Setup]) -> None:
+    def __init__(self, setups: Iterable[Setup], risks: Mapping[str, BetRisk] | None = None) -> None:
         self.setups = {setup.platform: setup for setup in setups}
         self.feeds: dict[tuple[str, str], Feed] = {}
         self.books: dict[MarketKey, BookView] = {}
         self.listings: dict[MarketKey, Listing] = {}
         self.bets: dict[MarketKey, list[Bet]] = {}
         self.signals = 0
-        self._open: set[tuple[str, str]] = set()  # bet and direction of the signals that stand
+        self.tally = Tally()
+        self._contexts = {
+            bet_id: Context(risk.m0, risk.m0_upper, risk.settlement, risk.read_by_person)
+            for bet_id, risk in (risks or {}).items()
+        }
+        self._open: dict[str, dict[str, int]] = {}  # the signals that stand: bet → direction → since when, ms
         self._first_ms = self._last_ms = 0
         self._window_end: dict[str, int] = {}
         self._hash = hashlib.sha256()
@@ -102,7 +140,9 @@ class Replay:
                 setattr(stats, name, getattr(stats, name) + value)
         self._hash.update(repr(sorted(stats.as_json().items())).encode())
         seconds = (self._last_ms - self._first_ms) / 1_000
-        return Outcome(stats, self.signals, seconds, self._hash.hexdigest())
+        still_open = sum(len(directions) for directions in self._open.values())
+        found = self.tally.as_json(still_open)
+        return Outcome(stats, self.signals, seconds, self._hash.hexdigest(), found)
 
     def _feed(self, platform: str, recorded: Recorded) -> Feed:
         key = (platform, recorded.connection)
@@ -153,7 +193,10 @@ class Replay:
                     continue
                 seen.add(bet.id)
                 result = detection.find(bet, self.books, self.listings, setup.rules, at_ms)
-                self._note(bet, result.findings, setup.hurdles, at_ms)
+                for refusal in result.refusals:
+                    self.tally.refusals[refusal.code] += 1
+                if result.findings or bet.id in self._open:
+                    self._note(bet, result.findings, setup.hurdles, at_ms)
 
     def _bets_of(self, market: MarketKey) -> list[Bet]:
         if market not in self.listings:
@@ -162,16 +205,37 @@ class Replay:
         return self.bets[market]
 
     def _note(self, bet: Bet, findings: tuple[Finding, ...], hurdles: Hurdles, at_ms: int) -> None:
-        """Count signals as they open, and put every decision into the digest."""
-        standing = {key for key in self._open if key[0] == bet.id}
-        found = {(finding.bet_id, finding.direction) for finding in findings}
-        self._open -= standing - found
+        """Count signals as they open and end, and put every decision into the digest."""
+        standing = self._open.pop(bet.id, {})
+        found = {finding.direction for finding in findings}
+        self.tally.lifetimes += [at_ms - since for name, since in standing.items() if name not in found]
+        if findings:
+            self._open[bet.id] = {name: standing.get(name, at_ms) for name in found}
+        context = self._contexts.get(bet.id, decision.CALM)
         for finding in findings:
             key = (finding.bet_id, finding.direction)
-            if key not in self._open:
-                self._open.add(key)
+            if finding.direction not in standing:
                 self.signals += 1
-            verdict = decision.decide(finding, hurdles, at_ms)
+                self.tally.kinds[bet.kind] += 1
+            verdict = decision.decide(finding, hurdles, at_ms, context)
+            self._count(finding, verdict, at_ms)
             self._hash.update(
                 f"{at_ms} {key} {finding.size} {finding.outlay} {finding.net_profit} {verdict.state}\n".encode()
             )
+
+    def _count(self, finding: Finding, verdict: Verdict, at_ms: int) -> None:
+        self.tally.verdicts[verdict.state] += 1
+        for reason in verdict.reasons:
+            self.tally.reasons[reason.code] += 1
+        best = self.tally.best
+        if not best or finding.edge > best["edge"]:
+            self.tally.best = {
+                "edge": finding.edge,
+                "net_profit": finding.net_profit,
+                "size": finding.size,
+                "profit_pct": finding.profit_pct,
+                "bet": finding.bet_id,
+                "direction": finding.direction,
+                "verdict": verdict.state,
+                "at_ms": at_ms,
+            }

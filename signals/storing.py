@@ -6,7 +6,8 @@ from typing import Any
 
 from markets.books import Level
 from markets.platforms.base import OrderCost
-from signals.edge import Waterfall
+from signals.edge import Expected, Waterfall
+from signals.expected import Step
 from signals.findings import Finding, Leg
 
 
@@ -26,7 +27,42 @@ def as_json(finding: Finding) -> dict[str, Any]:
         "frees_at": finding.frees_at.isoformat() if finding.frees_at else None,
         "found_ms": finding.found_ms,
         "cautions": list(finding.cautions),
+        "half_profit": _text(finding.half_profit),
     }
+
+
+def expected_json(falls: Expected) -> dict[str, str]:
+    """The lower half of a waterfall, in dollars, with what it was computed from."""
+    return {
+        name: str(getattr(falls, name))
+        for name in ("leg_risk", "rule_risk", "capital", "expected", "m0", "fill_rate", "unwind_loss", "days")
+    }
+
+
+# --- reading what is stored, for people
+
+STEPS = ("gross", "fees", "rounding", "edge", "leg_risk", "rule_risk", "capital", "expected")
+COSTS = frozenset({"fees", "rounding", "leg_risk", "rule_risk", "capital"})
+
+
+def steps_of(document: dict[str, Any]) -> list[Step]:
+    """The waterfall of a stored signal from the gross edge down; empty where none was stored."""
+    upper, lower = document.get("waterfall"), document.get("expected")
+    if not upper:
+        return []
+    dollars = {"edge": upper["net"], **upper, **(lower or {})}
+    payoff = Decimal(upper["payoff"])
+    lines = [(name, Decimal(dollars[name])) for name in STEPS if name in dollars]
+    signed = [(name, -value if name in COSTS else value) for name, value in lines]
+    return [Step(name, value, value / payoff) for name, value in signed]
+
+
+def capital_of(document: dict[str, Any]) -> dict[str, Decimal]:
+    """Dollars that each platform's account needs for a stored signal."""
+    needed: dict[str, Decimal] = {}
+    for leg in document.get("legs", []):
+        needed[leg["platform"]] = needed.get(leg["platform"], Decimal(0)) + Decimal(leg.get("cash", 0))
+    return needed
 
 
 def finding_of(
@@ -48,6 +84,7 @@ def finding_of(
         frees_at=datetime.fromisoformat(frees_at) if frees_at else None,
         found_ms=document["found_ms"],
         cautions=tuple(document["cautions"]),
+        half_profit=_number(document.get("half_profit")),
     )
 
 
@@ -67,6 +104,8 @@ def _leg_json(leg: Leg) -> dict[str, Any]:
         "fills": [[str(level.price), str(level.size)] for level in leg.fills],
         "confirmed_ms": leg.confirmed_ms,
         "book_age_ms": leg.book_age_ms,
+        "best_bid": _text(leg.best_bid),
+        "exit_fee": str(leg.exit_fee),
     }
 
 
@@ -84,8 +123,14 @@ def _leg_of(document: dict[str, Any]) -> Leg:
         depth=Decimal(document["depth"]),
         confirmed_ms=document["confirmed_ms"],
         book_age_ms=document["book_age_ms"],
+        best_bid=_number(document.get("best_bid")),
+        exit_fee=Decimal(document.get("exit_fee", 0)),
     )
 
 
 def _text(value: Decimal | None) -> str | None:
     return None if value is None else str(value)
+
+
+def _number(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)

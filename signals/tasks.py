@@ -4,9 +4,11 @@ import time
 from datetime import timedelta
 
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
-from signals import analysis, services
+from markets import pair_evidence
+from signals import analysis, closing, fates, judging, pair_gaps, rechecking, refusing, services
 
 LATE = timedelta(seconds=3)
 
@@ -24,18 +26,53 @@ def detect(*, window_id: str) -> None:
 @shared_task(name="signals.decide")
 def decide(*, window_id: str) -> None:
     """Judge the signals that a window touched."""
-    services.decide(window_id, now_ms=_now_ms())
+    judging.decide(window_id, now_ms=_now_ms())
 
 
 @shared_task(name="signals.sweep")
 def sweep() -> None:
-    """Judge what was forgotten, close what nobody confirms any more."""
+    """Judge what was forgotten, close what nobody confirms any more and what lost its bet."""
     now = timezone.now()
-    services.judge(services.unserved(now=now, older_than=LATE), now_ms=_now_ms())
-    services.expire(now=now)
+    judging.judge(services.unserved(now=now, older_than=LATE), now_ms=_now_ms())
+    closing.expire(now=now)
+    closing.close_suspended(now=now)
+
+
+@shared_task(name="signals.close_suspended")
+def close_suspended() -> None:
+    """Close the signals of bets that are not active any more."""
+    closing.close_suspended(now=timezone.now())
+
+
+@shared_task(name="signals.recheck")
+def recheck(*, signal_ids: str) -> None:
+    """Read the books of quarantined signals (ids, comma-separated) again over REST."""
+    rechecking.recheck(signal_ids.split(","), clock=_now_ms)
+
+
+@shared_task(name="signals.pair_gaps")
+def note_pair_gaps() -> None:
+    """Tell the pairs of gaps that speak against them."""
+    now = timezone.now()
+    for gap in pair_gaps.found(now_ms=_now_ms()):
+        pair_evidence.note_gap(gap.pair_id, gap.gap, now)
 
 
 @shared_task(name="persist.signal_snapshots")
 def store_snapshots() -> None:
     """Store the signal stream for backtests."""
     analysis.store_new("analysis")
+
+
+@shared_task(name="persist.refusals")
+def store_refusals() -> None:
+    """Write the counted refusals into the ledger."""
+    refusing.store()
+
+
+@shared_task(name="persist.refusal_fates")
+def follow_refusals() -> None:
+    """Fill in what became of refusals, and forget the oldest."""
+    now = timezone.now()
+    fates.follow(now=now)
+    fates.forget_before(now - timedelta(days=settings.ARBSITE.archive.price_days))

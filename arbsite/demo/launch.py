@@ -24,7 +24,7 @@ from arbsite.supervisor import Program, Supervisor, SupervisorError
 
 MANAGE = [sys.executable, str(BASE_DIR / "manage.py")]
 CELERY = [sys.executable, "-m", "celery", "-A", "arbsite"]
-HOT_QUEUES, OTHER_QUEUES = "markets,signals,execution", "arbsite,alerts,persist"
+HOT_QUEUES, OTHER_QUEUES = "markets,signals,execution", "arbsite,alerts,persist,rest"
 SANDBOX_PATIENCE = 60.0  # seconds
 LATER = 5  # niceness: who may start after those that the first opportunity waits for
 LOGIN = ("demo", "arbsite-demo")

@@ -1,18 +1,22 @@
 """`manage.py replay FILE…`: recorded frames through the live code, with a digest over everything that was decided."""
 
 import heapq
-import json
 import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import yaml
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from arbsite.exact_json import encode
 from markets import bets, clients, recordings
 from markets.platforms.base import KALSHI, OPEN, PLATFORMS, POLYMARKET, TickBand
 from markets.recordings import Damage, Recorded, Unreadable
+from signals import betfiles, rules
+from signals.betfiles import BetFile, BetFileError
+from signals.decision import Hurdles
 from signals.findings import Listing
 from signals.replaying import Replay, Setup
 
@@ -42,13 +46,19 @@ class Command(BaseCommand):
             "--pair", action="append", default=[], metavar="POLYMARKET=KALSHI", help="also look at this pair"
         )
 
+        parser.add_argument(
+            "--bets", type=Path, metavar="FILE", help="JSON or YAML that names bets and their markets' listings"
+        )
+
     def handle(self, *_: Any, **options: Any) -> None:
         """Replay all files as one recording."""
         speed = _speed(options["speed"])
+        written = _bets(options["bets"]) if options["bets"] else None
         damage = Damage()
         try:
             named = [(options["platform"] or _guess(path), path) for path in options["files"]]
-            replay = Replay(_setups({name for name, _ in named}, options))
+            platforms = {name for name, _ in named}
+            replay = Replay(_setups(platforms, options, written), written.risks if written else None)
             began = time.perf_counter()
             for platform, recorded in _merged(named, damage):
                 if speed:
@@ -62,10 +72,29 @@ class Command(BaseCommand):
             result["truncated"] = True
             self.stderr.write("a file ends in the middle: everything before that was replayed")
         if options["json"]:
-            self.stdout.write(json.dumps(result))
+            self.stdout.write(encode(result).decode())
         else:
             for name, value in result.items():
-                self.stdout.write(f"{name:<13} {value}")
+                self.stdout.write(f"{name:<16} {_shown(value)}")
+
+
+def _shown(value: Any) -> str:
+    """A figure, or several on one line."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_shown(part)}" for name, part in value.items()) or "-"
+    return f"{value:.6g}" if isinstance(value, Decimal) else "-" if value is None else str(value)
+
+
+def _bets(path: Path) -> BetFile:
+    """The bets that a file names."""
+    try:
+        return betfiles.parse(yaml.safe_load(path.read_text()), clients.fees_from_json)
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"--bets {path} cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise CommandError(f"--bets {path} is neither JSON nor YAML: {error}") from error
+    except BetFileError as error:
+        raise CommandError(f"--bets {path}: {error}.") from error
 
 
 def _speed(text: str) -> float | None:
@@ -125,15 +154,25 @@ def _first_ms(path: Path) -> int:
     return next((recorded.at_ms for recorded in recordings.read(path, Damage())), 0)
 
 
-def _setups(platforms: set[str], options: dict[str, Any]) -> list[Setup]:
-    pairs = [_pair(text) for text in options["pair"]]
+def _setups(platforms: set[str], options: dict[str, Any], written: BetFile | None) -> list[Setup]:
+    named = [*(_pair(text) for text in options["pair"]), *(written.bets if written else ())]
+    missing = {platform for bet in (written.bets if written else ()) for platform, _ in bet.markets} - platforms
+    if missing:
+        raise CommandError(f"a bet needs markets on {', '.join(sorted(missing))}, of which no file was given.")
+
+    def known(platform: str, market_id: str) -> Listing:
+        widest = listing(platform, market_id)
+        return written.listing(widest) if written else widest
+
     return [
         Setup(
             platform=platform,
             feed=lambda platform=platform: clients.replay_feed(platform, shared_seq=options["shared_seq"]),  # type: ignore[misc]
-            listing=listing,
+            listing=known,
             window_ms={KALSHI: 100, POLYMARKET: 50}[platform],
-            bets=tuple(pairs) if number == 0 else (),
+            bets=tuple(named) if number == 0 else (),
+            # With listings of its own a replay is judged as live; without, what is not known should hide nothing
+            hurdles=rules.hurdles() if written else Hurdles(),
         )
         for number, platform in enumerate(sorted(platforms))
     ]

@@ -1,30 +1,156 @@
-"""`manage.py scan`: look at every active bet on the live books, now."""
+"""`manage.py scan`: look at every active bet on the live books, now; `--watch` goes on looking."""
 
 import time
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
 
-from signals import catalogue, services
+from arbsite.exact_json import encode
+from markets.platforms.base import PLATFORMS
+from signals import scanning, storing
 from signals.models import Signal
+from signals.scanning import Scan
+
+SHOWN = 50
+COLUMNS = (
+    "market A", "market B", "size", "gross ¢", "fees ¢", "edge ¢", "hurdle ¢", "expected ¢", "net $", "half $", "net %",
+    "a year", "alive s", "books ms", "limited by", "state",
+)  # fmt: skip
+CENTS = Decimal(100)
 
 
 class Command(BaseCommand):
     """Run detection over everything."""
 
-    help = "Run arbitrage detection over every active bet on the live books, and list what is open."
+    help = "Run arbitrage detection over every active bet on the live books, and list what is open, best first."
 
-    def handle(self, *_: Any, **__: Any) -> None:
-        """Scan, judge, list."""
-        now_ms = time.time_ns() // 1_000_000
-        changed = services.scan(now_ms=now_ms)
-        pending = list(Signal.objects.filter(status=Signal.PENDING).values_list("id", flat=True))
-        services.judge(pending, now_ms=now_ms)
-        rows = Signal.objects.filter(status__in=Signal.OPEN).order_by("-profit_pct")
+    def add_arguments(self, parser: CommandParser) -> None:
+        """What to show, and how."""
+        parser.add_argument("--min-profit", metavar="X", help="least net profit over outlay, a fraction such as 0.02")
+        parser.add_argument("--platforms", metavar="A,B", help=f"only bets on these: {','.join(PLATFORMS)}")
+        parser.add_argument("--limit", type=int, default=SHOWN, help=f"opportunities at most (default {SHOWN})")
+        parser.add_argument("--json", action="store_true", help="print the detect response as one JSON document")
+        parser.add_argument("--watch", action="store_true", help="a live table until Ctrl-C")
+        parser.add_argument("--every", type=float, default=1.0, help="seconds between two looks of --watch")
+        parser.add_argument("--looks", type=int, help="end --watch after so many looks")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        """Scan once, or again and again."""
+        wanted = {
+            "platforms": _platforms(options["platforms"]),
+            "min_profit": _fraction(options["min_profit"]),
+            "most": _positive("--limit", options["limit"]),
+        }
+        if options["watch"]:
+            if options["json"]:
+                raise CommandError("--watch draws a table; leave --json out.")
+            pause = _positive("--every", options["every"])
+            self._watch(_looks(wanted, pause, options["looks"]))
+            return
+        scan = scanning.run(clock=_now_ms, **wanted)
+        if options["json"]:
+            self.stdout.write(encode(scanning.as_json(scan, timezone.now())).decode())
+        else:
+            self._print(scan)
+
+    def _watch(self, scans: Iterator[Scan]) -> None:
+        console = Console(file=self.stdout._out) if hasattr(self.stdout, "_out") else Console()
+        try:
+            with Live(console=console, auto_refresh=False) as screen:
+                for scan in scans:
+                    screen.update(table(scan), refresh=True)
+        except KeyboardInterrupt:
+            self.stdout.write("stopped")
+
+    def _print(self, scan: Scan) -> None:
         self.stdout.write(
-            f"{len(catalogue.current().bets)} bets, {changed} signals changed, {len(rows)} open"
+            f"{scan.bets} bets, {scan.changed} signals changed, {len(scan.signals)} open, {scan.duration_ms} ms"
         )
-        for row in rows[:50]:
-            self.stdout.write(
-                f"{row.id}  {row.status:<11}  {row.profit_pct:.2%}  ${row.net_profit:.2f}  {row.size} × {row.direction}"
-            )
+        if scan.signals:
+            Console(file=self.stdout._out, width=220).print(table(scan))
+
+
+def table(scan: Scan) -> Table:
+    """The open signals with their waterfalls, prices in cents per $1 of payoff."""
+    shown = Table(title=f"{len(scan.signals)} open in {scan.bets} bets, {scan.duration_ms} ms")
+    for name in COLUMNS:
+        shown.add_column(name, justify="left" if name.startswith(("market", "limited", "state")) else "right")
+    now = timezone.now()
+    for row in scan.signals:
+        shown.add_row(*_cells(row, now))
+    return shown
+
+
+def _cells(row: Signal, now: Any) -> list[str]:
+    legs = row.metadata.get("legs", [])
+    names = [f"{leg['outcome']} {leg['platform']}:{leg['market_id'][:20]} @ {leg['best_price']}" for leg in legs]
+    if len(names) > 2:
+        names = [names[0], f"{names[-1]} (+{len(names) - 2})"]
+    per_dollar = {step.name: step.per_dollar * CENTS for step in storing.steps_of(row.metadata)}
+    hurdle = -sum((per_dollar.get(name, Decimal(0)) for name in ("leg_risk", "rule_risk", "capital")), Decimal(0))
+    figures = scanning.figures(row, now)
+    state = f"{row.status} {row.reasons[0]['code']}" if row.reasons else row.status
+    return [
+        *[*names, "", ""][:2],
+        f"{row.size:.0f}",
+        *(f"{per_dollar.get(name, Decimal(0)):.2f}" for name in ("gross", "fees", "edge")),
+        f"{hurdle:.2f}",
+        f"{per_dollar.get('expected', Decimal(0)):.2f}",
+        f"{row.net_profit:.2f}",
+        "-" if row.half_profit is None else f"{row.half_profit:.2f}",
+        f"{row.profit_pct:.2%}",
+        "at once" if row.annualised is None else f"{row.annualised:.0%}",
+        f"{figures['seconds_alive']:.1f}",
+        "/".join(str(leg.get("book_age_ms", "?")) for leg in legs[:3]),
+        str(figures["limited_by"]),
+        state if row.label != "spread" else f"spread, {state}",
+    ]
+
+
+def _looks(wanted: dict[str, Any], pause: float, looks: int | None) -> Iterator[Scan]:
+    done = 0
+    while looks is None or done < looks:
+        if done:
+            time.sleep(pause)
+        yield scanning.run(clock=_now_ms, **wanted)
+        done += 1
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _platforms(text: str | None) -> tuple[str, ...]:
+    if text is None:
+        return PLATFORMS
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    unknown = [name for name in names if name not in PLATFORMS]
+    if unknown or not names:
+        raise CommandError(
+            f"--platforms {text}: {', '.join(unknown) or 'nothing'} is no platform; known are {', '.join(PLATFORMS)}."
+        )
+    return names
+
+
+def _fraction(text: str | None) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite() or not 0 <= number <= 1:
+        raise CommandError(f"--min-profit {text}: give a fraction from 0 to 1, such as 0.02 for 2 %.")
+    return number
+
+
+def _positive(name: str, number: Any) -> Any:
+    if not number > 0:
+        raise CommandError(f"{name} {number}: give a number above 0.")
+    return number

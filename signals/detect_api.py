@@ -1,0 +1,173 @@
+"""The scan, lifetimes and the refusal ledger over the API."""
+
+import time
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.urls import path
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from arbsite.api import Cursor, Millis, parsed
+from arbsite.auth import READ
+from arbsite.endpoints import Endpoint, ListEndpoint
+from markets.platforms.base import PLATFORMS
+from signals import fates, history, scanning
+from signals.models import Refusal
+
+TIMES = {"since": datetime, "until": datetime}
+
+
+class DetectSerializer(serializers.Serializer):
+    """What a scan should look for; every field may be left out."""
+
+    min_profit_threshold = serializers.DecimalField(
+        10, 6, required=False, min_value=Decimal(0), max_value=Decimal(1),
+        help_text="least net profit over outlay, a fraction",
+    )  # fmt: skip
+    max_positions = serializers.IntegerField(
+        required=False, min_value=1, max_value=500, help_text="opportunities at most"
+    )
+    time_window_seconds = serializers.IntegerField(
+        required=False, min_value=1, max_value=86_400, help_text="confirmed within so many seconds"
+    )
+    platforms = serializers.ListField(
+        child=serializers.ChoiceField(PLATFORMS), required=False, allow_empty=False, max_length=len(PLATFORMS)
+    )
+
+
+class DetectedSerializer(serializers.Serializer):
+    """The specification's detect response; each opportunity has more fields than it asks for."""
+
+    opportunities = serializers.ListField(child=serializers.DictField())
+    scan_duration_ms = serializers.IntegerField()
+    bets = serializers.IntegerField()
+    signals_changed = serializers.IntegerField()
+
+
+class Detect(Endpoint):
+    """Look at every active bet on the live books, now."""
+
+    scope, permission = READ, "signals.view_signal"
+
+    @extend_schema(request=DetectSerializer, responses=DetectedSerializer)
+    def post(self, request: Request) -> Response:
+        """Scan and answer the best open opportunities, as the five-minute scan would find them."""
+        asked = DetectSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        unknown = sorted(set(request.data) - set(asked.fields))
+        if unknown:
+            raise ValidationError({name: ["This field is unknown here."] for name in unknown})
+        wanted = asked.validated_data
+        scan = scanning.run(
+            clock=lambda: time.time_ns() // 1_000_000,
+            platforms=wanted.get("platforms", PLATFORMS),
+            min_profit=wanted.get("min_profit_threshold"),
+            most=wanted.get("max_positions", 50),
+            within_seconds=wanted.get("time_window_seconds"),
+        )
+        return Response(scanning.as_json(scan, timezone.now()))
+
+
+def _period(request: Request, *others: str) -> dict[str, Any]:
+    """`since` and `until` of the address. Raises ValidationError for what is wrong or unknown."""
+    found: dict[str, Any] = {}
+    errors: dict[str, list[str]] = {}
+    for name, text in request.query_params.items():
+        if name in others:
+            continue
+        if name not in TIMES:
+            errors[name] = ["This parameter is unknown here."]
+            continue
+        try:
+            found[name] = parsed(text, TIMES[name])
+        except ValueError as error:
+            errors[name] = [str(error)]
+    if errors:
+        raise ValidationError(errors)
+    return found
+
+
+_TIMES = [OpenApiParameter(name, datetime, required=False) for name in TIMES]
+
+
+class Lifetimes(Endpoint):
+    """How long gaps live: percentiles by kind of bet and day."""
+
+    scope, permission = READ, "signals.view_signal"
+
+    @extend_schema(
+        parameters=[*_TIMES, OpenApiParameter("by", str, description="kind, day or kind,day (default)")],
+        responses=serializers.DictField(),
+    )
+    def get(self, request: Request) -> Response:
+        """Milliseconds from found to gone, of the gaps that ended in the period."""
+        period = _period(request, "by")
+        try:
+            by = request.query_params.get("by", ",".join(history.GROUPS)).split(",")
+            rows = history.lifetimes(by=by, **period)
+        except ValueError as error:
+            raise ValidationError({"by": [str(error)]}) from error
+        return Response({"by": by, "results": rows})
+
+
+# --- refusals
+
+
+class RefusalSerializer(serializers.ModelSerializer):
+    """One reason for which a bet's direction was refused within an hour, and what became of it."""
+
+    hour = Millis()
+    first_seen = Millis()
+    last_seen = Millis()
+    settled_at = Millis(allow_null=True)
+
+    class Meta:
+        model = Refusal
+        fields = [
+            "id", "code", "stage", "bet_id", "direction", "hour", "count", "first_seen", "last_seen", "sentence",
+            "signal_id", "best_edge", "best_profit", "best_size", "fate", "lived_ms", "settled_profit", "settled_at",
+        ]  # fmt: skip
+
+
+class NewestFirst(Cursor):
+    """By the last time it was seen."""
+
+    ordering = "-last_seen"
+
+
+class Refusals(ListEndpoint):
+    """What was refused, newest first."""
+
+    scope, permission = READ, "signals.view_refusal"
+    queryset = Refusal.objects.all()
+    serializer_class = RefusalSerializer
+    pagination_class = NewestFirst
+    filters = {
+        "code": ("code", str), "stage": ("stage", Refusal.STAGES), "fate": ("fate", Refusal.FATES), "bet": ("bet_id", str),
+        "signal": ("signal_id", str), "since": ("last_seen__gte", datetime), "until": ("last_seen__lt", datetime),
+    }  # fmt: skip
+
+
+class RefusalReport(Endpoint):
+    """Refusals by reason."""
+
+    scope, permission = READ, "signals.view_refusal"
+
+    @extend_schema(parameters=_TIMES, responses=serializers.DictField())
+    def get(self, request: Request) -> Response:
+        """How often each reason refused, how many gaps vanished or lasted, and what those would have earned."""
+        return Response({"results": fates.report(**_period(request))})
+
+
+urlpatterns = [
+    path("detect", Detect.as_view(), name="detect"),
+    path("history/lifetimes", Lifetimes.as_view(), name="lifetimes"),
+    path("refusals", Refusals.as_view(), name="refusals"),
+    path("refusals/report", RefusalReport.as_view(), name="refusal-report"),
+]

@@ -1,0 +1,152 @@
+"""From PENDING to ACTIONABLE, REFUSED or QUARANTINED: every signal's verdict, its evidence, and who hears of doubts."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from celery import current_app
+from django.conf import settings
+from django.db import transaction
+
+from arbsite import bulk, keys
+from arbsite.connections import redis_client
+from arbsite.models import MEDIUM, Notice
+from signals import catalogue, decision, evidence, publishing, refusing, rules, storing, tracks
+from signals.closing import do_not_wait_for_the_disk
+from signals.decision import DOUBTS, Context, Verdict
+from signals.evidence import Evidence
+from signals.findings import Finding
+from signals.models import Refusal, Signal
+from signals.times import unix_ms, utc
+
+FOUND_TTL = 60
+VERDICT = {"status": "text", "reasons": "jsonb", "processed_at": "timestamptz"}
+WAITING = (Signal.PENDING, Signal.ACTIONABLE, Signal.REFUSED, Signal.QUARANTINED)
+MESSAGE_IDS = 20  # signals in one doorbell: messages stay under a kilobyte
+
+
+def decide(window_id: str, *, now_ms: int) -> int:
+    """Judge the signals that a window touched; returns how many may be acted on."""
+    return judge(found_in(window_id), now_ms=now_ms)
+
+
+def found_in(window_id: str) -> list[str]:
+    """The signals that detection opened or refreshed in a window."""
+    raw = redis_client().get(keys.found(window_id))
+    return raw.decode().split(",") if raw else []
+
+
+def judge(signal_ids: Iterable[str], *, now_ms: int) -> int:
+    """Move these signals from PENDING to what the hurdles say; returns how many became actionable."""
+    ids = list(signal_ids)
+    if not ids:
+        return 0
+    rows = list(Signal.objects.filter(id__in=ids, status=Signal.PENDING))
+    if not rows:
+        return 0
+    known = catalogue.current()
+    findings = [finding_of(row) for row in rows]
+    contexts = [context_of(row, known, now_ms=now_ms) for row in rows]
+    verdicts = _verdicts(findings, contexts, now_ms)
+    for row, context, verdict in zip(rows, contexts, verdicts, strict=True):
+        _note(row, context, verdict, now_ms)
+    with transaction.atomic():
+        do_not_wait_for_the_disk()
+        # Only what is still pending: somebody else may have judged or executed it meanwhile
+        bulk.update(Signal, rows, VERDICT, where="AND t.status = 'PENDING'")
+        doubted = [row for row in rows if row.status == Signal.QUARANTINED]
+        if doubted:
+            _tell_doubts(doubted, utc(now_ms))
+    judged = list(zip(rows, findings, contexts, verdicts, strict=True))
+    for row, finding, _, verdict in judged:
+        refusing.judged(finding, verdict, row.id, now_ms, Refusal.DECIDE)
+    refusing.push(now_ms)
+    _ask_for_a_second_look(
+        [row.id for row, finding, context, verdict in judged
+         if row.status == Signal.QUARANTINED and decision.clearable(verdict, finding, context)]
+    )  # fmt: skip
+    publishing.status(rows)
+    return sum(row.status == Signal.ACTIONABLE for row in rows)
+
+
+def finding_of(row: Signal) -> Finding:
+    """The finding that lies in a signal's row."""
+    return storing.finding_of(row.bet_id or "", row.direction, row.size, row.annualised, row.metadata)
+
+
+def context_of(
+    row: Signal, known: catalogue.Catalogue, *, now_ms: int, seen: Evidence | None = None
+) -> Context:
+    """What a verdict on this signal depends on besides its figures; whoever decides again must pass it on."""
+    risk = known.risk(row.bet_id or "")
+    return Context(
+        m0=risk.m0,
+        m0_upper=risk.m0_upper,
+        settlement=risk.settlement,
+        read_by_person=risk.read_by_person,
+        origin=risk.origin,
+        evidence=seen or Evidence(),
+        alive_ms=max(0, now_ms - unix_ms(row.created_at)),
+        cleared=frozenset(code for code, until in row.cleared.items() if until > now_ms),
+        doubted=frozenset(reason["code"] for reason in row.reasons) & DOUBTS,
+    )
+
+
+def _verdicts(findings: Sequence[Finding], contexts: list[Context], now_ms: int) -> list[Verdict]:
+    """A first look at the figures alone; the past of the prices is read only for what passed it."""
+    hurdles = rules.hurdles()
+    verdicts = [
+        decision.decide(finding, hurdles, now_ms, context)
+        for finding, context in zip(findings, contexts, strict=True)
+    ]
+    passed = [
+        at
+        for at, verdict in enumerate(verdicts)
+        if verdict.state == decision.ACTIONABLE and evidence.across(findings[at])
+    ]
+    if not passed:
+        return verdicts
+    seen = tracks.recent(((leg.platform, leg.market_id) for at in passed for leg in findings[at].legs), now_ms)
+    for at in passed:
+        doubts = decision.second_thoughts(findings[at], hurdles, now_ms, contexts[at], seen)
+        if doubts:
+            verdicts[at] = Verdict(decision.QUARANTINED, doubts)
+    return verdicts
+
+
+def _note(row: Signal, context: Context, verdict: Verdict, now_ms: int) -> None:
+    reasons = [{"code": reason.code, "sentence": reason.sentence} for reason in verdict.reasons]
+    if verdict.state == decision.REFUSED:
+        # A refusal answers no doubt: it stays with the signal until a second look has cleared it
+        reasons += [old for old in row.reasons if old["code"] in context.doubted]
+    row.status, row.reasons, row.processed_at = verdict.state, reasons, utc(now_ms)
+
+
+def _tell_doubts(doubted: list[Signal], now: datetime) -> None:
+    """Say once for each signal that it is held back."""
+    told = set(
+        Notice.objects.filter(kind="signal_quarantined", subject__in=[row.id for row in doubted]).values_list(
+            "subject", flat=True
+        )
+    )
+    Notice.objects.bulk_create(
+        Notice(
+            kind="signal_quarantined", severity=MEDIUM, subject=row.id, created_at=now,
+            message="; ".join(reason["sentence"] for reason in row.reasons),
+        )
+        for row in doubted
+        if row.id not in told
+    )  # fmt: skip
+
+
+def _ask_for_a_second_look(signal_ids: list[str]) -> None:
+    """Ring for the books of these signals over REST, each at most every few seconds."""
+    if not signal_ids:
+        return
+    pause = settings.ARBSITE.signals.recheck_every_seconds
+    pipe = redis_client().pipeline(transaction=False)
+    for signal_id in signal_ids:
+        pipe.set(keys.ring(f"recheck:{signal_id}"), 1, nx=True, ex=pause)
+    due = [signal_id for signal_id, rung in zip(signal_ids, pipe.execute(), strict=True) if rung]
+    for start in range(0, len(due), MESSAGE_IDS):
+        part = due[start : start + MESSAGE_IDS]
+        current_app.send_task("signals.recheck", kwargs={"signal_ids": ",".join(part)})

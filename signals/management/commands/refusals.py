@@ -1,0 +1,85 @@
+"""`manage.py refusals`: why nothing was done, and what would have become of it."""
+
+import re
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+from rich.console import Console
+from rich.table import Table
+
+from arbsite.exact_json import encode
+from signals import fates, refusing
+
+UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+COLUMNS = (
+    "reason", "stage", "refused", "gaps", "bets", "open", "vanished", "lasted", "best edge", "settled", "would have",
+    "of those lost", "for example",
+)  # fmt: skip
+
+
+class Command(BaseCommand):
+    """The refusal ledger by reason."""
+
+    help = "Count refusals by reason, with the fate of each gap: vanished before it could fill, lasted, and its profit."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Which period."""
+        parser.add_argument("--since", metavar="D", help="90m, 24h, 7d, or a date or time such as 2026-11-24")
+        parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+    def handle(self, *_: Any, since: str | None, json: bool, **__: Any) -> None:
+        """Bring the ledger up to date, then report."""
+        now = timezone.now()
+        start = since_when(since, now) if since else None
+        refusing.store()
+        fates.follow(now=now)
+        rows = fates.report(since=start)
+        if json:
+            document = {"since": start, "until": now, "reasons": rows}
+            self.stdout.write(encode(document).decode())
+            return
+        shown = Table(title=f"Refusals {'since ' + start.isoformat(timespec='minutes') if start else 'on record'}")
+        for name in COLUMNS:
+            shown.add_column(name, justify="right" if name in COLUMNS[2:12] else "left")
+        for row in rows:
+            shown.add_row(*_cells(row))
+        Console(file=self.stdout._out, width=200).print(shown)
+        if not rows:
+            self.stdout.write("Nothing was refused.")
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    return [
+        row["code"], row["stage"], f"{row['refused']:,}",
+        *(str(row[name]) for name in ("gaps", "bets", "open", "vanished", "lasted")),
+        _cents(row["best_edge"]), str(row["settled"]), _dollars(row["would_have"]), str(row["lost"]), row["example"][:80],
+    ]  # fmt: skip
+
+
+def _cents(edge: Decimal | None) -> str:
+    return "-" if edge is None else f"{edge * 100:.2f} ¢"
+
+
+def _dollars(amount: Decimal | None) -> str:
+    return "-" if amount is None else f"${amount:,.2f}"
+
+
+def since_when(text: str, now: datetime) -> datetime:
+    """A span back from now, a date, or a time. Raises CommandError."""
+    span = re.fullmatch(r"(\d{1,6})([mhdw])", text)
+    try:
+        if span:
+            return now - timedelta(**{UNITS[span[2]]: int(span[1])})
+        moment = parse_datetime(text)
+        day = None if moment else parse_date(text)
+    except (ValueError, OverflowError):
+        moment = day = None
+    if moment is None and day is not None:
+        moment = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - its zone is set below
+    if moment is None:
+        raise CommandError(f"--since {text}: write 90m, 24h, 7d, a date such as 2026-11-24, or a time.")
+    return moment if moment.tzinfo else timezone.make_aware(moment)

@@ -1,0 +1,46 @@
+"""The recent mids of markets, from the price cache in Redis, as evidence for a verdict."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+from django.conf import settings
+
+from arbsite import keys
+from arbsite.connections import redis_client
+from markets.bets import MarketKey
+from signals.evidence import Evidence, Point
+
+
+class CachedPrice(msgspec.Struct, gc=False):
+    """What is needed of an entry of the price cache."""
+
+    mid: Decimal | None = None
+
+
+_price = msgspec.json.Decoder(CachedPrice).decode
+
+
+def recent(markets: Iterable[MarketKey], now_ms: int) -> Evidence:
+    """The mids of these markets over the last minutes, in one round trip.
+
+    The cache keeps the newest hundred prices of a market: of a busy one that is less than the minutes asked for.
+    """
+    wanted = list(dict.fromkeys(markets))
+    if not wanted:
+        return Evidence()
+    since = now_ms - settings.ARBSITE.signals.evidence_minutes * 60_000
+    pipe = redis_client().pipeline(transaction=False)
+    for platform, market_id in wanted:
+        pipe.zrangebyscore(keys.prices(platform, market_id), since, "+inf", withscores=True)
+    found = zip(wanted, pipe.execute(), strict=True)
+    return Evidence({market: _track(entries) for market, entries in found})
+
+
+def _track(entries: list[tuple[bytes, float]]) -> list[Point]:
+    points = []
+    for raw, at_ms in entries:
+        mid = _price(raw).mid
+        if mid is not None:
+            points.append(Point(int(at_ms), mid))
+    return points
