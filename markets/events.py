@@ -3,7 +3,6 @@
 Wide bets are built only where somebody looks: an event of which at least one market is followed, or that has a bet already.
 """
 
-import logging
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -11,13 +10,11 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import F, Q
 
-from markets import bet_decisions, bet_store, bets, building, clients, mixing, risk, store
+from markets import bet_decisions, bet_store, bets, building, mixing, risk, store
 from markets.bet_models import CLEAN
 from markets.building import LIVE, Built, EventFacts
 from markets.models import Bet, BetVersion, Event, Market
-from markets.platforms.base import MarketInfo, PlatformError
-
-log = logging.getLogger(__name__)
+from markets.platforms.base import MarketInfo
 
 READ_AGAIN = timedelta(days=1)  # a whole event is read again after it
 READS_AT_ONCE = 200  # whole events read in one go: one request each
@@ -75,34 +72,13 @@ def store_event(
     return event
 
 
-def read_whole(platform: str, *, now: datetime) -> int:
-    """Ask the platform for all markets of the neg-risk events that are followed; returns how many were read."""
-    rest = clients.rest(platform)
-    ask = getattr(rest, "event", None)
-    if ask is None:
-        return 0
+def due(platform: str, *, now: datetime) -> list[str]:
+    """The followed events of which all markets must be known and are not, or not lately: Polymarket's neg-risk events."""
     followed = Market.objects.filter(platform=platform, followed=True).values("event_id")
-    due = Event.objects.filter(
+    rows = Event.objects.filter(
         platform=platform, neg_risk=True, augmented=False, event_id__in=followed
     ).filter(Q(seen_whole_at__isnull=True) | Q(seen_whole_at__lt=now - READ_AGAIN) | Q(whole=False))
-    count = 0
-    for event in due.order_by("seen_whole_at", "pk")[:READS_AT_ONCE]:
-        try:
-            found = ask(event.event_id)
-        except PlatformError as error:
-            log.warning("event not read", extra={"event": event.event_id, "error": str(error)})
-            continue
-        with transaction.atomic():
-            store.upsert(found.markets, now=now)
-            store_event(
-                platform,
-                event.event_id,
-                member_ids=[info.id for info in found.markets],
-                whole=found.whole,
-                now=now,
-            )
-        count += 1
-    return count
+    return list(rows.order_by("seen_whole_at", "pk").values_list("event_id", flat=True)[:READS_AT_ONCE])
 
 
 # --- building

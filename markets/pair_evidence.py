@@ -18,6 +18,8 @@ def note_gap(pair_id: int, gap: Decimal, now: datetime) -> bool:
     subject = str(pair)[:200]
     if Notice.objects.filter(kind=KIND, subject=subject, created_at__gt=now - ONCE_IN).exists():
         return False
-    message = f"The mid prices are {gap:.4f} dollars apart: two markets that are the same bet hardly ever are."
+    message = (
+        f"The mid prices are {gap:.4f} dollars apart: two markets that are the same bet hardly ever are."
+    )
     Notice.objects.record(KIND, subject, message, severity=MEDIUM, at=now, pair=pair.pk, gap=str(gap))
     return True

@@ -21,7 +21,7 @@ from markets import (
     universe,
 )
 from markets.models import Market
-from markets.platforms.base import OTHER_STATUS, SETTLED, Malformed, MarketInfo, Refused
+from markets.platforms.base import OTHER_STATUS, SETTLED, Malformed, MarketInfo, PlatformError, Refused
 
 log = logging.getLogger(__name__)
 
@@ -74,8 +74,27 @@ def discover(platform: str, *, now: datetime, batch: int = 500) -> int:
 def choose(platform: str, *, now: datetime) -> int:
     """Choose the universe, build the bets of the followed events, and follow their other markets as well."""
     universe.select(platform, now=now)
-    events.read_whole(platform, now=now)
+    read_whole_events(platform, now=now)
     return rechoose(platform, now=now)
+
+
+def read_whole_events(platform: str, *, now: datetime) -> int:
+    """Ask for every market of the events that need it, closed ones too; returns how many were read."""
+    rest = clients.rest(platform)
+    count = 0
+    for event_id in events.due(platform, now=now):
+        try:
+            found = rest.event(event_id)
+        except PlatformError as error:
+            log.warning("event not read", extra={"event": event_id, "error": str(error)})
+            continue
+        with transaction.atomic():
+            store_markets(found.markets, now=now)
+            events.store_event(
+                platform, event_id, member_ids=found.market_ids, whole=found.whole, now=now, title=found.title
+            )
+        count += 1
+    return count
 
 
 def rechoose(platform: str, *, now: datetime) -> int:

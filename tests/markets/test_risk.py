@@ -10,7 +10,7 @@ from scipy.stats import binom
 
 from arbsite.models import Notice
 from markets import pairs, risk, risk_history, services
-from markets.models import Bet, Pair
+from markets.models import Pair
 from markets.platforms.base import KALSHI, POLYMARKET, SETTLED
 from tests import factories
 from tests.factories import NOW
@@ -142,23 +142,7 @@ def test_history_grows_when_pairs_settle(db):
     assert (open_pair.m0, open_pair.bet.m0_upper) == (expected.m0, expected.m0_upper)
     settle("-1", "YES", "NO")
     assert Notice.objects.filter(kind="pair_parted").count() == 1
-    assert pairs.approve(
-        Pair.objects.create(**sides("-new")), factories.a_person(), now=NOW, settlement="clean"
-    ).m0 == expected.m0  # fmt: skip
-
-
-def sides(suffix):
-    pair = factories.a_pair(suffix)
-    found = {"polymarket": pair.polymarket, "kalshi": pair.kalshi}
-    Pair.objects.filter(pk=pair.pk).update(bet=None)
-    Bet.objects.filter(pk=pair.bet_id).delete()
-    from django.db import connection
-
-    with connection.cursor() as cursor:  # versions are never deleted, except by a test that owns them
-        cursor.execute("ALTER TABLE pair_versions DISABLE TRIGGER ALL; DELETE FROM pair_versions WHERE pair_id = %s;"
-                       "ALTER TABLE pair_versions ENABLE TRIGGER ALL", [pair.pk])  # fmt: skip
-    pair.delete()
-    return found
+    assert factories.a_pair("-new").m0 == expected.m0
 
 
 def test_the_sandbox_and_rejected_pairs_are_no_history(db):

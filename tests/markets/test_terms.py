@@ -12,7 +12,12 @@ from markets.platforms.base import KALSHI, POLYMARKET, OutcomeInfo
 from tests import factories
 
 KALSHI_MARKET = factories.info(
-    KALSHI, extra={"strike_type": "greater", "floor_strike": "100000", "expected_expiration_time": "2026-12-01T00:00:00Z"}
+    KALSHI,
+    extra={
+        "strike_type": "greater",
+        "floor_strike": "100000",
+        "expected_expiration_time": "2026-12-01T00:00:00Z",
+    },
 )
 
 
@@ -103,7 +108,10 @@ def test_the_pieces_are_the_texts_to_the_last_blank(one, two):
     left, right = differences.compare(one, two)
     assert "".join(piece.text for piece in left) == one
     assert "".join(piece.text for piece in right) == two
-    common = ["".join(piece.text for piece in side if not piece.differs).casefold().split() for side in (left, right)]
+    common = [
+        "".join(piece.text for piece in side if not piece.differs).casefold().split()
+        for side in (left, right)
+    ]
     assert "".join(common[0]) == "".join(common[1])
 
 
@@ -120,7 +128,10 @@ def test_a_number_that_differs_is_marked_whole():
 
 def test_texts_too_long_to_compare_are_marked_whole():
     long = "x" * (differences.LONGEST + 1)
-    assert differences.compare(long, "y") == (((differences.Piece(long, True)),), (differences.Piece("y", True),))
+    assert differences.compare(long, "y") == (
+        ((differences.Piece(long, True)),),
+        (differences.Piece("y", True),),
+    )
 
 
 def test_both_platforms_have_terms():

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from markets import bets
 from signals import decision
-from signals.decision import ACTIONABLE, QUARANTINED, REFUSED, BetRisk, Context, Hurdles, Reason, Verdict, decide
+from signals.decision import (
+    ACTIONABLE,
+    QUARANTINED,
+    REFUSED,
+    BetRisk,
+    Context,
+    Hurdles,
+    Reason,
+    Verdict,
+    decide,
+)
 from signals.detection import Rules, find
 from signals.edge import Charges, waterfall
 from signals.evidence import Evidence, Point
@@ -153,7 +163,9 @@ HONEST = Charges(fill_bands=((D(0), D("0.8")), (D("0.06"), D("0.5"))), cash_rate
 
 
 def test_an_edge_below_its_hurdle_is_refused_and_says_what_the_hurdle_is():
-    one = finding("0.47", "0.50")  # edge 3 c, unwinding YES at its bid of 1 c loses 46 c, NO at its of 1 c 49 c
+    one = finding(
+        "0.47", "0.50"
+    )  # edge 3 c, unwinding YES at its bid of 1 c loses 46 c, NO at its of 1 c 49 c
     verdict = decide(one, Hurdles(charges=HONEST), NOW)
     assert (verdict.state, codes(verdict)) == (REFUSED, ["below_hurdle"])
     assert "leg risk" in verdict.reasons[0].sentence and "capital" in verdict.reasons[0].sentence
@@ -219,7 +231,9 @@ def test_a_price_that_only_one_platform_has_moved_to_is_looked_at_again():
     assert decision.clearable(verdict, finding(), Context())
     follows = track("0.70", "0.70", "0.60", "0.51")
     assert decide(finding(), Hurdles(), NOW, seen(moved, follows)).state == ACTIONABLE
-    assert decide(finding(), Hurdles(), NOW, seen(moved, track("0.5"))).state == ACTIONABLE, "no past, no verdict"
+    assert decide(finding(), Hurdles(), NOW, seen(moved, track("0.5"))).state == ACTIONABLE, (
+        "no past, no verdict"
+    )
 
 
 def test_mids_whose_gap_leaves_its_old_level_for_good_are_held_for_a_person():
@@ -251,7 +265,10 @@ def test_a_doubt_that_went_away_by_itself_still_wants_its_second_look():
     verdict = decide(finding(), Hurdles(), NOW, held)
     assert (verdict.state, codes(verdict)) == (QUARANTINED, ["was_doubted"])
     assert decision.clearable(verdict, finding(), held)
-    assert decide(finding(), Hurdles(), NOW, replace(held, cleared=frozenset({"was_doubted"}))).state == ACTIONABLE
+    assert (
+        decide(finding(), Hurdles(), NOW, replace(held, cleared=frozenset({"was_doubted"}))).state
+        == ACTIONABLE
+    )
 
 
 def test_fresh_books_cannot_vouch_for_a_match_that_nobody_read():
@@ -277,7 +294,10 @@ def test_more_risk_or_dearer_cash_never_makes_a_finding_actionable(risk, rate, y
     one = finding(str(D(yes) / 100), str(D(no) / 100))
     free = decide(one, Hurdles(suspicious_edge=D(1)), NOW)
     charged = decide(
-        one, Hurdles(suspicious_edge=D(1), charges=Charges(cash_rate=D(rate) / 100)), NOW, Context(m0=D(risk) / 1_000)
+        one,
+        Hurdles(suspicious_edge=D(1), charges=Charges(cash_rate=D(rate) / 100)),
+        NOW,
+        Context(m0=D(risk) / 1_000),
     )
     if free.state != ACTIONABLE:
         assert charged.state != ACTIONABLE

@@ -45,7 +45,9 @@ def simulated(losses: list[D], rate: D) -> D:
 
 @given(st.lists(cents, min_size=2, max_size=6), chances)
 def test_many_legs_cost_what_enumerating_their_outcomes_gives(losses, rate):
-    assert abs(edge.leg_cost(losses, rate) - simulated(losses, rate)) <= D("1e-15") * (1 + simulated(losses, rate))
+    assert abs(edge.leg_cost(losses, rate) - simulated(losses, rate)) <= D("1e-15") * (
+        1 + simulated(losses, rate)
+    )
 
 
 @given(st.lists(cents, min_size=2, max_size=5), chances, chances)

@@ -18,7 +18,9 @@ from tests.signals.values import NOW, A, B, Caps, Rules, book, listings, look
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "worked-example.md"
 RATES = {"geopolitics": "0", "politics": "0.04", "economics": "0.05", "crypto": "0.07"}
 KALSHI_FEES = KalshiFees("quadratic", D(1), balance_grid=BROKER_GRID)
-CHARGES = Charges(fill_bands(Signals.model_fields["leg_fill_rates"].default), Signals.model_fields["cash_rate"].default)
+CHARGES = Charges(
+    fill_bands(Signals.model_fields["leg_fill_rates"].default), Signals.model_fields["cash_rate"].default
+)
 
 
 def found(rate: str, bid: str, days: int = 30):
@@ -64,7 +66,11 @@ def test_a_year_is_60_per_cent_at_30_days_and_4_9_at_365():
 
 
 def test_the_specification_s_own_figure_is_none_of_the_possible_ones():
-    assert {f"{D('0.07') / D(base):.4f}" for base in ("0.65", "0.72", "0.93")} == {"0.1077", "0.0972", "0.0753"}
+    assert {f"{D('0.07') / D(base):.4f}" for base in ("0.65", "0.72", "0.93")} == {
+        "0.1077",
+        "0.0972",
+        "0.0753",
+    }
 
 
 # --- the page
