@@ -93,7 +93,8 @@ def test_augmented_events_are_never_exhaustive_and_leave_out_the_rest_and_nobody
     members = [
         market(one, extra={"neg_risk": True, "group_item_title": title, "neg_risk_other": other})
         for one, title, other in (
-            ("a", "Anna Smith", False), ("b", "Bob", False), ("c", "Other", False), ("d", "Person C", False), ("e", "x", True),
+            ("a", "Anna Smith", False), ("b", "Bob", False), ("c", "Other", False), ("d", "Person C", False),
+            ("e", "x", True),
             ("f", "Another person", False), ("g", "Company AB", False),
         )
     ]  # fmt: skip
