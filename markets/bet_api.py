@@ -15,7 +15,6 @@ from markets.bet_models import SETTLEMENTS
 from markets.models import Bet, BetOutcome
 from markets.pair_api import TAGS, Deciding, Refused, m0_field
 from markets.pairs import PairError
-from markets.platforms.base import PLATFORMS
 
 
 class ClaimSerializer(serializers.ModelSerializer):
@@ -85,7 +84,7 @@ class BetDetail(DetailEndpoint):
 class EnteredClaimSerializer(serializers.Serializer):
     """An outcome, and the states in which it pays."""
 
-    platform = serializers.ChoiceField(PLATFORMS)
+    platform = serializers.CharField(max_length=32, help_text="polymarket or kalshi")
     market_id = serializers.CharField(max_length=128)
     outcome = serializers.ChoiceField(["YES", "NO"])
     pays_in = serializers.ListField(child=serializers.CharField(max_length=200), max_length=1_000)

@@ -26,7 +26,9 @@ def rules_digest(pair: Pair, *, inverted: bool | None = None) -> str:
 def changes_since(pair: Pair) -> list[str]:
     """What the platforms changed since the last decision, a sentence each."""
     last = pair.versions.first()
-    return _changes(pair, last.seen if last is not None else {})
+    if last is None:
+        return ["It was approved before verdicts were kept, and its texts are not those it was approved for"]
+    return _changes(pair, last.seen)
 
 
 def _changes(pair: Pair, before: dict[str, terms.Terms]) -> list[str]:
