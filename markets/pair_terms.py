@@ -2,7 +2,7 @@
 
 from markets import store, terms
 from markets.building import LIVE
-from markets.models import Pair
+from markets.models import Pair, PairVersion
 from markets.platforms.base import KALSHI, POLYMARKET
 
 
@@ -24,11 +24,13 @@ def rules_digest(pair: Pair, *, inverted: bool | None = None) -> str:
 
 
 def changes_since(pair: Pair) -> list[str]:
-    """What the platforms changed since the last decision, a sentence each."""
-    last = pair.versions.first()
-    if last is None:
+    """What the platforms changed since the last approval, a sentence each."""
+    last = pair.versions.filter(decision__in=(PairVersion.SAME, PairVersion.INVERTED)).first()
+    if last is not None:
+        return _changes(pair, last.seen)
+    if pair.status == Pair.APPROVED and pair.rules_digest != rules_digest(pair):
         return ["It was approved before verdicts were kept, and its texts are not those it was approved for"]
-    return _changes(pair, last.seen)
+    return []
 
 
 def _changes(pair: Pair, before: dict[str, terms.Terms]) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 
 from arbsite.models import Notice
-from markets import live, store
+from markets import live, services, store
 from markets.books import Book
 from markets.live import Change
 from markets.models import Bet, Event, Market, Pair, PairVersion
@@ -164,6 +164,16 @@ def test_the_dossier_shows_both_books_verdicts_and_what_contradicts(operator, pa
     assert "on June 4" in seen
     listed = operator.get(reverse("admin:markets_pairversion_changelist"), {"pair__id__exact": pair.pk})
     assert listed.context["cl"].result_count == 1
+
+
+def test_a_suspended_pair_shows_what_changed_since_its_approval(operator, pair):
+    operator.post(reverse(DECIDE), form_of(opened(operator, pair), decision="same", settlement="clean"))
+    services.store_markets([factories.info("kalshi", "kalshi-1", rules="It rains on June 5.")], now=NOW)
+    page = opened(operator, pair).content.decode()
+    assert "Changed since the last approval" in page and "became “It rains on June 5.”" in page
+    operator.post(reverse(DECIDE), form_of(opened(operator, pair), decision="same", settlement="clean"))
+    pair.refresh_from_db()
+    assert pair.status == "APPROVED" and "Changed since" not in opened(operator, pair).content.decode()
 
 
 def test_a_placeholder_is_shown_and_cannot_be_approved(operator, pair):
