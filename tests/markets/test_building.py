@@ -1,8 +1,11 @@
 """Bets that follow from events: what is certain, what is only proposed, and why there is none."""
 
+import json
+import re
 from dataclasses import replace
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +13,10 @@ from hypothesis import strategies as st
 from markets import bets, building, strikes
 from markets.building import EventFacts
 from markets.platforms.base import CLOSED, DISPUTED, KALSHI, POLYMARKET, SETTLED
+from markets.platforms.kalshi import parse as kalshi_parse
+from markets.platforms.kalshi import wire as kalshi_wire
+from markets.platforms.polymarket import parse as polymarket_parse
+from markets.platforms.polymarket import wire as polymarket_wire
 from tests import factories
 
 D = Decimal
@@ -315,3 +322,35 @@ def test_ids_fit_their_column(text):
 def test_reasons_are_counted_without_their_particulars():
     one, two = (building.reason_class(f"{n} markets are in no ladder, like KX-{n}.") for n in (3, 40))
     assert one == two
+
+
+# --- what the platforms really send
+
+
+def test_recorded_kalshi_events_make_ladders_of_one_subject(recorded):
+    """Spreads of two teams and hits of many players stand in one event; each ladder is about one of them."""
+    document = json.loads((recorded / "kalshi/rest/aug2026/events_sports_nested.json").read_text())
+    ladders = 0
+    for raw in document["events"] if isinstance(document, dict) else document:
+        event = msgspec.json.decode(json.dumps(raw), type=kalshi_wire.Event)
+        bodies = [msgspec.json.decode(one, type=kalshi_wire.Market) for one in event.markets or ()]
+        members = [kalshi_parse.market(body, event, None) for body in bodies]
+        facts = EventFacts(KALSHI, event.event_ticker, mutually_exclusive=bool(event.mutually_exclusive))
+        for built in building.build(facts, members).built:
+            assert not built.value.faults and built.certain
+            if built.value.kind == "ladder":
+                ladders += 1
+                assert len({re.sub(r"-?\d+$", "", ticker) for _, ticker in built.value.markets}) == 1
+    assert ladders >= 20
+
+
+def test_the_recorded_fed_decision_is_a_neg_risk_bet(recorded):
+    raw = json.loads((recorded / "polymarket/fed_june_2026/gamma_event.json").read_text())
+    raw = raw[0] if isinstance(raw, list) else raw
+    event = msgspec.json.decode(json.dumps(raw), type=polymarket_wire.GammaEvent)
+    bodies = [msgspec.json.decode(one, type=polymarket_wire.GammaMarket) for one in event.markets]
+    members = [polymarket_parse.market_info(body, event) for body in bodies]
+    ids = frozenset(one.id for one in members)
+    facts = EventFacts(POLYMARKET, event.id, neg_risk=True, whole=True, member_ids=ids)
+    value = only(building.build(facts, members))
+    assert value.kind == "neg_risk" and len(value.states) == len(members) == 5
