@@ -14,7 +14,7 @@ from arbsite.bench import CHANNEL, empty_chain, percentile, worker
 from arbsite.connections import redis_client
 from arbsite.registry import Figure
 from execution.models import Plan
-from markets import clients, live, services, store
+from markets import clients, live, pairs, store
 from markets.books import Book, micro
 from markets.live import Change
 from markets.models import Pair
@@ -82,7 +82,7 @@ def _make_pairs(count: int) -> None:
     store.upsert(infos, now=now)
     for number in range(count):
         pair = Pair.objects.create(polymarket_id=_id(POLYMARKET, number), kalshi_id=_id(KALSHI, number))
-        services.approve_pair(pair, person, now=now)
+        pairs.approve(pair, person, now=now, settlement="clean")
 
 
 def _id(platform: str, number: int) -> str:

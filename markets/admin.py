@@ -1,4 +1,4 @@
-"""Markets, prices, bets and universe rules in the admin. Pairs have pages of their own in `markets.pair_admin`."""
+"""Markets, prices and universe rules in the admin. Pairs and bets have modules of their own."""
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
@@ -19,11 +19,11 @@ from django.utils.safestring import SafeString
 
 from arbsite.admin import BigTableAdmin, ReadOnlyAdmin, link, list_link, pretty, words
 from arbsite.connections import REDIS_GONE
-from markets import catalogue_version, ladders, live, pair_admin, universe
-from markets.models import Bet, BetOutcome, Market, Pair, Price, UniverseRule
+from markets import bet_admin, catalogue_version, event_admin, ladders, live, pair_admin, services
+from markets.models import Market, Price, UniverseRule
 from markets.platforms.base import PLATFORMS, STATUSES
 
-__all__ = ["pair_admin"]  # registers itself
+__all__ = ["bet_admin", "event_admin", "pair_admin"]  # they register themselves
 
 DAYS_SHOWN = 31
 
@@ -187,7 +187,7 @@ def _pin(markets: QuerySet, pinned: bool) -> int:
 def _choose(platforms: Iterable[str], now: datetime) -> None:
     """Apply pins and rules at once; the connectors see the new word."""
     for platform in sorted(platforms):
-        universe.select(platform, now=now)
+        services.rechoose(platform, now=now)
     catalogue_version.changed()
 
 
@@ -269,67 +269,7 @@ class PriceAdmin(ReadOnlyAdmin):
         return link(Market, price.market_id)
 
 
-# --- bets
-
-
-class BetOutcomeInline(admin.TabularInline):
-    """What pays in which states."""
-
-    model = BetOutcome
-    fields = ["market_link", "outcome", "pays_in"]
-    readonly_fields = fields
-    extra = 0
-    can_delete = False
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet:
-        """With the questions."""
-        return super().get_queryset(request).select_related("market")
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A service makes them."""
-        return False
-
-    @admin.display(description="market")
-    def market_link(self, row: BetOutcome) -> SafeString | str:
-        """The market's page."""
-        return link(Market, row.market_id, f"{row.market.platform}: {row.market}")
-
-
-@admin.register(Bet)
-class BetAdmin(ReadOnlyAdmin):
-    """States of the world, and what pays in them."""
-
-    list_display = ["id", "kind", "name", "status", "updated_at", "signals"]
-    list_filter = [words("kind", Bet.KINDS), words("status", Bet.STATES)]
-    search_fields = ["id", "name"]
-    ordering = ["-pk"]
-    fields = [
-        "id",
-        "kind",
-        "name",
-        "states",
-        "exhaustive",
-        "status",
-        "pair_link",
-        "signals",
-        "created_at",
-        "updated_at",
-    ]
-    readonly_fields = ["pair_link", "signals"]
-    inlines = [BetOutcomeInline]
-
-    @admin.display(description="pair")
-    def pair_link(self, bet: Bet) -> SafeString | str:
-        """The pair it was made of."""
-        pair = getattr(bet, "pair", None)
-        return link(Pair, pair.pk, pair) if pair else "-"
-
-    @admin.display(description="signals")
-    def signals(self, bet: Bet) -> SafeString:
-        """The signals it gave."""
-        return format_html(
-            '<a href="{}?bet__id__exact={}">signals</a>', reverse("admin:signals_signal_changelist"), bet.pk
-        )
+# --- rules
 
 
 @admin.register(UniverseRule)

@@ -1,9 +1,11 @@
-"""Markets, prices, bets and pairs. Prices are dollars per contract (0 to 1), sizes contracts, money dollars."""
+"""Markets, prices and universe rules. Prices are dollars per contract (0 to 1), sizes contracts, money dollars.
+
+Bets and pairs have modules of their own, `bet_models` and `pair_models`; this one names them all.
+"""
 
 from decimal import Decimal
 from typing import Any
 
-from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models import Q
@@ -11,28 +13,15 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from arbsite.models import one_of
-from markets.bets import Bet as BetValue
-from markets.bets import Claim
+from markets.bet_models import Bet, BetOutcome, BetVersion, Event
+from markets.constraints import ID_LENGTH, between_0_and_1, not_negative
+from markets.pair_models import Pair, PairVersion
 from markets.platforms.base import PLATFORMS, STATUSES
 
-# Polymarket's condition ids have 66 characters; the specification's 64 would cut them
-ID_LENGTH = 128
-
-
-def between_0_and_1(*fields: str, name: str) -> models.CheckConstraint:
-    """Prices are probabilities in dollars: never below 0 or above 1; empty where unknown."""
-    condition = Q()
-    for field in fields:
-        condition &= Q(**{f"{field}__isnull": True}) | Q(**{f"{field}__gte": 0, f"{field}__lte": 1})
-    return models.CheckConstraint(condition=condition, name=name)
-
-
-def not_negative(*fields: str, name: str) -> models.CheckConstraint:
-    """Sizes and volumes are never negative; empty where unknown."""
-    condition = Q()
-    for field in fields:
-        condition &= Q(**{f"{field}__isnull": True}) | Q(**{f"{field}__gte": 0})
-    return models.CheckConstraint(condition=condition, name=name)
+__all__ = [
+    "ID_LENGTH", "Bet", "BetOutcome", "BetVersion", "Event", "Market", "Pair", "PairVersion", "Price", "PriceCursor",
+    "UniverseRule",
+]  # fmt: skip
 
 
 class Market(models.Model):
@@ -127,101 +116,6 @@ class PriceCursor(models.Model):
 
     class Meta:
         db_table = "price_cursors"
-
-
-class Bet(models.Model):
-    """States of the world and the outcomes that pay in them: a pair, or YES and NO of one market."""
-
-    PAIR, YES_NO = "pair", "yes_no"
-    KINDS = (PAIR, YES_NO)
-    ACTIVE, SUSPENDED, CLOSED = "ACTIVE", "SUSPENDED", "CLOSED"
-    STATES = (ACTIVE, SUSPENDED, CLOSED)
-
-    id = models.CharField(max_length=ID_LENGTH, primary_key=True)
-    kind = models.CharField(max_length=32)
-    name = models.TextField(blank=True)
-    states = models.JSONField(default=list)  # names of mutually exclusive states
-    exhaustive = models.BooleanField(default=True)
-    status = models.CharField(max_length=16, default=ACTIVE)
-    created_at = models.DateTimeField(default=timezone.now, db_default=Now())
-    updated_at = models.DateTimeField(default=timezone.now, db_default=Now())
-
-    class Meta:
-        db_table = "bets"
-        constraints = [
-            one_of("kind", ("pair", "yes_no"), "bets_kind_known"),
-            one_of("status", ("ACTIVE", "SUSPENDED", "CLOSED"), "bets_status_known"),
-        ]
-
-    def __str__(self) -> str:
-        return self.name or self.id
-
-    def value(self) -> BetValue:
-        """The bet as the core reads it."""
-        claims = tuple(
-            Claim(row.market.platform, row.market_id, row.outcome, frozenset(row.pays_in))
-            for row in self.outcomes.all()
-        )
-        return BetValue(self.id, self.kind, tuple(self.states), self.exhaustive, claims)
-
-
-class BetOutcome(models.Model):
-    """An outcome of a market that belongs to a bet, and the states in which it pays one dollar."""
-
-    bet = models.ForeignKey(Bet, models.CASCADE, related_name="outcomes")
-    market = models.ForeignKey(Market, models.PROTECT, related_name="bet_outcomes")
-    outcome = models.CharField(max_length=16)
-    pays_in = models.JSONField(default=list)
-
-    class Meta:
-        db_table = "bet_outcomes"
-        ordering = ["id"]
-        constraints = [
-            models.UniqueConstraint(fields=["bet", "market", "outcome"], name="bet_outcomes_once"),
-            one_of("outcome", ("YES", "NO"), "bet_outcomes_outcome_known"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.outcome} of {self.market_id}"
-
-
-class Pair(models.Model):
-    """The same question on two platforms; it trades only after a person approved it."""
-
-    PROPOSED, APPROVED, REJECTED, SUSPENDED = "PROPOSED", "APPROVED", "REJECTED", "SUSPENDED"
-    STATUSES = (PROPOSED, APPROVED, REJECTED, SUSPENDED)
-
-    polymarket = models.ForeignKey(Market, models.PROTECT, related_name="pairs_as_polymarket")
-    kalshi = models.ForeignKey(Market, models.PROTECT, related_name="pairs_as_kalshi")
-    inverted = models.BooleanField(default=False)  # YES here is NO there
-    status = models.CharField(max_length=16, default=PROPOSED)
-    bet = models.OneToOneField(Bet, models.SET_NULL, null=True, blank=True, related_name="pair")
-    rules_digest = models.CharField(max_length=64, blank=True)  # what the approval was given for
-    m0 = models.DecimalField(
-        max_digits=6, decimal_places=5, default=Decimal(0)
-    )  # chance that it pays nothing
-    approved_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="approved_pairs"
-    )
-    approved_at = models.DateTimeField(null=True, blank=True)
-    note = models.TextField(blank=True)
-    created_at = models.DateTimeField(default=timezone.now, db_default=Now())
-    updated_at = models.DateTimeField(default=timezone.now, db_default=Now())
-
-    class Meta:
-        db_table = "pairs"
-        permissions = [("approve_pair", "Can approve, reject or suspend a pair")]
-        constraints = [
-            models.UniqueConstraint(fields=["polymarket", "kalshi"], name="pairs_once"),
-            one_of("status", ("PROPOSED", "APPROVED", "REJECTED", "SUSPENDED"), "pairs_status_known"),
-            models.CheckConstraint(
-                condition=~Q(status="APPROVED") | Q(approved_by__isnull=False, approved_at__isnull=False),
-                name="pairs_approved_by_a_person",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.polymarket_id} ↔ {self.kalshi_id}"
 
 
 class UniverseRule(models.Model):

@@ -9,7 +9,8 @@ import requests
 from django.contrib.auth import get_user_model
 from django.db import transaction
 
-from markets import services, universe
+from markets import pairs, services
+from markets.bet_models import CLEAN
 from markets.models import Market, Pair
 from markets.platforms.base import KALSHI, PLATFORMS, POLYMARKET, PlatformError
 
@@ -37,12 +38,12 @@ def import_pairs(control_url: str, *, now: datetime) -> int:
     for row in new:
         with transaction.atomic():
             pair = Pair.objects.create(
-                polymarket_id=row[POLYMARKET], kalshi_id=row[KALSHI], inverted=row["inverted"],
-                created_at=now, updated_at=now,
+                polymarket_id=row[POLYMARKET], kalshi_id=row[KALSHI], inverted=row["inverted"], origin=Pair.SANDBOX,
+                settlement=CLEAN, created_at=now, updated_at=now,
             )  # fmt: skip
-            services.approve_pair(pair, user, now=now)
+            pairs.approve(pair, user, now=now, note="the sandbox's own pair")
     for platform in PLATFORMS:
-        universe.select(platform, now=now)
+        services.choose(platform, now=now)
     return len(new)
 
 

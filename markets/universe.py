@@ -1,5 +1,7 @@
 """Which markets the connectors follow, and why: pairs first, then what people picked, then what the rules take.
 
+Last come the other markets of active bets that hold one of these: without all its books a wide bet cannot be detected.
+
 Of hundreds of thousands of live markets only these are streamed; the rest is known from discovery alone.
 """
 
@@ -12,14 +14,14 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from markets import bets
+from markets import bet_store, bets, events
+from markets.building import LIVE
 from markets.clients import feed_market
-from markets.models import Bet, BetOutcome, Market, Pair, UniverseRule
-from markets.platforms.base import OPEN, PAUSED, UNOPENED
+from markets.models import Bet, Market, Pair, UniverseRule
 from markets.store import info_of
 from markets.streaming.connector import Followed
 
-LIVE = (OPEN, PAUSED, UNOPENED)
+MOST_MEMBERS = 2_000  # markets of a platform that are followed for the bets they belong to alone
 MICRO = Decimal(1_000_000)
 MOST_MICRO = 2**62
 
@@ -58,6 +60,8 @@ def _reasons(platform: str, now: datetime) -> dict[str, list[str]]:
     ):
         for market_id in taken_by(rule, live, now).values_list("id", flat=True)[: rule.max_markets]:
             found[market_id].append(f"rule {rule.name}")
+    for market_id, bet_id in events.followed_members(platform, found, most=MOST_MEMBERS).items():
+        found[market_id].append(f"in bet {bet_id}")
     return found
 
 
@@ -79,31 +83,8 @@ def ensure_own_bets(platform: str, market_ids: Iterable[str], *, now: datetime) 
     wanted = {f"own:{market_id}"[:128]: market_id for market_id in market_ids}
     known = set(Bet.objects.filter(id__in=wanted).values_list("id", flat=True))
     new = {bet_id: market_id for bet_id, market_id in wanted.items() if bet_id not in known}
-    store_bets([bets.yes_no(bet_id, platform, market_id) for bet_id, market_id in new.items()], now=now)
-
-
-def store_bets(values: Iterable[bets.Bet], *, now: datetime) -> None:
-    """Write bets with their outcomes; those that exist already stay as they are."""
-    values = list(values)
-    Bet.objects.bulk_create(
-        [
-            Bet(id=bet.id, kind=bet.kind, states=list(bet.states), exhaustive=bet.exhaustive, created_at=now,
-                updated_at=now)
-            for bet in values
-        ],
-        ignore_conflicts=True,
-        batch_size=500,
-    )  # fmt: skip
-    BetOutcome.objects.bulk_create(
-        [
-            BetOutcome(
-                bet_id=bet.id, market_id=claim.market_id, outcome=claim.outcome, pays_in=sorted(claim.pays_in)
-            )
-            for bet in values
-            for claim in bet.claims
-        ],
-        ignore_conflicts=True,
-        batch_size=1_000,
+    bet_store.add_new(
+        [bets.yes_no(bet_id, platform, market_id) for bet_id, market_id in new.items()], now=now
     )
 
 

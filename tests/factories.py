@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 
-from markets import live, services, store
+from markets import live, pairs, store
 from markets.books import Book, micro
 from markets.live import Change
 from markets.models import Market, Pair
@@ -45,7 +45,7 @@ def a_pair(suffix: str = "", **changes: Any) -> Pair:
         store.upsert([one], now=NOW)
     Market.objects.filter(id__in=[one.id for one in infos]).update(followed=True)
     pair = Pair.objects.create(polymarket_id=infos[0].id, kalshi_id=infos[1].id)
-    return services.approve_pair(pair, a_person(), now=NOW)
+    return pairs.approve(pair, a_person(), now=NOW, settlement="clean")
 
 
 def a_person() -> Any:

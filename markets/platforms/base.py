@@ -135,6 +135,29 @@ class MarketInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class EventInfo:
+    """A whole event: every market the platform lists in it, open or closed, in the platform's order.
+
+    `market_ids` also names markets that could not be read, so that nobody takes a part for the whole.
+    """
+
+    platform: str
+    id: str  # Polymarket's event id, Kalshi's event ticker
+    title: str
+    mutually_exclusive: bool  # at most one YES pays
+    neg_risk: bool  # Polymarket: exactly one YES pays, and NOs convert
+    augmented: bool  # Polymarket: named outcomes may still be added, and "Other" be redefined
+    cumulative: bool  # Polymarket: its thresholds or dates include each other
+    market_ids: tuple[str, ...]
+    markets: tuple[MarketInfo, ...]
+
+    @property
+    def whole(self) -> bool:
+        """True where every market could be read."""
+        return len(self.markets) == len(self.market_ids) > 0
+
+
+@dataclass(frozen=True, slots=True)
 class FeedMarket:
     """What a feed must know to follow one market."""
 
@@ -217,6 +240,7 @@ class Feed(ABC):
     """
 
     platform: str = ""
+    numbered = False  # True where frames carry numbers, so that any loss is seen at the next one
 
     def __init__(self) -> None:
         self.books: dict[str, Book] = {}  # by market id, YES terms
@@ -280,6 +304,10 @@ class MarketData(Protocol):
 
     def market(self, market_id: str) -> MarketInfo:
         """One market, whatever its status. Raises Refused with status 404 when there is none."""
+        ...
+
+    def event(self, event_id: str) -> EventInfo:
+        """A whole event. Raises Refused with status 404 when there is none."""
         ...
 
     def books(self, markets: Sequence[FeedMarket]) -> list[BookSnapshot]:

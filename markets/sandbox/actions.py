@@ -14,11 +14,13 @@ from typing import Any
 from markets.books import MICRO, NO, OTHER, YES
 from markets.platforms.base import KALSHI, PLATFORMS, POLYMARKET
 from markets.sandbox import orders as o
+from markets.sandbox import plants, truth
 from markets.sandbox.context import Sandbox
-from markets.sandbox.market import Pair, SandboxMarket
+from markets.sandbox.market import Pair, SandboxEvent, SandboxMarket
 from markets.sandbox.orders import Order, SandboxError
 from markets.sandbox.quotes import CENT
 from markets.sandbox.traders import CONTROL_ACCOUNT
+from markets.sandbox.truth import decimal_text
 
 Args = dict[str, Any]
 Answer = dict[str, Any]
@@ -200,6 +202,62 @@ def _gap(sandbox: Sandbox, args: Args) -> Answer:
     }  # fmt: skip
 
 
+def _plant(sandbox: Sandbox, args: Args) -> Answer:
+    """A gap of `kind` (`plants.KINDS`) that is written down and gone after `seconds`: in a `pair`, or in an `event`."""
+    kind, cents, now_ms = args["kind"], args["cents"], sandbox.now_ms()
+    size, seconds = exact(args, "size", "100"), exact(args, "seconds", "10") / MICRO
+    if kind not in plants.KINDS:
+        raise ActionError(f"'kind' is one of {', '.join(plants.KINDS)}, not {kind!r}")
+    if type(cents) is not int:
+        raise ActionError(f"'cents' must be a whole number, not {cents!r}")
+    if kind != plants.PAIR:
+        event = find_event(sandbox, kind, args.get("event", 0))
+        made = sandbox.plants.event(kind, event, cents=cents, size=size, seconds=seconds, now_ms=now_ms)
+        return truth.plant_facts(made)
+    cheap = args.get("cheap", POLYMARKET)
+    if cheap not in PLATFORMS:
+        raise ActionError(f"'cheap' is {' or '.join(PLATFORMS)}, not {cheap!r}")
+    made = sandbox.plants.pair(
+        find_pair(sandbox, args.get("pair", 0)), cents=cents, size=size, seconds=seconds, cheap=cheap, now_ms=now_ms,
+        ask=exact(args, "ask", "0"),
+    )  # fmt: skip
+    return truth.plant_facts(made)
+
+
+def find_event(sandbox: Sandbox, kind: str, key: Any) -> SandboxEvent:
+    """An event in which `kind` can be planted, by its id or by its number among those. Raises ActionError."""
+    found = [event for event in sandbox.world.wide_events() if event.kind in plants.EVENTS[kind]]
+    if type(key) is int and 0 <= key < len(found):
+        return found[key]
+    for event in sandbox.world.wide_events():
+        if event.id == key:
+            return event
+    raise ActionError(f"there is no event {key!r} for {kind}; {len(found)} events would do")
+
+
+def _stale(sandbox: Sandbox, args: Args) -> Answer:
+    """Hold back the data of a `platform` (`scope` platform, or market: only the pair's) for `seconds`, and after
+    `after` seconds of that move what the pair is worth by `cents` on both platforms: what is still shown is wrong.
+    """
+    pair, cents, platform = find_pair(sandbox, args.get("pair", 0)), args["cents"], args["platform"]
+    seconds, after = exact(args, "seconds", "10"), exact(args, "after", "3")
+    scope = args.get("scope", "platform")
+    if platform not in PLATFORMS:
+        raise ActionError(f"'platform' is {' or '.join(PLATFORMS)}, not {platform!r}")
+    if scope not in ("platform", "market"):
+        raise ActionError(f"'scope' is platform or market, not {scope!r}")
+    if type(cents) is not int or not 1 <= abs(cents) <= 50:
+        raise ActionError(f"'cents' must be a whole number from 1 to 50, or below zero, not {cents!r}")
+    if not 0 <= after < seconds:
+        raise ActionError("'after' lies between zero and 'seconds'")
+    fault: Args = {"kind": "ws_silence", "platform": platform, "seconds": seconds / MICRO}
+    if scope == "market":
+        fault["market"] = pair.kalshi_ticker if platform == KALSHI else pair.polymarket_id
+    rule = sandbox.faults.set(fault)
+    sandbox.traders.move(pair.id, cents * CENT, sandbox.now_ms() + after * 1000 // MICRO)
+    return {"pair": pair.id, "fault": rule.as_json()}
+
+
 def _order(sandbox: Sandbox, args: Args) -> Answer:
     """An order of the `control` account, which has all the money in the world: `side` BUY or SELL of `outcome`."""
     market = find_market(sandbox, args)
@@ -244,6 +302,16 @@ ACTIONS: dict[str, Action] = {
     "gap": Action(
         _gap, frozenset({"pair", "cents", "size", "cheap", "seconds", "ask"}), frozenset({"cents"})
     ),
+    "plant": Action(
+        _plant,
+        frozenset({"kind", "pair", "event", "cents", "size", "cheap", "seconds", "ask"}),
+        frozenset({"kind", "cents"}),
+    ),
+    "stale": Action(
+        _stale,
+        frozenset({"pair", "platform", "scope", "cents", "seconds", "after"}),
+        frozenset({"platform", "cents"}),
+    ),
     "order": Action(
         _order, _WHERE | {"side", "outcome", "price", "size", "tif"}, frozenset({"side", "price", "size"})
     ),
@@ -252,11 +320,6 @@ ACTIONS: dict[str, Action] = {
 
 
 # --- facts
-
-
-def decimal_text(micro: int) -> str:
-    """Millionths as decimal text, without an exponent."""
-    return f"{(Decimal(micro) / MICRO).normalize():f}"
 
 
 def market_facts(sandbox: Sandbox, market: SandboxMarket) -> Answer:

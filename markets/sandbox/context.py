@@ -17,6 +17,7 @@ from typing import Any
 from markets.sandbox.clock import Clock, Later
 from markets.sandbox.engine import Engine
 from markets.sandbox.faults import Faults
+from markets.sandbox.plants import Plants
 from markets.sandbox.traders import Traders
 from markets.sandbox.world import World
 
@@ -62,6 +63,7 @@ class Sandbox:
     engine: Engine
     faults: Faults
     traders: Traders
+    plants: Plants
     clock: Clock
     later: Later  # later(delay_ms, function) on the loop; the server puts its own here
     config: SandboxConfig = field(default_factory=SandboxConfig)

@@ -2,6 +2,7 @@
 
     GET    /control/state                              everything at a glance
     GET    /control/pairs[?all=1]                      pairs that trade (or all) with their rule texts
+    GET    /control/truth                              look-alikes, wide events, planted gaps, silences: for judges only
     GET    /control/markets/{platform}/{id}            one market
     POST   /control/markets/{platform}/{id}/{action}   pause resume close reopen determine dispute settle tick
     GET    /control/faults                             faults in force, and the kinds there are
@@ -9,6 +10,8 @@
     DELETE /control/faults[?id=][&platform=]           clear one, a platform's, or all
     POST   /control/rate     {"rate"}                  level changes per second of the background
     POST   /control/gap      {"pair", "cents", "size", "cheap", "seconds", "ask"}
+    POST   /control/plant    {"kind", "cents", "pair" | "event", "size", "cheap", "seconds", "ask"}
+    POST   /control/stale    {"platform", "cents", "pair", "scope", "seconds", "after"}   silence while prices move
     POST   /control/order    {"market" | "pair"+"platform", "side", "outcome", "price", "size", "tif"}
     POST   /control/cancel   {"id"} or a market
 
@@ -24,7 +27,7 @@ from typing import Any
 from tornado.web import HTTPError, RequestHandler
 
 from markets.platforms.base import PLATFORMS
-from markets.sandbox import actions
+from markets.sandbox import actions, truth
 from markets.sandbox.context import Sandbox
 from markets.sandbox.faultkinds import KINDS
 from markets.sandbox.orders import SandboxError
@@ -93,6 +96,14 @@ class Pairs(Control):
         self.write({"pairs": [actions.pair_facts(self.sandbox, pair) for pair in chosen]})
 
 
+class Truth(Control):
+    """GET /control/truth"""
+
+    def get(self) -> None:
+        """For those who judge a bot, never for the bot."""
+        self.write(truth.facts(self.sandbox))
+
+
 class Market(Control):
     """/control/markets/{platform}/{id}[/{action}]"""
 
@@ -150,7 +161,7 @@ class FaultList(Control):
 
 
 class Do(Control):
-    """POST /control/{rate,gap,order,cancel}"""
+    """POST /control/{rate,gap,plant,stale,order,cancel}"""
 
     def post(self) -> None:
         """The action of this route with the fields of the body."""
@@ -184,12 +195,13 @@ def routes(sandbox: Sandbox) -> list[Any]:
     return [
         (r"/control/state", State, with_sandbox),
         (r"/control/pairs", Pairs, with_sandbox),
+        (r"/control/truth", Truth, with_sandbox),
         (market, Market, with_sandbox),
         (rf"{market}/([a-z]+)", Market, with_sandbox),
         (r"/control/faults", FaultList, with_sandbox),
         *(
             (rf"/control/{name}", Do, {**with_sandbox, "action": name})
-            for name in ("rate", "gap", "order", "cancel")
+            for name in ("rate", "gap", "plant", "stale", "order", "cancel")
         ),
     ]
 

@@ -12,7 +12,8 @@ Time comes from the clock it is given, chance from a seeded generator.
 """
 
 import random
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Protocol
@@ -21,9 +22,10 @@ from markets.sandbox.clock import Clock
 from markets.sandbox.faultkinds import KINDS, MODES, Rule, check_rule
 from markets.sandbox.orders import SandboxError
 
-__all__ = ["KINDS", "MODES", "Connection", "FaultError", "Faults", "RestPlan", "Rule"]
+__all__ = ["KINDS", "MODES", "Connection", "FaultError", "Faults", "RestPlan", "Rule", "Silence"]
 
 Frame = str | bytes
+KEPT_SILENCES = 10_000
 
 
 class FaultError(SandboxError):
@@ -79,6 +81,17 @@ NOTHING = RestPlan()
 
 
 @dataclass(slots=True)
+class Silence:
+    """Data that was held back: of a platform, or of one of its markets. `until_ms` 0: it goes on until cleared."""
+
+    rule_id: int
+    platform: str  # "*": both
+    market: str  # empty: every market
+    from_ms: int
+    until_ms: int
+
+
+@dataclass(slots=True)
 class _Held:
     """Frames of one connection held back to be swapped with their successor."""
 
@@ -92,6 +105,7 @@ class Faults:
         self.clock = clock
         self.rules: list[Rule] = []
         self.connections: dict[str, list[Connection]] = {}
+        self.silences: deque[Silence] = deque(maxlen=KEPT_SILENCES)  # for good: what was silent when
         self.fired: dict[str, int] = {}  # kind -> how often, for tests and the state page
         self._random = random.Random(f"faults-{seed}")
         self._held: dict[int, _Held] = {}
@@ -117,6 +131,9 @@ class Faults:
         else:
             self.rules.append(rule)
             self._look()
+        if rule.kind == "ws_silence":
+            now_ms = self.clock.now_ms()
+            self.silences.append(Silence(rule.id, rule.platform, rule.market, now_ms, rule.until_ms))
         return rule
 
     def clear(self, rule_id: int | None = None, *, platform: str | None = None) -> int:
@@ -128,9 +145,16 @@ class Faults:
             or (platform is not None and rule.platform not in ("*", platform))
         ]
         gone = len(self.rules) - len(keep)
+        self._end_silences({rule.id for rule in self.rules} - {rule.id for rule in keep})
         self.rules = keep
         self._look()
         return gone
+
+    def _end_silences(self, rule_ids: Collection[int]) -> None:
+        now_ms = self.clock.now_ms()
+        for silence in self.silences:
+            if silence.rule_id in rule_ids and not 0 < silence.until_ms <= now_ms:
+                silence.until_ms = now_ms
 
     def current(self) -> list[Rule]:
         """Rules still in force."""

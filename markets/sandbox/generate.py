@@ -20,6 +20,7 @@ from markets.sandbox.topics import TOPICS, Topic
 
 DAY_MS = 86_400_000
 WEEK_MS = 7 * DAY_MS
+SCALES = {"thousand": 1_000, "million": 1_000_000}
 MONDAY_MS = 4 * DAY_MS  # 1970-01-05, a Monday
 
 Made = tuple[SandboxEvent, list[SandboxMarket]]
@@ -68,18 +69,18 @@ class Generator:
         ticker_tail = f"{key}-T{number}"
         threshold = topic.threshold(number // len(TOPICS) * 5 + draw % 5)  # no two pairs ask the same
         truth = MICRO if digest(spec.seed, "truth", number, generation) % 2 else 0
-        day = _day(close_ms, exact=short)
+        day = day_text(close_ms, exact=short)
         pair_id = self.pair_id(number, key)
-        kalshi = self._kalshi(topic, ticker_tail, draw, now_ms, close_ms, truth, threshold, day, short)
-        polymarket = self._polymarket(
+        kalshi = self.kalshi_market(topic, ticker_tail, draw, now_ms, close_ms, truth, threshold, day, short)
+        polymarket = self.polymarket_market(
             topic,
             f"{pair_id}",
             draw,
             now_ms,
             close_ms,
             MICRO - truth if inverted else truth,
-            _question(topic, threshold, day, below=inverted),
-            _rules(topic, threshold, day, below=inverted),
+            question_text(topic, threshold, day, below=inverted),
+            rules_text(topic, threshold, day, below=inverted),
             short,
         )
         kalshi[1][0].pair_id = polymarket[1][0].pair_id = pair_id
@@ -96,7 +97,7 @@ class Generator:
         topic = TOPICS[(number * 5 + 1) % len(TOPICS)]
         draw = digest(self.spec.seed, "extra", platform, number)
         close_ms = self._close(draw, False, now_ms)
-        day, winner = _day(close_ms), draw // 11 % size
+        day, winner = day_text(close_ms), draw // 11 % size
         made: list[Made] = []
         for place in range(size):
             low = topic.threshold(number * 3 + 2 * place)
@@ -105,12 +106,12 @@ class Generator:
             truth = MICRO if place == winner else 0
             if platform == KALSHI:
                 tail = f"{stamp(close_ms)}X{number}-B{place}"
-                one = self._kalshi(topic, tail, draw + place, now_ms, close_ms, truth, band, day, False)
+                one = self.kalshi_market(topic, tail, draw + place, now_ms, close_ms, truth, band, day, False)
                 one[1][0].question = f"Will {topic.subject} be {band} on {day}?"
-                one[1][0].rules = _bracket_rules(topic, band, day)
+                one[1][0].rules = bracket_rules(topic, band, day)
                 one[1][0].k.strike_type = "custom"
             else:
-                one = self._polymarket(
+                one = self.polymarket_market(
                     topic,
                     f"sbx-x{number}-{place}-{stamp(close_ms).lower()}",
                     draw + place,
@@ -118,13 +119,13 @@ class Generator:
                     close_ms,
                     truth,
                     f"Will {topic.subject} be {band} on {day}?",
-                    _bracket_rules(topic, band, day),
+                    bracket_rules(topic, band, day),
                     False,
                 )
                 one[1][0].p.neg_risk, one[1][0].p.group_item = True, band
             made.append(one)
         event, markets = made[0][0], [one[1][0] for one in made]
-        event.title, event.mutually_exclusive = f"{_capital(topic.subject)} on {day}", True
+        event.title, event.mutually_exclusive = f"{capital(topic.subject)} on {day}", True
         for market in markets:
             market.event_id = event.id
             if platform == POLYMARKET:
@@ -144,7 +145,7 @@ class Generator:
         scale = 1000 if short else 4000
         return self.spec.determine_seconds * scale, self.spec.settle_seconds * scale
 
-    def _kalshi(
+    def kalshi_market(
         self,
         topic: Topic,
         tail: str,
@@ -156,6 +157,7 @@ class Generator:
         day: str,
         short: bool,
     ) -> Made:
+        """One market and its event on Kalshi; `tail` is its ticker without the series."""
         grid = ("linear_cent", "linear_cent", "linear_cent", "tapered_deci_cent", "deci_cent")[draw // 17 % 5]
         event_ticker = f"{topic.series}-{tail.rsplit('-', 1)[0]}"
         ticker = f"{topic.series}-{tail}"
@@ -169,7 +171,7 @@ class Generator:
             event_ticker,
             "",
             topic.series,
-            f"{_capital(topic.subject)} on {day}",
+            f"{capital(topic.subject)} on {day}",
             topic.category,
             False,
             [ticker],
@@ -180,8 +182,8 @@ class Generator:
             platform=KALSHI,
             id=ticker,
             event_id=event_ticker,
-            question=_question(topic, threshold, day),
-            rules=_rules(topic, threshold, day),
+            question=question_text(topic, threshold, day),
+            rules=rules_text(topic, threshold, day),
             rules_secondary=_secondary(topic),
             source=topic.source,
             category=topic.category,
@@ -202,14 +204,14 @@ class Generator:
                 fee_multiplier=topic.fee_multiplier,
                 grid=grid,
                 strike_type="greater",
-                floor_strike=_number(threshold),
+                floor_strike=strike_of(threshold),
                 yes_sub_title=f"Above {threshold}",
                 settlement_timer_s=settle // 1000,
             ),
         )
         return event, [market]
 
-    def _polymarket(
+    def polymarket_market(
         self,
         topic: Topic,
         slug: str,
@@ -221,6 +223,7 @@ class Generator:
         rules: str,
         short: bool,
     ) -> Made:
+        """One market and its event on Polymarket."""
         seed = self.spec.seed
         tick = ("0.01", "0.01", "0.01", "0.001")[draw // 19 % 4]
         condition = f"0x{digest(seed, 'condition', slug):064x}"
@@ -263,29 +266,35 @@ class Generator:
         return event, [market]
 
 
-def _day(at_ms: int, *, exact: bool = False) -> str:
+def day_text(at_ms: int, *, exact: bool = False) -> str:
+    """The day that ends at `at_ms`, as people write it; with `exact` its time, too."""
     moment = datetime.fromtimestamp((at_ms - 1) / 1000, UTC)
     day = f"{moment:%B} {moment.day}, {moment.year}"
     return f"{day} at {moment:%H:%M:%S} UTC" if exact else day
 
 
-def _question(topic: Topic, threshold: str, day: str, *, below: bool = False) -> str:
+def question_text(topic: Topic, threshold: str, day: str, *, below: bool = False) -> str:
+    """A market's title."""
     return f"Will {topic.subject} be {f'{threshold} or lower' if below else f'above {threshold}'} on {day}?"
 
 
-def _rules(topic: Topic, threshold: str, day: str, *, below: bool = False) -> str:
+def rules_text(topic: Topic, threshold: str, day: str, *, below: bool = False) -> str:
+    """A market's rules."""
     test = f"at or below {threshold}" if below else f"strictly greater than {threshold}"
-    return _resolves(f"{topic.subject} is {test} on {day}", topic)
+    return resolves(f"{topic.subject} is {test} on {day}", topic)
 
 
-def _bracket_rules(topic: Topic, band: str, day: str) -> str:
-    return _resolves(f"{topic.subject} lies in {band} on {day}", topic)
+def bracket_rules(topic: Topic, band: str, day: str) -> str:
+    """The rules of a market that pays where a value lies in a band."""
+    return resolves(f"{topic.subject} lies in {band} on {day}", topic)
 
 
-def _resolves(condition: str, topic: Topic) -> str:
+def resolves(condition: str, topic: Topic, *, yes: str = "Yes", source: str = "") -> str:
+    """Rules that make the market resolve to `yes` (else to the other word) where the condition holds."""
+    no = "No" if yes == "Yes" else "Yes"
     return (
-        f'If {condition}, according to {topic.source}, this market resolves to "Yes". '
-        'Otherwise it resolves to "No".'
+        f'If {condition}, according to {source or topic.source}, this market resolves to "{yes}". '
+        f'Otherwise it resolves to "{no}".'
     )
 
 
@@ -293,10 +302,14 @@ def _secondary(topic: Topic) -> str:
     return f"An invented market of the sandbox exchange. Only {topic.source} counts; revisions do not."
 
 
-def _number(threshold: str) -> int | None:
-    digits = "".join(c for c in threshold.split(" to ")[0] if c.isdigit())
-    return int(digits) if digits else None
+def strike_of(threshold: str) -> int | None:
+    """The number of a threshold, of a band its lower one: thousands and millions written out, as strikes are."""
+    low = threshold.split(" to ")[0]
+    digits = "".join(c for c in low if c.isdigit())
+    scale = next((scale for word, scale in SCALES.items() if word in threshold), 1)
+    return int(digits) * scale if digits else None
 
 
-def _capital(text: str) -> str:
+def capital(text: str) -> str:
+    """With a capital at the front."""
     return text[0].upper() + text[1:]

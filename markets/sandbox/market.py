@@ -60,6 +60,7 @@ class KalshiSide:
     settlement_timer_s: int
     can_close_early: bool = True
     exchange_index: int = 0
+    cap_strike: int | None = None
 
 
 @dataclass(slots=True)
@@ -79,6 +80,18 @@ class PolymarketSide:
     version: str = "v1"
     seconds_delay: int = 0
     group_item: str = ""
+    neg_risk_other: bool = False  # "Other" of an augmented event
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What a market's background maker believes from the start, where that is not left to chance. Micro-dollars."""
+
+    fair_id: str  # makers with the same one share a walking fair value
+    anchor: int
+    volatility: int  # per square root of a second
+    shift: int = 0  # how far this maker stands off the fair value, in YES terms of its own market
+    inverted: bool = False  # its YES is the fair value's NO
 
 
 @dataclass(slots=True, eq=False)
@@ -103,6 +116,7 @@ class SandboxMarket:
     determine_after_ms: int
     settle_after_ms: int
     pair_id: str = ""
+    opinion: Opinion | None = None
     kalshi: KalshiSide | None = None
     polymarket: PolymarketSide | None = None
     state: str = UNOPENED
@@ -151,6 +165,8 @@ class SandboxEvent:
     market_ids: list[str] = field(default_factory=list)
     close_ms: int = 0
     created_ms: int = 0
+    kind: str = ""  # of a wide event: neg_risk, augmented, exclusive, ladder
+    augmented: bool = False  # Polymarket: "Other" stands for outcomes that may still be named
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +179,22 @@ class Pair:
     inverted: bool
     short_lived: bool
     question: str
+
+
+@dataclass(frozen=True, slots=True)
+class NearMiss:
+    """Two markets that look like the same question and differ in exactly one thing. Nobody may trade them as a pair.
+
+    Whoever does, buys YES where it is `cheap` and NO on the other platform, and is paid less than a dollar.
+    """
+
+    id: str
+    differs: str  # date, strike, source, polarity, comparator, hour, void
+    polymarket_id: str
+    kalshi_ticker: str
+    cheap: str
+    inverted: bool  # the two are each other's opposite: no pair of the same question
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +213,8 @@ class WorldSpec:
     long_weeks: tuple[int, int] = (1, 8)
     extra_kalshi: int = 6  # unpaired, in events of three that exclude each other
     extra_polymarket: int = 6  # unpaired, in neg-risk events of three
+    near_misses: int = 0  # pairs that look the same and are not
+    wide: int = 0  # times one neg-risk, one augmented, one exclusive event and one ladder
     inverted_share: float = 0.2
     rolling: bool = True
     determine_seconds: int = 3  # from close to result

@@ -68,6 +68,7 @@ class Quoter:
     base_size: int
     seen: int = 0  # the fair value as this maker sees it, in the fair's own terms
     bias: int = 0
+    shift: int = 0  # how far it stands off for good, in YES terms of its own market
     offset: int = 0  # a dislocation, in the fair's own terms
     offset_until_ms: int = 0
     frozen_until_ms: int = 0  # a forced gap: nobody touches the quotes
@@ -84,7 +85,8 @@ class Quoter:
     def middle(self) -> int:
         """Where it puts the middle of its quotes, in YES terms of its own market."""
         middle = min(max(self.seen + self.bias + self.offset, LOWEST), HIGHEST)
-        return MICRO - middle if self.inverted else middle
+        own = MICRO - middle if self.inverted else middle
+        return min(max(own + self.shift, LOWEST), HIGHEST)
 
     def size(self, level: int, rng: random.Random) -> int:
         """A size for a level (0 is the best): hundredths on Kalshi, whole shares or hundredths on Polymarket."""

@@ -30,6 +30,7 @@ from markets.sandbox.faults import Faults
 from markets.sandbox.keys import Keys, process_keys
 from markets.sandbox.market import WorldSpec
 from markets.sandbox.orders import SandboxError
+from markets.sandbox.plants import Plants
 from markets.sandbox.traders import Traders, TraderSpec
 from markets.sandbox.world import World
 
@@ -84,7 +85,8 @@ def build(
     world = World(spec, engine, now_ms=now_ms)
     background = Traders(traders or TraderSpec(seed=spec.seed), world, engine, now_ms=now_ms)
     sandbox = Sandbox(
-        world=world, engine=engine, faults=Faults(clock, seed=spec.seed), traders=background, clock=clock,
+        world=world, engine=engine, faults=Faults(clock, seed=spec.seed), traders=background,
+        plants=Plants(world, background), clock=clock,
         later=later or Timers(clock), config=config or SandboxConfig(),
         kalshi_accounts=list(kalshi_accounts), polymarket_accounts=list(polymarket_accounts),
     )  # fmt: skip

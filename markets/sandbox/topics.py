@@ -150,3 +150,39 @@ TOPICS = (
         "the sandbox's box office",
     ),
 )
+
+# Questions that only look alike: topics of their own, so that none is by accident the question of a true pair.
+LOOKALIKES = (
+    Topic("KXSBXGOLD", "Financials", "the price of gold", "${x}", 4_100, 5, "the sandbox's metal exchange"),
+    Topic("KXSBXOIL", "Economics", "the price of crude oil", "${x}", 61, 1, "the sandbox's oil desk"),
+    Topic(
+        "KXSBXJOBS", "Economics", "the number of new jobs", "{x} thousand", 120, 5, "the sandbox's labour office",
+        fee_rate="0.04", fee_label="economics_fees",
+    ),
+    Topic(
+        "KXSBXPOLL", "Politics", "the leader's approval in the weekly poll", "{x} tenths of a percent", 410, 2,
+        "the sandbox's polling institute", fee_rate="0.04", fee_label="politics_fees",
+    ),
+    Topic(
+        "KXSBXSNOW", "Climate and Weather", "the snow depth in Denver", "{x} inches", 3, 1,
+        "the sandbox's Denver station",
+    ),
+    Topic("KXSBXSTREAM", "Entertainment", "the streams of the top song", "{x} million", 50, 1, "the sandbox's music chart"),
+    Topic("KXSBXEURO", "Financials", "the price of a hundred euros", "${x}", 112, 1, "the sandbox's currency desk"),
+)  # fmt: skip
+# Kalshi's events of several markets: brackets that exclude each other, and ladders of thresholds.
+BRACKETS = Topic(
+    "KXSBXWIND", "Climate and Weather", "the top wind speed in Chicago", "{x} mph", 20, 10,
+    "the sandbox's Chicago station",
+)  # fmt: skip
+LADDERS = Topic(
+    "KXSBXNDX", "Financials", "the closing value of the technology index", "{x}", 24_000, 250,
+    "the sandbox's index provider",
+)  # fmt: skip
+# Polymarket's events of several markets: a contest, its category, who names the winner, and who takes part.
+CONTESTS = (
+    ("the sandbox bake-off", "Entertainment", "the sandbox's jury", ("Ada Crumb", "Ben Rye", "Cleo Bun", "Dan Yeast")),
+    ("the sandbox regatta", "Sports", "the sandbox's race committee", ("Albatross", "Barracuda", "Cormorant", "Dolphin")),
+    ("the sandbox book prize", "World", "the sandbox's academy", ("Iris Vale", "Jonas Reed", "Kira Moss", "Leo Hart")),
+)  # fmt: skip
+ALL_TOPICS = (*TOPICS, *LOOKALIKES, BRACKETS, LADDERS)

@@ -50,6 +50,7 @@ class TraderSpec:
     gap_seconds: tuple[float, float] = (1.0, 8.0)  # how long one lasts
     gap_edge: tuple[int, int] = (2 * CENT, 6 * CENT)  # net of fees, micro-dollars per contract
     taker_every_s: float = 15.0  # mean time between noise trades in one market; 0: none
+    slowest_s: float = 30.0  # the longest mean time between two thoughts of a maker, however low the rate
 
 
 class Traders:
@@ -122,11 +123,12 @@ class Traders:
         market = self.world.markets[market_id]
         if market_id in self.quoters or market.state not in (OPEN, PAUSED):
             return
-        rng, pair = self._rng, self.world.pairs.get(market.pair_id)
+        rng, pair, opinion = self._rng, self.world.pairs.get(market.pair_id), market.opinion
         kalshi = market.platform == KALSHI
         quoter = Quoter(
             market, f"{MAKER_PREFIX}{market_id}", self._fair(market, pair, now_ms),
-            inverted=bool(pair and pair.inverted and kalshi), lag_ms=rng.randint(200, 1_500),
+            inverted=opinion.inverted if opinion else bool(pair and pair.inverted and kalshi),
+            shift=opinion.shift if opinion else 0, lag_ms=rng.randint(200, 1_500),
             half_spread=rng.choice((4_000, 6_000, 9_000)), base_size=rng.choice((20, 60, 150, 400)), thought_ms=now_ms,
             number=len(self._live),
         )  # fmt: skip
@@ -144,8 +146,20 @@ class Traders:
 
     def _fair(self, market: SandboxMarket, pair: Pair | None, now_ms: int) -> Fair:
         """The fair value of a pair, in YES terms of its Polymarket side; of an unpaired market, its own."""
-        key = pair.id if pair else market.id
-        if key not in self._fairs:
+        opinion = market.opinion
+        key = opinion.fair_id if opinion else pair.id if pair else market.id
+        if key not in self._fairs and opinion:
+            life = max(market.close_ms - now_ms, 1)
+            self._fairs[key] = Fair(
+                opinion.anchor,
+                opinion.anchor,
+                market.truth,
+                market.close_ms,
+                life,
+                opinion.volatility,
+                now_ms,
+            )
+        elif key not in self._fairs:
             rng = self._rng
             truth = self.world.markets[pair.polymarket_id].truth if pair else market.truth
             size = 1 if pair else len(self.world.event_of(market).market_ids)
@@ -191,7 +205,9 @@ class Traders:
         """
         if not self.rate:
             return 1.0
-        usual = min(max(3 * CHANGES_PER_REQUOTE * max(len(self._live), 1) / self.rate, 0.25), 30.0)
+        usual = min(
+            max(3 * CHANGES_PER_REQUOTE * max(len(self._live), 1) / self.rate, 0.25), self.spec.slowest_s
+        )
         left_s = (quoter.market.close_ms - now_ms) / 1000
         return min(usual, max(left_s / 40, 0.25))
 
@@ -309,6 +325,58 @@ class Traders:
         wanted = quoter.ladder(far_bid, far_ask, self.spec.levels - 1, self._rng)
         return {(BUY, bid): size, (SELL, ask): size, **wanted}
 
+    # --- what is put into the books for a time
+
+    def quoter(self, market_id: str) -> Quoter:
+        """The maker of an open market. Raises TraderError."""
+        quoter = self.quoters.get(market_id)
+        if quoter is None or quoter.market.state != OPEN:
+            raise TraderError(f"{market_id} does not trade")
+        return quoter
+
+    def fair_cents(self, market_id: str) -> int:
+        """What the maker believes, in whole cents of YES. Raises TraderError."""
+        quoter = self.quoter(market_id)
+        price = MICRO - quoter.fair.price if quoter.inverted else quoter.fair.price
+        return price // CENT
+
+    def pin(
+        self, market_id: str, *, bid: int, ask: int, size: int, reach: int, now_ms: int, until_ms: int
+    ) -> None:
+        """Show `size` at these best prices and nothing else within `reach`; the maker rests until `until_ms`."""
+        if size <= 0 or size % 10_000:
+            raise TraderError(f"a size is a positive multiple of a hundredth contract, not {size}")
+        quoter = self.quoter(market_id)
+        quoter.offset, quoter.frozen_until_ms = 0, until_ms
+        far = quoter.ladder(bid - reach, ask + reach, self.spec.levels - 1, self._rng)
+        self._show(quoter, {(BUY, bid): size, (SELL, ask): size, **far}, now_ms, exact=True)
+        self.release_at(market_id, until_ms)
+
+    def release_at(self, market_id: str, at_ms: int) -> None:
+        """Have the maker go back to its usual quotes at `at_ms`, unless it is told to rest for longer."""
+        self._at(at_ms, lambda now_ms: self._release(market_id, now_ms))
+
+    def _release(self, market_id: str, now_ms: int) -> None:
+        quoter = self.quoters.get(market_id)
+        if quoter is not None and quoter.market.state == OPEN and quoter.frozen_until_ms <= now_ms:
+            self._show(quoter, quoter.wanted(self.spec.levels, self._rng), now_ms)
+
+    def move(self, pair_id: str, by: int, at_ms: int) -> None:
+        """At `at_ms`, move what a pair is worth by micro-dollars (in YES terms of Polymarket), and all its quotes."""
+        self._at(at_ms, lambda now_ms: self._move(pair_id, by, now_ms))
+
+    def _move(self, pair_id: str, by: int, now_ms: int) -> None:
+        pair = self.world.pairs[pair_id]
+        both = self._pair_quoters(pair)
+        if both is None:
+            return
+        fair = both[0].fair
+        fair.price = fair.anchor = min(max(fair.price + by, LOWEST), HIGHEST)
+        for quoter in both:
+            quoter.seen, quoter.offset = fair.price, 0
+            if quoter.market.state == OPEN and quoter.frozen_until_ms <= now_ms:
+                self._show(quoter, quoter.wanted(self.spec.levels, self._rng), now_ms)
+
     # --- what happens around them
 
     def _follow(self, batch: list[Event]) -> None:
@@ -338,4 +406,5 @@ class Traders:
             if quoter is not None:
                 self._live.remove(quoter)
                 market = quoter.market
-                self._fairs.pop(market.pair_id or market.id, None)
+                key = market.opinion.fair_id if market.opinion else market.pair_id or market.id
+                self._fairs.pop(key, None)

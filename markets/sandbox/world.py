@@ -37,13 +37,16 @@ from markets.platforms.base import (
 )
 from markets.sandbox import engine as states
 from markets.sandbox import orders as o
+from markets.sandbox import wide
 from markets.sandbox.engine import Engine
 from markets.sandbox.generate import Generator, Made, stamp
+from markets.sandbox.lookalikes import make_near_miss
 from markets.sandbox.market import (
     AMENDED,
     KALSHI_GRIDS,
     NEXT,
     POLYMARKET_TICKS,
+    NearMiss,
     Pair,
     SandboxEvent,
     SandboxMarket,
@@ -71,6 +74,7 @@ class World:
         self.markets: dict[str, SandboxMarket] = {}  # by Kalshi ticker or condition id
         self.events: dict[tuple[str, str], SandboxEvent] = {}  # by (platform, event id)
         self.pairs: dict[str, Pair] = {}
+        self.near_misses: dict[str, NearMiss] = {}  # look like pairs and are none
         self.tokens: dict[str, tuple[SandboxMarket, int]] = {}  # token id -> market, 0 for YES and 1 for NO
         self.gamma_ids: dict[str, SandboxMarket] = {}
         self.slugs: dict[str, SandboxMarket] = {}
@@ -110,6 +114,10 @@ class World:
         if pair is None:
             return None
         return self.markets[pair.kalshi_ticker if market.platform == POLYMARKET else pair.polymarket_id]
+
+    def wide_events(self) -> list[SandboxEvent]:
+        """The events of several markets whose relation is guaranteed, in order of listing."""
+        return [event for event in self.events.values() if event.kind]
 
     def open_pairs(self) -> list[Pair]:
         """Pairs of which both markets are still trading or may trade again."""
@@ -280,6 +288,14 @@ class World:
             for number, first in enumerate(range(0, count, EXTRA_EVENT_SIZE)):
                 size = min(EXTRA_EVENT_SIZE, count - first)
                 self._list(self._generator.make_extra(platform, number, size, now_ms))
+        for number in range(spec.near_misses):
+            near, *made = make_near_miss(self._generator, number, now_ms)
+            self.near_misses[near.id] = near
+            for one in made:
+                self._list(one)
+        for number in range(spec.wide):
+            for kind in wide.KINDS:
+                self._list(wide.make_wide(self._generator, kind, number, now_ms))
 
     def _list_pair(self, slot: int, generation: int, now_ms: int) -> None:
         pair, kalshi, polymarket = self._generator.make_pair(slot, generation, now_ms)

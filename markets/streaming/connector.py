@@ -187,10 +187,15 @@ class Connector:
             if self.hooks.frame is not None:
                 self.hooks.frame(arrival.connection, arrival.raw, arrival.at_ms)
             shard.feed.receive(arrival.raw, arrival.at_ms)
+            # Keep-alives and replies say that the socket lives, only data that the books are current
+            heard = shard.pulse.data if shard.feed.last_data_ms == arrival.at_ms else shard.pulse.alive
+            heard(arrival.at_ms)
         elif arrival.kind == "alive":
             shard.heard_ms = arrival.at_ms
+            shard.pulse.alive(arrival.at_ms)
         elif arrival.kind == "opened":
             shard.up, shard.heard_ms, shard.down_since_ms = True, arrival.at_ms, 0
+            shard.pulse.opened(arrival.at_ms)
             shard.feed.opened(arrival.at_ms)
         else:
             if shard.up or not shard.down_since_ms:
@@ -218,9 +223,9 @@ class Connector:
         if self._is_due("lease", at_ms, self.options.lease_seconds * 1_000 // 4):
             self._renew(at_ms)
         if self._is_due("vouch", at_ms, 250):
-            self._guarded(lambda: live.vouch(self.options.platform, self._alive()))
+            self._guarded(lambda: live.vouch(self.options.platform, self._alive(at_ms)))
         if self._is_due("refresh", at_ms, REFRESH_BOOKS_MS):
-            self._rewrite()
+            self._rewrite(at_ms)
         self._rest_work(at_ms)
         self._universe_work(at_ms)
         if self._is_due("health", at_ms, 2_000):
@@ -237,6 +242,10 @@ class Connector:
         if not shard.up:
             return
         feed.tick(at_ms)
+        if shard.pulse.doubted:
+            feed.reconnect_wanted = "a busy stream was silent and may have lost data meanwhile"
+            shard.up, shard.down_since_ms = False, at_ms  # nobody vouches for it until the new socket is up
+            feed.closed(at_ms)
         if feed.reconnect_wanted:
             log.warning("reconnecting", extra={"connection": shard.name, "why": feed.reconnect_wanted})
             feed.reconnect_wanted = ""
@@ -283,7 +292,7 @@ class Connector:
     # --- windows and books
 
     def _close_window(self, at_ms: int) -> None:
-        sent = self.windows.close(self._changes, self._alive(), at_ms)
+        sent = self.windows.close(self._changes, self._alive(at_ms), at_ms)
         if sent is None:
             self._lost_redis()
         elif not self.redis_up:
@@ -317,19 +326,21 @@ class Connector:
             followed.liquidity if followed else None,
         )
 
-    def _alive(self) -> dict[str, int]:
-        alive = {shard.name: shard.heard_ms for shard in self.shards if shard.up}
+    def _alive(self, at_ms: int) -> dict[str, int]:
+        alive = {shard.name: shard.pulse.vouched_ms(at_ms) for shard in self.shards if shard.up}
         if self.polling:
             alive[f"{self.options.platform}-rest"] = self.polled_ms
         return alive
 
-    def _rewrite(self) -> None:
+    def _rewrite(self, at_ms: int) -> None:
         """Write every trusted book again: before its time to live ends, or into an emptied Redis."""
         markets = list(self.shards.of_market)
         for start in range(0, len(markets), 500):
             changes = self._changes(set(markets[start : start + 500]))
             if not self._guarded(
-                partial(live.keep, self.options.platform, changes, self._alive(), depth=self.options.depth)
+                partial(
+                    live.keep, self.options.platform, changes, self._alive(at_ms), depth=self.options.depth
+                )
             ):
                 return
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from markets.platforms.base import Feed, FeedMarket
 from markets.streaming.connection import Connection
+from markets.streaming.pulse import Pulse
 
 
 @dataclass(slots=True)
@@ -19,6 +20,10 @@ class Shard:
     heard_ms: int = 0  # last frame of any kind, control frames included
     pinged_ms: int = 0
     down_since_ms: int = 0
+    pulse: Pulse = field(init=False)  # until when its books are vouched for
+
+    def __post_init__(self) -> None:
+        self.pulse = Pulse(numbered=self.feed.numbered)
 
 
 class Shards:

@@ -11,7 +11,7 @@ from arbsite.models import Notice
 from execution import portfolio
 from execution import services as execution
 from execution.models import Fill, Order, Plan, Position
-from markets import live, prices, services
+from markets import live, pairs, prices, services
 from markets.models import Market, Pair, Price, PriceCursor
 from markets.platforms.base import KALSHI, POLYMARKET, SETTLED
 from signals import catalogue
@@ -116,7 +116,7 @@ def test_a_stale_book_is_no_book(redis):
 
 def test_a_pair_that_nobody_approved_is_not_traded(redis):
     pair = factories.a_pair()
-    services.suspend_pair(pair, factories.a_person(), now=timezone.now())
+    pairs.suspend(pair, factories.a_person(), now=timezone.now(), note="to be read again")
     for window_id in factories.a_gap(factories.unix_ms()):
         through_the_chain(window_id)
     assert not Signal.objects.exists()

@@ -1,4 +1,4 @@
-"""Prices without counting, books as ladders, pins, rules, and the decision on a pair."""
+"""Prices without counting, books as ladders, pins and rules."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,6 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from arbsite.models import Notice
 from markets import ladders, live, partitions
 from markets.books import Book, BookView
 from markets.live import Change
@@ -18,8 +17,6 @@ from tests.arbsite.callers import user
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PRICES = "admin:markets_price_changelist"
-PAIRS = "admin:markets_pair_changelist"
-DECIDE = "admin:markets_pair_decide"
 
 
 @pytest.fixture
@@ -162,95 +159,3 @@ def test_a_market_is_found_by_id_and_by_words(operator, pair):
     listed = reverse("admin:markets_market_changelist")
     for query, count in (("kalshi-1", 1), ("rain will", 2), ("snow", 0)):
         assert operator.get(f"{listed}?q={query}").context["cl"].result_count == count
-
-
-# --- pairs
-
-
-def shown_form(response):
-    (shown,) = response.context["pairs"]
-    return {"pair": shown["pair"].pk, f"digest_{shown['pair'].pk}": shown["digest"]}
-
-
-def test_approving_goes_through_both_texts(operator, pair):
-    response = operator.post(
-        reverse(PAIRS), {"action": "approve_selected", "_selected_action": [pair.pk]}, follow=True
-    )
-    page = response.content.decode()
-    assert "polymarket&#x27;s &lt;rules&gt;" in page and "kalshi&#x27;s &lt;rules&gt;" in page
-    pair.refresh_from_db()
-    assert pair.status == Pair.PROPOSED
-    operator.post(reverse(DECIDE), {**shown_form(response), "decision": "approve"})
-    pair.refresh_from_db()
-    assert (pair.status, pair.approved_by.get_username(), pair.bet.status) == (
-        Pair.APPROVED,
-        "operator",
-        "ACTIVE",
-    )
-    assert Notice.objects.filter(kind="pair_approved").count() == 1
-
-
-def test_a_text_that_changed_meanwhile_is_not_approved(operator, pair):
-    form = shown_form(operator.get(f"{reverse(DECIDE)}?ids={pair.pk}"))
-    Market.objects.filter(pk="kalshi-1").update(rules="something else entirely")
-    response = operator.post(reverse(DECIDE), {**form, "decision": "approve"})
-    pair.refresh_from_db()
-    assert pair.status == Pair.PROPOSED and pair.bet is None
-    assert (
-        "something else entirely" in response.content.decode()
-        and "texts changed" in response.content.decode()
-    )
-
-
-@pytest.mark.parametrize("form", [{}, {"digest_": ""}])
-def test_an_approval_without_having_seen_the_texts_is_refused(operator, pair, form):
-    operator.post(reverse(DECIDE), {"pair": pair.pk, "decision": "approve", **form})
-    pair.refresh_from_db()
-    assert pair.status == Pair.PROPOSED
-
-
-@pytest.mark.parametrize(
-    ("action", "status"), [("reject_selected", "REJECTED"), ("suspend_selected", "SUSPENDED")]
-)
-def test_rejecting_and_suspending_take_one_step(operator, pair, action, status):
-    operator.post(reverse(PAIRS), {"action": action, "_selected_action": [pair.pk]})
-    pair.refresh_from_db()
-    assert pair.status == status
-
-
-def test_only_who_may_decide_decides(db, client, pair):
-    client.force_login(user("clerk", "markets.view_pair", "markets.change_pair", is_staff=True))
-    assert client.get(f"{reverse(DECIDE)}?ids={pair.pk}").status_code == 403
-    client.post(reverse(PAIRS), {"action": "reject_selected", "_selected_action": [pair.pk]})
-    pair.refresh_from_db()
-    assert pair.status == Pair.PROPOSED
-    page = client.get(reverse("admin:markets_pair_change", args=[pair.pk])).content.decode()
-    assert "Approve: the same bet" not in page and "&lt;rules&gt;" in page
-
-
-def test_an_approved_pair_cannot_be_turned_around(operator, pair):
-    form = shown_form(operator.get(f"{reverse(DECIDE)}?ids={pair.pk}"))
-    operator.post(reverse(DECIDE), {**form, "decision": "approve"})
-    operator.post(
-        reverse("admin:markets_pair_change", args=[pair.pk]), {"inverted": "on", "m0": "0.5", "note": "seen"}
-    )
-    pair.refresh_from_db()
-    assert (pair.inverted, pair.m0, pair.note, pair.status) == (False, 0, "seen", Pair.APPROVED)
-
-
-def test_a_pair_is_proposed_by_hand_with_each_side_in_its_place(operator, pair):
-    Pair.objects.all().delete()
-    add = reverse("admin:markets_pair_add")
-    select = operator.get(add).content.decode().split('name="polymarket"')[1].split("</select>")[0]
-    assert select.count("<option") <= 1, "a dropdown over all markets"
-    wrong = operator.post(add, {"polymarket": "kalshi-1", "kalshi": "polymarket-1", "m0": "0"})
-    assert "This market is on kalshi." in wrong.content.decode()
-    assert (
-        operator.post(add, {"polymarket": "polymarket-1", "kalshi": "kalshi-1", "m0": "0"}).status_code == 302
-    )
-    assert Pair.objects.get().status == Pair.PROPOSED
-
-
-@pytest.mark.parametrize("ids", ["", "x", "0", "99999999999999999999", "1,,2", "²"])
-def test_ids_that_are_none_show_no_pair(operator, ids):
-    assert operator.get(reverse(DECIDE), {"ids": ids}).status_code == 200

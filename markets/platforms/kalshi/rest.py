@@ -11,6 +11,7 @@ from markets.platforms.base import (
     KALSHI,
     OPEN,
     BookSnapshot,
+    EventInfo,
     FeedMarket,
     Malformed,
     MarketInfo,
@@ -122,6 +123,39 @@ class KalshiRest:
         events = self._events_of({body.event_ticker for body in bodies.values()})
         found = (self._info(body, events.get(body.event_ticker)) for body in bodies.values())
         return [info for info in found if info is not None]
+
+    def event(self, event_ticker: str) -> EventInfo:
+        """A whole event: every market, settled ones too. Raises Refused with status 404 when there is none.
+
+        A market that cannot be read is named in `market_ids` only. Mutually exclusive promises at most one YES.
+        """
+        if not event_ticker:
+            raise Refused("Kalshi has no event without a ticker", status=404, code="not_found")
+        query = [("with_nested_markets", "true")]
+        body = self._http.get(wire.EventBody, f"/events/{segment(event_ticker)}", query)
+        event = body.event
+        if event.event_ticker != event_ticker:
+            raise Malformed(
+                f"Kalshi answers {event_ticker[:80]} with another event, {event.event_ticker[:80]}"
+            )
+        names: list[str] = []
+        infos: list[MarketInfo] = []
+        for raw in event.markets or body.markets or ():
+            market = self._row(raw, wire.Market)
+            info = self._info(market, event) if market is not None else None
+            names.append(market.ticker if market is not None else "unreadable")
+            infos += [info] if info is not None else []
+        return EventInfo(
+            platform=KALSHI,
+            id=event.event_ticker,
+            title=event.title or "",
+            mutually_exclusive=bool(event.mutually_exclusive),
+            neg_risk=False,
+            augmented=False,
+            cumulative=False,
+            market_ids=tuple(names),
+            markets=tuple(infos),
+        )
 
     def status(self, market_id: str) -> str:
         """A market's status in our words."""

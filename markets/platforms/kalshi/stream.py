@@ -45,6 +45,7 @@ class KalshiFeed(Frames):
     """
 
     platform = KALSHI
+    numbered = True
 
     def __init__(
         self,

@@ -16,6 +16,7 @@ from markets.platforms.base import (
     POLYMARKET,
     SETTLED,
     BookSnapshot,
+    EventInfo,
     FeedMarket,
     Malformed,
     MarketInfo,
@@ -128,6 +129,31 @@ class PolymarketRest:
         wanted = list(dict.fromkeys(_condition(market_id) for market_id in market_ids))
         infos = _usable(self._found(wanted))
         return [info for info in infos if info.id in wanted]
+
+    def event(self, event_id: str) -> EventInfo:
+        """A whole event by its Gamma id: every market, closed ones too. Raises Refused (404) when there is none.
+
+        What of its markets is no use (not deployed yet, not two outcomes) is named in `market_ids` only.
+        """
+        if not (event_id.isascii() and event_id.isdecimal()):
+            raise PlatformError(f"Polymarket is not asked: {event_id[:80]!r} is no event id")
+        found = self._gamma.get("gamma-events", f"/events/{event_id}", wire.GammaEvent)
+        if found.id != event_id:
+            raise Malformed(f"Polymarket answers event {event_id} with another one, {found.id[:80]}")
+        raws = found.markets or []
+        infos = tuple(_usable(raws, found))
+        neg_risk = _neg_risk(found)
+        return EventInfo(
+            platform=POLYMARKET,
+            id=found.id,
+            title=found.title,
+            mutually_exclusive=neg_risk,
+            neg_risk=neg_risk,
+            augmented=bool(found.neg_risk_augmented),
+            cumulative=bool(found.cumulative_markets),
+            market_ids=tuple(_name_of(raw) for raw in raws),
+            markets=infos,
+        )
 
     def trading_rules(self, market_id: str) -> TradingRules:
         """Tick, minimum size, fees and flags from the order book's side. Raises Refused (404) where it has no book."""
@@ -277,8 +303,25 @@ def _row(raw: msgspec.Raw, kind: type[T]) -> T:
         ) from error
 
 
-def _decoded(raw: msgspec.Raw) -> MarketInfo:
-    return parse.market_info(_row(raw, wire.GammaMarket))
+def _decoded(raw: msgspec.Raw, event: wire.GammaEventRef | None = None) -> MarketInfo:
+    return parse.market_info(_row(raw, wire.GammaMarket), event)
+
+
+def _neg_risk(event: wire.GammaEvent) -> bool:
+    """Both flags say it where both are given: one that contradicts the other promises nothing."""
+    flags = [flag for flag in (event.enable_neg_risk, event.neg_risk) if flag is not None]
+    return bool(flags) and all(flags)
+
+
+def _name_of(raw: msgspec.Raw) -> str:
+    """The condition id of a Gamma market; one without, which is not deployed yet, by its Gamma id."""
+    known = _condition_of(raw)
+    if known:
+        return known
+    try:
+        return f"gamma:{_row(raw, wire.ConditionOnly).id}"
+    except Malformed:
+        return "unreadable"
 
 
 def _condition_of(raw: msgspec.Raw) -> str:
@@ -288,11 +331,11 @@ def _condition_of(raw: msgspec.Raw) -> str:
         return ""
 
 
-def _usable(raws: Iterable[msgspec.Raw]) -> Iterator[MarketInfo]:
+def _usable(raws: Iterable[msgspec.Raw], event: wire.GammaEventRef | None = None) -> Iterator[MarketInfo]:
     """The markets among these that can be used: one bad market costs only itself."""
     for raw in raws:
         try:
-            yield _decoded(raw)
+            yield _decoded(raw, event)
         except parse.Unusable as error:
             log.debug("a market is left out", extra={"platform": POLYMARKET, "why": str(error)})
         except Malformed as error:

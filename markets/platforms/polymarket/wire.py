@@ -94,9 +94,10 @@ class GammaMarket(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class ConditionOnly(Struct, frozen=True, rename="camel"):
-    """The one member that says which market a Gamma object is."""
+    """The members that say which market a Gamma object is."""
 
     condition_id: str | None = None
+    id: str = ""
 
 
 class MarketsPage(Struct, frozen=True):
@@ -116,7 +117,9 @@ class EventPage(Struct, frozen=True):
 class GammaEvent(GammaEventRef, frozen=True, rename="camel"):
     """A Gamma event with its markets undecoded."""
 
-    markets: list[Raw] = []
+    neg_risk: bool | None = None
+    cumulative_markets: bool | None = None
+    markets: list[Raw] | None = None
 
 
 class CompactToken(Struct, frozen=True):

@@ -18,11 +18,17 @@ ENDPOINTS = (
 )  # fmt: skip
 
 
-def routes(sandbox: Sandbox) -> list[Any]:
-    """Tornado's routes of the whole face. Its ledger is kept in `sandbox.shared`, so a second call finds the first's."""
+def exchange_of(sandbox: Sandbox) -> Exchange:
+    """The face's ledger, kept in `sandbox.shared`: made at the first call."""
     exchange = sandbox.shared.get(KALSHI)
     if exchange is None:
         exchange = sandbox.shared[KALSHI] = Exchange(sandbox)
+    return exchange  # type: ignore[no-any-return]
+
+
+def routes(sandbox: Sandbox) -> list[Any]:
+    """Tornado's routes of the whole face."""
+    exchange = exchange_of(sandbox)
     tables: dict[str, dict[str, Endpoint]] = {}
     for endpoint in ENDPOINTS:
         tables.setdefault(endpoint.path, {})[endpoint.method] = endpoint

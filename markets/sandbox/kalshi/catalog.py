@@ -14,7 +14,7 @@ from markets.platforms.base import (
 )
 from markets.sandbox.kalshi.errors import refused
 from markets.sandbox.market import AMENDED, SandboxEvent, SandboxMarket
-from markets.sandbox.topics import TOPICS, Topic
+from markets.sandbox.topics import ALL_TOPICS, Topic
 from markets.sandbox.world import World
 
 STATUS = {
@@ -26,7 +26,7 @@ FILTERS = {
     "unopened": {UNOPENED}, "open": {OPEN}, "paused": {PAUSED},
     "closed": {CLOSED, DETERMINED, DISPUTED, AMENDED}, "settled": {SETTLED},
 }  # fmt: skip
-TOPIC_OF: dict[str, Topic] = {topic.series: topic for topic in TOPICS}
+TOPIC_OF: dict[str, Topic] = {topic.series: topic for topic in ALL_TOPICS}
 
 
 @dataclass(slots=True)

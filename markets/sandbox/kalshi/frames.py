@@ -145,6 +145,8 @@ def _metadata(market: SandboxMarket) -> dict[str, Any]:
     strike: dict[str, Any] = {"strike_type": market.k.strike_type}
     if market.k.floor_strike is not None:
         strike["floor_strike"] = market.k.floor_strike
+    if market.k.cap_strike is not None:
+        strike["cap_strike"] = market.k.cap_strike
     return {
         "name": market.k.yes_sub_title, "title": market.question,
         "yes_sub_title": market.k.yes_sub_title, "no_sub_title": market.k.yes_sub_title,

@@ -50,6 +50,8 @@ def market_row(exchange: Exchange, market: SandboxMarket) -> dict[str, Any]:
         row["early_close_condition"] = EARLY
     if k.floor_strike is not None:
         row["floor_strike"] = k.floor_strike
+    if k.cap_strike is not None:
+        row["cap_strike"] = k.cap_strike
     if market.settlement_value is not None and market.state in DECIDED:
         row["settlement_value_dollars"] = f.price(market.settlement_value)
     if market.state == SETTLED:

@@ -25,6 +25,12 @@ def framed(text: str) -> bytes:
     return b"\x81\x7f" + size.to_bytes(8) + raw
 
 
+def unframed(data: bytes) -> bytes:
+    """The text of a frame that `framed` made."""
+    head = {126: 4, 127: 10}.get(data[1], 2)
+    return data[head:]
+
+
 def price_change(book: WireBook, side: str, price: int, total: int, first: int) -> str:
     """One level's new total on both tokens, the token `first` (0 or 1) before its mirror."""
     hashes, size = book.hashes(), PRICES[total]

@@ -4,7 +4,7 @@ A frame is made and framed once, then only appended to the connections' buffers;
 turn of the loop. Frames of a market nobody watches are not made at all. PONG answers PING at once and passes no fault.
 """
 
-from typing import Any
+from typing import Any, Protocol, cast
 
 import msgspec
 from tornado.ioloop import IOLoop
@@ -114,6 +114,21 @@ class Socket(WebSocketHandler):
         return getattr(self.ws_connection, "stream", None)
 
 
+class Listener(Protocol):
+    """Who listens to the market channel: a socket, or something that stands for one."""
+
+    places: dict[str, set[int]]  # market id -> tokens subscribed, 0 YES, 1 NO
+    features: bool
+
+    def send(self, data: bytes, market_id: str) -> None:
+        """Take one framed text, or what the faults make of it."""
+        ...
+
+    def drop(self, *, close_frame: bool) -> None:
+        """End the connection."""
+        ...
+
+
 class MarketSocket(Socket):
     """/ws/market"""
 
@@ -127,16 +142,7 @@ class MarketSocket(Socket):
 
     def asked(self, frame: Json) -> None:
         """The first frame (`type`) or a later `operation`."""
-        ids = frame.get("assets_ids")
-        if not isinstance(ids, list) or len(ids) > MAX_TOKENS_IN_FRAME:
-            self.drop(close_frame=True)
-            return
-        operation = frame.get("operation", "subscribe")
-        if operation == "unsubscribe":
-            self.hub.unsubscribe(self, ids)
-        elif operation == "subscribe":
-            self.features = bool(frame.get("custom_feature_enabled", self.features))
-            self.hub.subscribe(self, ids, dump=frame.get("initial_dump", True) is not False)
+        self.hub.asked(self, frame)
 
 
 class UserSocket(Socket):
@@ -173,8 +179,8 @@ class Hub:
 
     def __init__(self, face: Face) -> None:
         self.face = face
-        self.sockets: list[MarketSocket] = []
-        self.watchers: dict[str, list[MarketSocket]] = {}  # by market id
+        self.sockets: list[Listener] = []
+        self.watchers: dict[str, list[Listener]] = {}  # by market id
         self.users: dict[str, list[UserSocket]] = {}  # by signing address
         self.frames = 0  # made, not sent
         self._best: dict[str, tuple[str, str]] = {}
@@ -184,7 +190,20 @@ class Hub:
 
     # --- subscriptions
 
-    def subscribe(self, socket: MarketSocket, ids: list[Any], *, dump: bool) -> None:
+    def asked(self, socket: Listener, frame: Json) -> None:
+        """A market connection's first frame, or a later `operation`."""
+        ids = frame.get("assets_ids")
+        if not isinstance(ids, list) or len(ids) > MAX_TOKENS_IN_FRAME:
+            socket.drop(close_frame=True)
+            return
+        operation = frame.get("operation", "subscribe")
+        if operation == "unsubscribe":
+            self.unsubscribe(socket, ids)
+        elif operation == "subscribe":
+            socket.features = bool(frame.get("custom_feature_enabled", socket.features))
+            self.subscribe(socket, ids, dump=frame.get("initial_dump", True) is not False)
+
+    def subscribe(self, socket: Listener, ids: list[Any], *, dump: bool) -> None:
         """Add tokens; the books of the new ones come as one array. Known ones are not answered again."""
         if socket not in self.sockets:
             self.sockets.append(socket)
@@ -206,7 +225,7 @@ class Hub:
             only = books[0][0] if len({market_id for market_id, _ in books}) == 1 else ""
             socket.send(frames.framed(f"[{','.join(text for _, text in books)}]\n"), only)
 
-    def unsubscribe(self, socket: MarketSocket, ids: list[Any]) -> None:
+    def unsubscribe(self, socket: Listener, ids: list[Any]) -> None:
         """Take tokens away."""
         for token in ids:
             found = self.face.token(token) if isinstance(token, str) else None
@@ -218,18 +237,20 @@ class Hub:
                 del socket.places[market_id]
                 self._unwatch(socket, market_id)
 
-    def forget(self, socket: Socket) -> None:
+    def forget(self, socket: "Listener | Socket") -> None:
         """A connection is gone."""
-        if isinstance(socket, MarketSocket):
-            for market_id in socket.places:
-                self._unwatch(socket, market_id)
-            socket.places = {}
-            if socket in self.sockets:
-                self.sockets.remove(socket)
-        elif isinstance(socket, UserSocket) and socket in self.users.get(socket.address, ()):
-            self.users[socket.address].remove(socket)
+        if isinstance(socket, UserSocket):
+            if socket in self.users.get(socket.address, ()):
+                self.users[socket.address].remove(socket)
+            return
+        listener = cast(Listener, socket)
+        for market_id in listener.places:
+            self._unwatch(listener, market_id)
+        listener.places = {}
+        if listener in self.sockets:
+            self.sockets.remove(listener)
 
-    def _unwatch(self, socket: MarketSocket, market_id: str) -> None:
+    def _unwatch(self, socket: Listener, market_id: str) -> None:
         watching = self.watchers.get(market_id, [])
         if socket in watching:
             watching.remove(socket)
@@ -272,7 +293,7 @@ class Hub:
                     self._to(watching, frames.price_change(book, side, price, total, first), market_id)
             self._best_prices(book, watching)
 
-    def _after_trades(self, book: WireBook, trades: list[Trade], watching: list[MarketSocket]) -> None:
+    def _after_trades(self, book: WireBook, trades: list[Trade], watching: list[Listener]) -> None:
         """Whole books of both tokens, then the trades, each on the token that its taker traded."""
         market = book.market
         for place in PLACES:
@@ -283,7 +304,7 @@ class Hub:
             text = frames.last_trade_price(market, trade, place, transaction)
             self._to(_on(watching, market, place), text, market.id)
 
-    def _best_prices(self, book: WireBook, watching: list[MarketSocket]) -> None:
+    def _best_prices(self, book: WireBook, watching: list[Listener]) -> None:
         keen = [socket for socket in watching if socket.features]
         if not keen:
             return
@@ -327,7 +348,7 @@ class Hub:
         if listening:
             self._to(listening, encoded(event).decode(), market_id)
 
-    def _to(self, sockets: "list[MarketSocket] | list[UserSocket]", text: str, market_id: str) -> None:
+    def _to(self, sockets: "list[Listener] | list[UserSocket]", text: str, market_id: str) -> None:
         if not sockets:
             return
         self.frames += 1
@@ -349,7 +370,7 @@ class Hub:
             socket.write_out()
 
 
-def _on(sockets: list[MarketSocket], market: SandboxMarket, place: int) -> list[MarketSocket]:
+def _on(sockets: list[Listener], market: SandboxMarket, place: int) -> list[Listener]:
     return [socket for socket in sockets if place in socket.places.get(market.id, ())]
 
 

@@ -472,3 +472,47 @@ def test_each_attempt_is_signed_anew_over_the_path_alone(server: Server):
 def test_unsigned_requests_carry_no_key(server: Server, rest: KalshiRest):
     rest.market(T1)
     assert not any(name.startswith("kalshi") for one in server.asked for name in one.headers)
+
+
+# --- whole events
+
+
+def test_an_event_comes_whole_with_its_settled_markets(server: Server, rest: KalshiRest) -> None:
+    settled = p.market(T2, status="finalized", result="no", settlement_value_dollars="0.0000")
+    server.on(f"/events/{EVENT}", {"event": p.event(markets=[p.market(T1), settled]), "markets": []})
+    event = rest.event(EVENT)
+    assert server.asked[0].query == {"with_nested_markets": ["true"]}
+    assert (event.id, event.title, event.mutually_exclusive) == (EVENT, "Rain in Springfield", True)
+    assert (event.neg_risk, event.augmented, event.cumulative) == (False, False, False)
+    assert event.whole and event.market_ids == (T1, T2)
+    assert [market.status for market in event.markets] == [OPEN, SETTLED]
+    assert all(market.event_id == EVENT and market.fees is not None for market in event.markets)
+
+
+def test_markets_beside_the_event_are_read_too(server: Server, rest: KalshiRest) -> None:
+    body = p.event(mutually_exclusive=False, collateral_return_type="")
+    server.on(f"/events/{EVENT}", {"event": body, "markets": [p.market(T1, floor_strike=2.5)]})
+    event = rest.event(EVENT)
+    assert not event.mutually_exclusive and event.market_ids == (T1,)
+    assert event.markets[0].extra["floor_strike"] == "2.5"
+
+
+def test_a_market_that_cannot_be_read_makes_the_event_a_part(server: Server, rest: KalshiRest) -> None:
+    rows = [p.market(T1), p.market(T2, close_time="soon"), {"what": "is this"}]
+    server.on(f"/events/{EVENT}", {"event": p.event(markets=rows)})
+    event = rest.event(EVENT)
+    assert not event.whole and rest.skipped == 2
+    assert event.market_ids == (T1, T2, "unreadable")
+    assert [market.id for market in event.markets] == [T1]
+
+
+def test_an_event_that_is_not_there_or_another_one_is_refused(server: Server, rest: KalshiRest) -> None:
+    for ticker in ("", "KXNONE-1"):
+        with pytest.raises(Refused) as refusal:
+            rest.event(ticker)
+        assert refusal.value.status == 404
+    server.on("/events/KXSNOW-1", {"event": p.event()})
+    with pytest.raises(Malformed, match="another event"):
+        rest.event("KXSNOW-1")
+    server.on(f"/events/{EVENT}", {"event": p.event()})
+    assert not rest.event(EVENT).whole, "an event without markets is no whole event"

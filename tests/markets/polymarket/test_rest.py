@@ -419,3 +419,84 @@ def test_the_limits_keep_the_platforms_totals():
     assert total["gamma"] <= 900
     assert total["clob"] <= 9_000
     assert total["data"] <= 800
+
+
+# Whole events
+
+
+def gamma_event(*markets: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {
+        "id": "77", "slug": "rain", "title": "Where does it rain?", "negRisk": True, "enableNegRisk": True,
+        "negRiskAugmented": False, "cumulativeMarkets": False, "volume": 12.5, "liquidity": 3,
+        "tags": [{"id": "1", "label": "Weather", "slug": "weather"}], "markets": list(markets),
+    } | changes  # fmt: skip
+
+
+def nested(market: str, yes: str, no: str, **changes: Any) -> dict[str, Any]:
+    found = gamma(market, yes, no, negRisk=True, **changes)
+    return {name: value for name, value in found.items() if name not in ("events", "tags")}
+
+
+def test_an_event_comes_whole_with_its_closed_markets(
+    exchange: Exchange, rest: PolymarketRest, throttle: Counting
+) -> None:
+    ended = nested(
+        OTHER_MARKET, OTHER_YES, OTHER_NO, closed=True, acceptingOrders=False, umaResolutionStatus="resolved",
+        outcomePrices='["0", "1"]', groupItemTitle="Springfield",
+    )  # fmt: skip
+    exchange.answers["/events/77"] = Answer(gamma_event(nested(MARKET, YES_TOKEN, NO_TOKEN), ended))
+    event = rest.event("77")
+    assert throttle.taken == ["gamma-events"]
+    assert (event.title, event.neg_risk, event.mutually_exclusive) == ("Where does it rain?", True, True)
+    assert event.whole and event.market_ids == (MARKET, OTHER_MARKET)
+    assert [(market.status, market.result) for market in event.markets] == [(OPEN, ""), (SETTLED, "NO")]
+    assert all(market.event_id == "77" and market.category == "Weather" for market in event.markets)
+
+
+@pytest.mark.parametrize(
+    ("flags", "neg_risk", "augmented", "cumulative"),
+    [
+        ({"negRiskAugmented": True}, True, True, False),
+        ({"enableNegRisk": False}, False, False, False),
+        ({"negRisk": None}, True, False, False),
+        ({"negRisk": None, "enableNegRisk": None}, False, False, False),
+        ({"negRisk": False, "enableNegRisk": False, "cumulativeMarkets": True}, False, False, True),
+    ],
+)
+def test_flags_promise_nothing_that_the_other_one_denies(
+    exchange: Exchange, rest: PolymarketRest, flags: dict[str, Any], neg_risk: bool, augmented: bool,
+    cumulative: bool,
+) -> None:  # fmt: skip
+    exchange.answers["/events/77"] = Answer(gamma_event(nested(MARKET, YES_TOKEN, NO_TOKEN), **flags))
+    event = rest.event("77")
+    assert (event.neg_risk, event.augmented, event.cumulative) == (neg_risk, augmented, cumulative)
+    assert event.mutually_exclusive == neg_risk
+
+
+def test_what_cannot_be_traded_makes_the_event_a_part(exchange: Exchange, rest: PolymarketRest) -> None:
+    placeholder = nested(OTHER_MARKET, OTHER_YES, OTHER_NO, id="9002", conditionId=None, clobTokenIds=None)
+    three = nested(OTHER_MARKET, OTHER_YES, OTHER_NO, outcomes='["A", "B", "C"]')
+    rows = [nested(MARKET, YES_TOKEN, NO_TOKEN), placeholder, three, {"conditionId": 5}]
+    exchange.answers["/events/77"] = Answer(gamma_event(*rows))
+    event = rest.event("77")
+    assert not event.whole
+    assert event.market_ids == (MARKET, "gamma:9002", OTHER_MARKET, "unreadable")
+    assert [market.id for market in event.markets] == [MARKET]
+
+
+def test_an_event_that_is_not_there_or_another_one_is_refused(
+    exchange: Exchange, rest: PolymarketRest
+) -> None:
+    with pytest.raises(Refused) as refusal:
+        rest.event("78")
+    assert refusal.value.status == 404
+    exchange.answers["/events/79"] = Answer(gamma_event())
+    with pytest.raises(Malformed, match="another one"):
+        rest.event("79")
+    exchange.answers["/events/77"] = Answer(gamma_event(markets=None))
+    assert not rest.event("77").whole, "an event without markets is no whole event"
+    asked = len(exchange.asked)
+    for wrong in ("", "../markets", "77?closed=true"):
+        with pytest.raises(PlatformError, match="no event id"):
+            rest.event(wrong)
+    assert len(exchange.asked) == asked, "nothing is asked for what is no id"

@@ -1,6 +1,7 @@
 """The control endpoint over real HTTP."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ NO_FACES = {name: lambda _: [] for name in ("kalshi", "clob", "gamma", "data")}
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Running]:
-    spec = WorldSpec(pairs=6, short_lived=0)
+    spec = WorldSpec(pairs=6, short_lived=0, near_misses=7, wide=1)
     with running_sandbox(spec, traders=TraderSpec(rate=0), faces=NO_FACES) as running:
         yield running
 
@@ -37,7 +38,7 @@ def test_state_shows_the_world_at_a_glance(box: Running) -> None:
     box.call(lambda: box.sandbox.facts.update(answer=lambda: 42))
     status, state = ask(box, "GET", "state")
     assert status == 200
-    assert sum(state["markets"]["kalshi"].values()) == 12
+    assert sum(state["markets"]["kalshi"].values()) == 12 + 7 + 3 + 4
     assert state["facts"]["answer"] == 42
     assert state["urls"] == box.urls
     assert state["scenario"] is None
@@ -117,6 +118,34 @@ def test_a_gap_shows_in_both_books(box: Running) -> None:
     assert ask(box, "GET", f"markets/polymarket/{pair['polymarket']}")[1]["bid"] == "0.47"
 
 
+def test_the_truth_is_told_to_those_who_judge_and_hidden_among_the_pairs(box: Running) -> None:
+    truth = ask(box, "GET", "truth")[1]
+    near = {row["differs"]: row for row in truth["near_misses"]}
+    assert near.keys() == {"date", "strike", "source", "polarity", "comparator", "hour", "void"}
+    assert near["void"]["pays"] == {"polymarket": "0.5", "kalshi": "0"}
+    assert near["source"]["questions"]["polymarket"] == near["source"]["questions"]["kalshi"]
+    listed = {row["polymarket"] for row in ask(box, "GET", "pairs?all=1")[1]["pairs"]}
+    assert not listed & {row["polymarket"] for row in truth["near_misses"]}
+    events = {event["kind"]: event for event in truth["events"]}
+    assert events.keys() == {"neg_risk", "augmented", "exclusive", "ladder"}
+    assert [row["other"] for row in events["augmented"]["markets"]] == [False, False, False, True]
+    assert events["exclusive"]["markets"][0]["cap_strike"] == 29
+
+
+def test_a_planted_gap_is_answered_as_the_truth_tells_it(box: Running) -> None:
+    wish = {"kind": "no_basket", "cents": 12, "size": "15", "seconds": 60}
+    status, made = ask(box, "POST", "plant", wish)
+    assert (status, made["kind"], made["payoff"], made["size"]) == (200, "no_basket", "3", "15")
+    assert sum(Decimal(leg["price"]) for leg in made["legs"]) == Decimal("2.88")
+    assert ask(box, "GET", "truth")[1]["plants"][-1] == made
+    pair = ask(box, "GET", "pairs")[1]["pairs"][1]["id"]
+    status, told = ask(
+        box, "POST", "stale", {"platform": "kalshi", "cents": 4, "pair": pair, "seconds": 1, "after": 0}
+    )
+    assert (status, told["fault"]["kind"]) == (200, "ws_silence")
+    assert ask(box, "GET", "truth")[1]["silences"][-1]["platform"] == "kalshi"
+
+
 def test_orders_trade_rest_and_are_cancelled(box: Running) -> None:
     pair = ask(box, "GET", "pairs")[1]["pairs"][0]
     ask(box, "POST", "gap", {"pair": pair["id"], "cents": 0, "size": 20, "ask": "0.50"})
@@ -145,6 +174,9 @@ def test_the_rate_turns(box: Running) -> None:
         ("POST", "gap", {"cents": 1.5}, 400, "whole cents"),
         ("POST", "gap", {"cents": 1, "pair": 77}, 400, "77"),
         ("POST", "gap", {"cents": 1, "cheap": "nasdaq"}, 400, "'cheap'"),
+        ("POST", "plant", {"cents": 5}, 400, "needs 'kind'"),
+        ("POST", "plant", {"kind": "ladder", "cents": 5, "event": 7}, 400, "no event 7"),
+        ("POST", "stale", {"cents": 5}, 400, "needs 'platform'"),
         ("POST", "order", {"market": "no", "side": "BUY", "price": 1, "size": 1}, 400, "no market"),
         ("POST", "order", {"side": "BUY", "price": 1, "size": 1}, 400, "'market'"),
         (
