@@ -217,13 +217,18 @@ def covers(seen: Seen, plant: Plant) -> bool:
     }
 
 
+def verdicts(day: Day, plant: Plant) -> Counter[tuple[str, tuple[str, ...]]]:
+    """Why a gap was not acted on."""
+    return Counter((seen.state, seen.reasons) for seen in day.trader.seen if covers(seen, plant))
+
+
 def test_every_planted_arbitrage_is_found_and_bought_while_it_lasts(day: Day) -> None:
     found: Counter[str] = Counter()
     for plant in day.sandbox.plants.made:
         if not worth_it(plant):
             continue
         seen = [one for one in day.acted_on if covers(one, plant)]
-        assert seen, f"missed: {plant}"
+        assert seen, f"missed: {plant}; {verdicts(day, plant)}"
         first = seen[0]
         assert first.at_ms - plant.from_ms <= 1_000, f"late: {plant}"
         assert first.finding.payoff >= plant.payoff * plant.size // 10**6 / Decimal(10**6), plant
