@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from markets import bets, building, matching
 from markets.building import EventFacts
@@ -166,7 +167,8 @@ def day() -> Day:
     sandbox = build(
         WORLD, traders=MAKERS, clock=ManualClock(START), kalshi_accounts=[process_keys().kalshi_account()]
     )
-    trader = Trader(sandbox, rules.rules(), rules.hurdles())
+    minutes = settings.ARBSITE.signals.evidence_minutes
+    trader = Trader(sandbox, rules.rules(), rules.hurdles(), minutes * 60_000)
     trader.start(START)
     for pair in sandbox.world.open_pairs():
         trader.approve(pair_bet(pair), OWN)
