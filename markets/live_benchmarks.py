@@ -92,7 +92,8 @@ def _running(*, pairs: int, rate: int) -> Iterator[None]:
         str(folder / "keys"),
         "--no-rate-limits",
     ]
-    sandbox = [*MANAGE, "sandbox", *options, "--pairs", str(pairs), "--rate", str(rate), "--short-lived", "0"]
+    size = ["--pairs", str(pairs), "--short-lived", "0", "--near-misses", "0", "--wide", "0"]
+    sandbox = [*MANAGE, "sandbox", *options, *size, "--rate", str(rate)]
     with Supervisor(folder, [Program("sandbox", sandbox, env=env)]):
         env |= sandbox_environment(_urls(folder / "urls.json"), folder.parent / "none")
         env |= {

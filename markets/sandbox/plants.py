@@ -81,9 +81,14 @@ class Plants:
     def pair(
         self, pair: Pair, *, cents: int, size: int, seconds: float, cheap: str, now_ms: int, ask: int = 0
     ) -> Plant:
-        """A gap between the two markets of a pair; `ask` as for `Traders.force_gap`. Raises TraderError."""
+        """A gap between the two markets of a pair; `ask` as for `Traders.force_gap`. Raises TraderError.
+
+        Left to itself, the `cheap` maker falls below what the pair is worth and the other stays, as real gaps begin.
+        """
         markets = (pair.polymarket_id, pair.kalshi_ticker)
         until_ms = self._until(markets, cents, seconds, now_ms)
+        worth = self.traders.fair_cents(pair.polymarket_id)
+        ask = ask or min(max(worth - cents, 10), 90 - cents) * CENT
         told = self.traders.force_gap(
             pair.id, gap=cents * CENT, size=size, cheap=cheap, now_ms=now_ms, seconds=seconds, ask=ask
         )

@@ -58,7 +58,7 @@ class ServerError(SandboxError):
 
 
 class Stepping(Protocol):
-    """What the heart moves on besides the world: a scenario."""
+    """What the heart moves on besides the world: a scenario, a planter."""
 
     def step(self, now_ms: int) -> None:
         """Do what is due."""
@@ -106,6 +106,7 @@ class SandboxServer:
         ports: Mapping[str, int] | None = None,
         faces: Mapping[str, Face] | None = None,
         scenario: Stepping | None = None,
+        planter: Stepping | None = None,
         beat_ms: int = BEAT_MS,
     ) -> None:
         self.sandbox = sandbox
@@ -113,6 +114,7 @@ class SandboxServer:
         self.ports = {name: (ports or {}).get(name, 0) for name in FACES}
         self.faces = dict(faces or {})
         self.scenario = scenario
+        self.planter = planter
         self.beat_ms = beat_ms
         self.beats = 0
         self._servers: list[HTTPServer] = []
@@ -159,6 +161,8 @@ class SandboxServer:
         self.sandbox.traders.step(now_ms)
         if self.scenario is not None:
             self.scenario.step(now_ms)
+        if self.planter is not None:
+            self.planter.step(now_ms)
 
     def _beat(self) -> None:
         """One beat and the appointment for the next, which holds even where this one failed."""

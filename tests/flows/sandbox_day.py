@@ -204,6 +204,7 @@ class Trader:
     sandbox: Sandbox
     rules: Rules
     hurdles: Hurdles
+    evidence_ms: int
     links: dict[str, Link] = field(default_factory=dict)
     listings: dict[MarketKey, Listing] = field(default_factory=dict)
     infos: dict[MarketKey, MarketInfo] = field(default_factory=dict)
@@ -284,9 +285,10 @@ class Trader:
         since = self._standing.setdefault(key, now_ms)
         markets = [(leg.platform, leg.market_id) for leg in finding.legs]
         risk = self._risks[bet.id]
+        evidence = Evidence({one: self._track(one, now_ms) for one in markets})
         context = Context(
             m0=risk.m0, m0_upper=risk.m0_upper, settlement=risk.settlement, read_by_person=risk.read_by_person,
-            origin=risk.origin, evidence=Evidence({one: list(self._tracks.get(one, ())) for one in markets}),
+            origin=risk.origin, evidence=evidence,
             alive_ms=now_ms - since,
         )  # fmt: skip
         verdict = decision.decide(finding, self.hurdles, now_ms, context)
@@ -296,6 +298,10 @@ class Trader:
         if verdict.state == decision.ACTIONABLE:
             self._bought.add(key)
             self._buy(bet, finding, now_ms)
+
+    def _track(self, market: MarketKey, now_ms: int) -> list[Point]:
+        since = now_ms - self.evidence_ms
+        return [point for point in self._tracks.get(market, ()) if point.at_ms >= since]
 
     def _look_again(
         self, bet: Bet, finding: Finding, context: Context, verdict: Verdict, now_ms: int

@@ -16,6 +16,7 @@ from markets.sandbox.context import SandboxConfig
 from markets.sandbox.keys import Keys, keys_in
 from markets.sandbox.market import WorldSpec
 from markets.sandbox.orders import SandboxError
+from markets.sandbox.planter import Planter
 from markets.sandbox.server import FACES, HOST, SandboxServer, build
 from markets.sandbox.traders import TraderSpec
 
@@ -23,6 +24,7 @@ GAP_EVERY_S = 1.5  # over all pairs
 WORLD, TRADERS = WorldSpec(), TraderSpec()  # for their defaults
 FACE_URLS = {"kalshi": "kalshi_rest", "clob": "clob", "gamma": "gamma", "data": "data", "control": "control"}
 MAX_PORT = 65_535
+MOST_EXTRAS = 1_000
 
 
 class Command(BaseCommand):
@@ -42,6 +44,22 @@ class Command(BaseCommand):
         parser.add_argument(
             "--short-lived", type=int, help="pairs of them that close and settle within minutes"
         )
+        parser.add_argument(
+            "--near-misses",
+            type=int,
+            default=7,
+            help="pairs that look alike and are not (default %(default)s)",
+        )
+        parser.add_argument(
+            "--wide",
+            type=int,
+            default=1,
+            help="events of several markets, of each of four kinds (default %(default)s)",
+        )
+        parser.add_argument(
+            "--plant-every", type=float, default=20.0, metavar="SECONDS",
+            help="plant an arbitrage in one of those events; 0: never (default %(default)s)",
+        )  # fmt: skip
         parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same markets")
         parser.add_argument("--rate", type=float, default=TRADERS.rate, help="book changes a second in total")
         parser.add_argument("--scenario", type=Path, help="a YAML or JSON file of timed actions")
@@ -78,19 +96,30 @@ def _server(keys: Keys, options: dict[str, Any]) -> SandboxServer:
         raise ValueError(f"--pairs is a number from 0 to 20000, not {pairs}")
     if not 0 <= options["rate"] <= 100_000:
         raise ValueError(f"--rate is a number from 0 to 100000, not {options['rate']}")
+    near, wide, plant_every = options["near_misses"], options["wide"], options["plant_every"]
+    if not (0 <= near <= MOST_EXTRAS and 0 <= wide <= MOST_EXTRAS):
+        raise ValueError(
+            f"--near-misses and --wide are numbers from 0 to {MOST_EXTRAS}, not {near} and {wide}"
+        )
+    if plant_every and not 1 <= plant_every <= 86_400:
+        raise ValueError(f"--plant-every is 0 or from 1 to 86400 seconds, not {plant_every}")
     seed = options["seed"]
     plan = scenarios.load(options["scenario"]) if options["scenario"] else None
     ports = _ports(options["port_base"], options["ports_file"])
     limits = not options["no_rate_limits"]
     sandbox = build(
-        WorldSpec(seed=seed, pairs=pairs, short_lived=min(pairs, WORLD.short_lived if short is None else short)),
+        WorldSpec(
+            seed=seed, pairs=pairs, short_lived=min(pairs, WORLD.short_lived if short is None else short),
+            near_misses=near, wide=wide,
+        ),
         traders=TraderSpec(seed=seed, rate=options["rate"], gap_every_s=max(GAP_EVERY_S * pairs, 5.0)),
         config=SandboxConfig(kalshi_rate_limits=limits, polymarket_rate_limits=limits),
         kalshi_accounts=[keys.kalshi_account()],
         polymarket_accounts=[keys.polymarket_account()],
     )  # fmt: skip
     scenario = scenarios.Scenario(plan, sandbox, start_ms=sandbox.now_ms()) if plan else None
-    return SandboxServer(sandbox, host=options["host"], ports=ports, scenario=scenario)
+    planter = Planter(sandbox, every_s=plant_every, seed=seed) if plant_every else None
+    return SandboxServer(sandbox, host=options["host"], ports=ports, scenario=scenario, planter=planter)
 
 
 def _ports(base: int, ports_file: Path | None) -> dict[str, int]:

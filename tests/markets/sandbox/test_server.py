@@ -197,6 +197,9 @@ def test_the_command_serves_stops_cleanly_and_comes_back_on_its_ports(tmp_path: 
         (["--pairs", "-1"], "--pairs"),
         (["--port-base", "65535"], "--port-base"),
         (["--scenario", "missing.yml"], "missing.yml"),
+        (["--near-misses", "-1"], "--near-misses"),
+        (["--wide", "5000"], "--wide"),
+        (["--plant-every", "0.5"], "--plant-every"),
     ],
 )
 def test_a_wrong_option_is_named_in_one_line(tmp_path: Path, options: list[str], named: str) -> None:

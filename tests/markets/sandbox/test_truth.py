@@ -13,6 +13,7 @@ from markets.sandbox.clock import ManualClock
 from markets.sandbox.context import Sandbox
 from markets.sandbox.market import WorldSpec
 from markets.sandbox.orders import SandboxError
+from markets.sandbox.planter import Planter
 from markets.sandbox.plants import Plant, payoff_of
 from markets.sandbox.server import build
 from markets.sandbox.traders import TraderSpec
@@ -253,6 +254,23 @@ def test_gaps_do_not_stand_in_each_others_way_or_in_the_wrong_event() -> None:
     clock.advance(5_000)
     actions.act(sandbox, "plant", wish)
     assert len(sandbox.plants.made) == 2
+
+
+def test_the_planter_goes_through_the_kinds_and_takes_a_refusal_calmly() -> None:
+    sandbox, clock = made(WorldSpec(pairs=0, short_lived=0, wide=1), rate=20)
+    planter = Planter(sandbox, every_s=4, seed=1)
+    run(sandbox, clock, 60, lambda: planter.step(clock.at_ms))
+    assert {plant.kind for plant in sandbox.plants.made} == set(plants.EVENTS)
+    assert len(sandbox.plants.made) + planter.refused == 15
+    for plant in sandbox.plants.made:
+        assert 5_000 <= plant.until_ms - plant.from_ms <= 15_000
+
+
+def test_without_wide_events_there_is_nothing_to_plant() -> None:
+    sandbox, clock = made(WorldSpec(pairs=1, short_lived=0), rate=0)
+    planter = Planter(sandbox, every_s=1, seed=1)
+    run(sandbox, clock, 5, lambda: planter.step(clock.at_ms))
+    assert not sandbox.plants.made
 
 
 # --- silences
