@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 import msgspec
-from signals.certificates import Certificates
 
 from execution import paper
 from execution.planning import Ticket
@@ -38,6 +37,7 @@ from markets.sandbox.wires import WIRES, Wire
 from markets.streaming.connector import PING_AFTER_MS
 from markets.streaming.pulse import Pulse
 from signals import decision, detection
+from signals.certificates import Certificates
 from signals.decision import BetRisk, Context, Hurdles, Verdict
 from signals.evidence import Evidence, Point
 from signals.findings import Finding, Listing, Rules
