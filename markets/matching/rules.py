@@ -1,0 +1,99 @@
+"""What rule texts say beside the question: sources, stations, hours, cut-offs, void rules, unfilled placeholders."""
+
+import re
+
+from markets.matching import tables
+from markets.matching.dates import ZONES, Dates
+from markets.matching.dates import read as read_dates
+from markets.matching.text import flat, fold
+
+_PLACEHOLDER = re.compile(r"\|\|[^|]{0,60}\|\||\{\{[^}]{0,60}\}\}|\[\[[^\]]{0,60}\]\]|<[A-Z_ ]{3,40}>|\$\{[^}]{1,40}\}")
+_CUTOFF = re.compile(
+    r"(?:11:59(?::59)? ?pm|23:59(?::59)?|12:00 ?am|12 ?am|midnight|00:00(?::00)?)[ ,(]*(et|est|edt|utc|gmt|eastern|pt)\b"
+    r"|\b(et|est|edt|utc|gmt|eastern)\)? midnight"
+)
+_VOID = re.compile(r"cancel|walk ?over|postpone|abandon|forfeit|not played|no contest|void|unable to (?:play|compete)")
+_FIFTY = re.compile(r"50 ?[-/] ?50")
+_FAIR = re.compile(r"fair (?:market )?(?:price|value)|last (?:traded|fair) price")
+_RESOLVES_NO = re.compile(r"= ?\"?no\b|resolves? (?:to )?\"?no\b|counts as (?:a )?(?:no|loss)")
+_REFUND = re.compile(r"(?<!no )refund")
+_FIRST_OUTCOME = re.compile(r"outcomes? ?[:=]?\s*\[?\s*[\"']?([^,\]\"'\[]{2,60})[\"']?\s*,\s*[\"']?([^\]\"',]{2,60})")
+_START_AFTER = re.compile(r"after (?:issuance|this market|the market|market creation|listing|creation|launch of this)")
+_CALENDAR = re.compile(r"calendar year|between jan(?:uary)? 1")
+_STRICT = re.compile(r"strictly (?:above|greater|more|below|less|higher|lower)")
+
+
+def placeholder(text: str) -> str:
+    """An unfilled template field of a rule text; empty if there is none."""
+    match = _PLACEHOLDER.search(text)
+    return match.group() if match else ""
+
+
+_OPEN = re.compile(r"\b(?:by|before|above|below|on|in)[ _]*(?:\.\.\.|…|_{2,})|_{2,}")
+
+
+def open_blank(title: str) -> str:
+    """A blank that a title leaves for its markets (`by…?`, `above ___`); empty if there is none."""
+    match = _OPEN.search(title)
+    return match.group() if match else ""
+
+
+def sources(text: str) -> dict[str, frozenset[str]]:
+    """Class of source (price, weather, statistics, …) → the sources that a text names."""
+    words = flat(text)
+    found: dict[str, set[str]] = {}
+    for kind, name, alias in tables.sources():
+        if alias in words:
+            found.setdefault(kind, set()).add(name)
+    return {kind: frozenset(names) for kind, names in found.items()}
+
+
+def stations(text: str) -> frozenset[str]:
+    """Weather stations that a text names."""
+    words = flat(text)
+    return frozenset(name for name, alias in tables.stations() if alias in words)
+
+
+def hours(text: str) -> frozenset[tuple[int, str]]:
+    """(minute of the day, zone or empty) of every clock time in a text; end-of-day cut-offs are no hours."""
+    found, _ = read_dates(fold(text))
+    return frozenset((minute, zone) for minute, zone in found.hours if minute not in (0, 1439))
+
+
+def cutoffs(text: str) -> frozenset[str]:
+    """Time zones in which a text ends the last day."""
+    return frozenset(ZONES[one or two] for one, two in _CUTOFF.findall(fold(text)))
+
+
+def voids(text: str) -> frozenset[str]:
+    """What happens to a cancelled or postponed game: `fifty`, `fair`, `refund`, `no`."""
+    folded = fold(text)
+    if not _VOID.search(folded):
+        return frozenset()
+    found = set()
+    for sentence in re.split(r"[.\n;]", folded):
+        if _VOID.search(sentence):
+            for name, pattern in (("fifty", _FIFTY), ("fair", _FAIR), ("refund", _REFUND), ("no", _RESOLVES_NO)):
+                if pattern.search(sentence):
+                    found.add(name)
+    return frozenset(found)
+
+
+def outcome_names(text: str) -> tuple[str, str]:
+    """The two outcomes where a rule text lists them, in their order; empty where it does not."""
+    match = _FIRST_OUTCOME.search(text)
+    return (match[1].strip(), match[2].strip()) if match else ("", "")
+
+
+def start_rule(text: str) -> str:
+    """When counting begins, where the text makes a point of it."""
+    folded = fold(text)
+    if _START_AFTER.search(folded):
+        return "after the market was issued"
+    return "in the calendar year" if _CALENDAR.search(folded) else ""
+
+
+def years(text: str) -> frozenset[int]:
+    """Years a rule text names."""
+    found: Dates = read_dates(fold(text))[0]
+    return frozenset(found.all_years)

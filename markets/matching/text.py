@@ -1,0 +1,82 @@
+"""Folding text, and words that look like numbers but are names (`Top 10`, `CA-15`, `Season 50`)."""
+
+import re
+import unicodedata
+from functools import cache
+
+from markets.matching import tables
+
+_QUOTES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "−": "-", "‐": "-", "‑": "-",
+                         "‒": "-", "…": " ", "°": " deg ", "≥": ">=", "≤": "<=", "ø": "o", "Ø": "o", "ł": "l",
+                         "Ł": "l", "ß": "ss", "ı": "i", "đ": "d", "æ": "ae", "œ": "oe", "↑": " above ",
+                         "↓": " below "})  # fmt: skip
+STATES = frozenset(
+    "al ak az ar ca co ct de fl ga hi id il in ia ks ky la me md ma mi mn ms mo mt ne nv nh nj nm ny nc nd oh ok or "
+    "pa ri sc sd tn tx ut vt va wa wv wi wy".split()
+)
+_DISTRICT = re.compile(r"\b([a-z]{2})[- ]?0*(\d{1,2}|al)\b(?! ?(?:am|pm))")
+_LONG_DISTRICT = re.compile(r"\b0?(\d{1,2}) (?:congressional district|house general election)")
+_LABELS = (
+    (re.compile(r"\btop ?-?(\d{1,3})\b(?!\.)"), r" rank__top\1 "),
+    (re.compile(r"(?:#|\bno\. ?|\bnumber )(\d{1,3})\b"), r" rank__\1 "),
+    (re.compile(r"\bmarch madness\b"), " title__ncaab "),
+    (re.compile(r"\b(season|super bowl|ufc) (\d{1,3})\b"), r" \1 edition__\2 "),
+    (re.compile(r"\b(map|game|set|week|round|matchday|leg|inning|stage|heat|race|period) ?(\d{1,2})\b"),
+     r" part__\1\2 "),
+    (re.compile(r"\b(\d)(?:st|nd|rd|th) round\b"), r" part__round\1 "),
+    *((re.compile(rf"\b{word} round\b"), f" part__round{number} ")
+      for number, word in enumerate(("first", "second", "third", "fourth"), start=1)),
+    (re.compile(r"\bgroup ([a-l])\b"), r" group__\1 "),
+    (re.compile(r"\bbo(\d)\b|\bbest of (\d)\b"), " "),
+    (re.compile(r"\b1\. ?fc\b"), " fc "),
+    (re.compile(r"\b(\d{1,2})(?:st|nd|rd|th) (?=annual|tony|academy|grammy|emmy|golden|primetime)"), " "),
+)  # fmt: skip
+
+
+def fold(text: str) -> str:
+    """Lower case, without accents, one kind of dash and quote; apostrophes vanish, `A's` is the Athletics."""
+    text = text.translate(_QUOTES).lower()
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text)
+        text = "".join(char for char in text if not unicodedata.combining(char)).translate(_QUOTES).lower()
+    text = re.sub(r"\ba's\b", "athletics", text)
+    text = re.sub(r"\bu\.s\.a?\.?(?=\W|$)", "us", text)
+    return text.replace("'", "")
+
+
+def flat(text: str) -> str:
+    """Folded words with single blanks, and a blank at both ends: for `in` tests on whole words."""
+    return f" {' '.join(re.findall(r'[a-z0-9]+', fold(text)))} "
+
+
+@cache
+def _digit_phrases() -> re.Pattern[str]:
+    parts = ["[^a-z0-9]{0,3}".join(map(re.escape, alias)) for alias in tables.with_digits()]
+    return re.compile(r"(?<![a-z0-9])(?:" + "|".join(parts) + r")(?![a-z0-9])")
+
+
+def _name(match: re.Match[str]) -> str:
+    words = tuple(re.findall(r"[a-z0-9]+", match.group()))
+    fact = tables.phrases().get(words)
+    return f" {fact[0]}__{fact[1]} " if fact else " " + "".join(words) + "__word "
+
+
+def _district(match: re.Match[str]) -> str:
+    state, number = match.groups()
+    if state not in STATES or (" " in match.group() or "-" not in match.group()):
+        return match.group()
+    return f" seat__{state}{number} "
+
+
+def name_numbers(folded: str) -> str:
+    """Write what only looks like a number as a word of its own: `kind__value`."""
+    text = _digit_phrases().sub(_name, folded) if any(map(str.isdigit, folded)) else folded
+    text = _DISTRICT.sub(_district, text)
+    for pattern, replacement in _LABELS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def shown(text: str) -> str:
+    """A word of ours as a person reads it."""
+    return text.replace("__", " ").replace("_", " ")
