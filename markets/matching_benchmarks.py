@@ -78,13 +78,23 @@ def tally(rows: Sequence[Row]) -> Tally:
 
 def _level_figures(level: str, seen: Tally, note: str, precision: float, recall: float) -> list[Figure]:
     figures = [
-        Figure(f"{level}s: precision of same/inverted", seen.precision, "ratio", note, f"≥ {precision}", seen.precision >= precision),
+        Figure(f"{level}s: precision of same/inverted", seen.precision, "ratio", note, f"≥ {precision}",
+               seen.precision >= precision),
         Figure(f"{level}s: recall of same/inverted", seen.recall, "ratio", note, f"≥ {recall}", seen.recall >= recall),
         Figure(f"{level}s: same where labelled otherwise", seen.contradicting, "pairs", note, "0", seen.contradicting == 0),
     ]  # fmt: skip
     if seen.inverted:
         share = seen.inverted_found / seen.inverted
-        figures.append(Figure(f"{level}s: inverted pairs found", share, "ratio", f"{note}, {seen.inverted} pairs", "1", share == 1))
+        figures.append(
+            Figure(
+                f"{level}s: inverted pairs found",
+                share,
+                "ratio",
+                f"{note}, {seen.inverted} pairs",
+                "1",
+                share == 1,
+            )
+        )
     return figures
 
 
@@ -95,7 +105,9 @@ def candidate_recall(rows: Sequence[Row]) -> float:
         chosen = [row for row in rows if row.level == level]
         got = {
             (c.polymarket_id, c.kalshi_id)
-            for c in matching.match(_unique(row.polymarket for row in chosen), _unique(row.kalshi for row in chosen))
+            for c in matching.match(
+                _unique(row.polymarket for row in chosen), _unique(row.kalshi for row in chosen)
+            )
         }
         true = {(row.polymarket.id, row.kalshi.id) for row in chosen if row.label in SAME}
         found, wanted = found + len(true & got), wanted + len(true)
@@ -117,9 +129,9 @@ def blocking_growth() -> list[Figure]:
     for size in SIZES:
         left, right = invented(size // 2, POLYMARKET, 1), invented(size // 2, KALSHI, 2)
         one, two = [facts_of(q) for q in left], [facts_of(q) for q in right]
-        began = time.perf_counter()
+        began = time.process_time()
         blocking.candidates(one, two, 5, meaning=False)
-        per_market.append((time.perf_counter() - began) / size)
+        per_market.append((time.process_time() - began) / size)
     figures = []
     for before, after, small, large in zip(per_market, per_market[1:], SIZES, SIZES[1:], strict=False):
         added = (after * large - before * small) / (large - small)
@@ -136,6 +148,7 @@ _SYLLABLES = ("bar", "cor", "dan", "fel", "gri", "hol", "jas", "kel", "lom", "mi
               "tor", "ulm", "ves", "wil", "zan")  # fmt: skip
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
            "December")  # fmt: skip
+_STATES = ("Ohio", "Texas", "Maine", "Iowa")
 _COINS = ("Bitcoin", "Ethereum", "Solana", "XRP", "Dogecoin", "BNB")
 
 
@@ -146,12 +159,13 @@ def invented(count: int, platform: str, seed: int) -> list[matching.Question]:
     made = []
     for number in range(count):
         name, year, month = dice.choice(names), dice.choice((2027, 2028)), dice.choice(_MONTHS)
+        strike, day = dice.randrange(100, 150_000, 50), dice.randrange(2, 29)
         title = dice.choice((
             f"Will {name} win the {dice.choice(names).split()[1]} Open in {month} {year}?",
-            f"Will {name} be the Republican nominee for Senate in {dice.choice(('Ohio', 'Texas', 'Maine', 'Iowa'))} {year}?",
-            f"Will the price of {dice.choice(_COINS)} be above ${dice.randrange(100, 150_000, 50):,} on {month} {dice.randrange(1, 29)}, {year}?",
+            f"Will {name} be the Republican nominee for Senate in {dice.choice(_STATES)} {year}?",
+            f"Will the price of {dice.choice(_COINS)} be above ${strike:,} on {month} {day}, {year}?",
             f"{dice.choice(names).split()[1]} FC vs. {dice.choice(names).split()[1]} FC",
-            f"Will {name} release an album before {month} {dice.randrange(2, 29)}, {year}?",
+            f"Will {name} release an album before {month} {day}, {year}?",
             f"Will {name} score at least {dice.randrange(5, 60)} goals in {year}?",
         ))  # fmt: skip
         made.append(matching.Question(platform, f"{platform}-{number}", title))
@@ -159,5 +173,7 @@ def invented(count: int, platform: str, seed: int) -> list[matching.Question]:
 
 
 def _surnames(count: int) -> list[str]:
-    return ["".join(parts).capitalize() for parts in list(product(_SYLLABLES, repeat=3))[:: max(1, 8_000 // count)]]
-
+    return [
+        "".join(parts).capitalize()
+        for parts in list(product(_SYLLABLES, repeat=3))[:: max(1, 8_000 // count)]
+    ]

@@ -23,6 +23,8 @@ FILES = (
     "nominees_2026-08.jsonl", "crypto_hourly_traps_2026-07.jsonl", "crypto_monthly_strikes_2026-07.jsonl",
     "rule_text_traps.jsonl",
 )  # fmt: skip
+# Held out at first, read after their figures were seen: they count as tuning since
+READ_LATER = {"KXSB", "HOUSEAKAL", "KXNBADRAFT1"}
 
 
 class Split(Enum):
@@ -75,7 +77,9 @@ def own_rows() -> Iterator[Row]:
         row = json.loads(line)
         one = question_of_payload({"id": f"p-{row['id']}", **row["polymarket"]}, POLYMARKET)
         two = question_of_payload({"id": f"k-{row['id']}", **row["kalshi"]}, KALSHI)
-        yield Row(row["id"], "own_pairs.jsonl", row.get("level", "market"), row["label"], one, two, Split.HELD_OUT)
+        yield Row(
+            row["id"], "own_pairs.jsonl", row.get("level", "market"), row["label"], one, two, Split.HELD_OUT
+        )
 
 
 def split_of(row: dict[str, Any], name: str) -> Split:
@@ -86,6 +90,8 @@ def split_of(row: dict[str, Any], name: str) -> Split:
     family = ticker.split("-")[0] or row["id"]
     if name.startswith("crypto_hourly"):
         family = "-".join(ticker.split("-")[:2])
+    if family in READ_LATER:
+        return Split.TUNING
     return Split.HELD_OUT if sha256(family.encode()).digest()[0] % 4 == 3 else Split.TUNING
 
 
@@ -115,7 +121,9 @@ def _monthly(row: dict[str, Any]) -> tuple[Question, Question]:
     asset, one, two = row["asset"], row["polymarket"], row["kalshi"]
     high = two["series_word"] == "MAXMON"
     how = f"How {'high' if high else 'low'} will {asset} get in July? {'Above' if high else 'Below'} ${two['strike']:,}"
+    title = f"Will {asset} {one['verb']} ${one['strike']:,} in July?"
+    ticker = f"KX{asset}{two['series_word']}-{asset}-26JUL31-{row['id']}"
     return (
-        question_of_payload({"id": row["id"], "title": f"Will {asset} {one['verb']} ${one['strike']:,} in July?"}, POLYMARKET),
-        question_of_payload({"id": f"KX{asset}{two['series_word']}-{asset}-26JUL31-{row['id']}", "title": how}, KALSHI),
-    )  # fmt: skip
+        question_of_payload({"id": row["id"], "title": title}, POLYMARKET),
+        question_of_payload({"id": ticker, "title": how}, KALSHI),
+    )

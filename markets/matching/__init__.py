@@ -8,4 +8,13 @@ from markets.matching.blocking import match
 from markets.matching.judging import Candidate, judge
 from markets.matching.questions import Question, Unreadable, flatten, question_of, question_of_payload
 
-__all__ = ["Candidate", "Question", "Unreadable", "flatten", "judge", "match", "question_of", "question_of_payload"]
+__all__ = [
+    "Candidate",
+    "Question",
+    "Unreadable",
+    "flatten",
+    "judge",
+    "match",
+    "question_of",
+    "question_of_payload",
+]

@@ -14,6 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from markets.matching.facts import Facts, facts_of
+from markets.matching.fixtures import team_names
 from markets.matching.judging import Candidate, judge_facts
 from markets.matching.questions import Question
 from markets.matching.ranking import rank
@@ -57,7 +58,9 @@ def candidates(
     for rows, columns, flip in ((one, two, False), (two, one, True)):
         near = nearest(rows, columns)
         mine, theirs = (right, left) if flip else (left, right)
-        for i, j in rank([f.folded for f in mine], [f.folded for f in theirs], near, per_market, meaning=meaning):
+        for i, j in rank(
+            [f.folded for f in mine], [f.folded for f in theirs], near, per_market, meaning=meaning
+        ):
             pairs.add((j, i) if flip else (i, j))
     return sorted(pairs)
 
@@ -66,7 +69,18 @@ def features(facts: Facts) -> list[str]:
     """What a question is found by."""
     values = [f"{kind}:{value}" for kind, held in facts.kinds.items() for value in held]
     words = [word[:12] for word in facts.words]
-    names = [word for name in values if name in facts.aliases for word in facts.aliases[name] if len(word) > 2]
+    names = [
+        word for name in values if name in facts.aliases for word in facts.aliases[name] if len(word) > 2
+    ]
+    if facts.fixture:
+        sides = (facts.fixture.first, facts.fixture.second)
+        words += [f"team {name}" for side in sides for name in team_names(side, facts.league)]
+        words += [f"day {facts.question.event_date}"] if facts.question.event_date else []
+        words += (
+            [f"day {facts.ticker.year}-{facts.ticker.month:02}-{facts.ticker.day:02}"]
+            if facts.ticker.day
+            else []
+        )
     parts = sorted(set(values + words + names))
     numbers = [f"n{value.normalize()}" for bound in facts.bounds for value in bound.values]
     dates = [f"d{window.month}-{window.day}" for window in facts.when.windows]
@@ -85,7 +99,9 @@ def _pairs(parts: Sequence[str]) -> list[str]:
 
 def _grams(facts: Facts) -> list[str]:
     """Letter groups of names: `Zelenskyy` finds `Zelensky`, `Won-oh` finds `Won-o`."""
-    return sorted({f"~{word[i : i + 4]}" for word in facts.words if len(word) >= 5 for i in range(len(word) - 3)})
+    return sorted(
+        {f"~{word[i : i + 4]}" for word in facts.words if len(word) >= 5 for i in range(len(word) - 3)}
+    )
 
 
 def _number(feature: str) -> int:
@@ -107,15 +123,17 @@ def _hashed(side: Sequence[Facts]) -> tuple[np.ndarray, np.ndarray]:
 def _matrices(left: Sequence[Facts], right: Sequence[Facts]) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
     """Both sides as rows of weighted features of length one. Features of one side only, or too common, are dropped."""
     sides = [_hashed(left), _hashed(right)]
-    names, counts = zip(*(np.unique(held, return_counts=True) for _, held in sides), strict=True)
-    shared, one, two = np.intersect1d(*names, assume_unique=True, return_indices=True)
-    first, second = counts[0][one], counts[1][two]
+    (names, many), (others, more) = (np.unique(held, return_counts=True) for _, held in sides)
+    shared, one, two = np.intersect1d(names, others, assume_unique=True, return_indices=True)
+    first, second = many[one], more[two]
     kept = (first <= CAP) & (second <= CAP)
     weight = np.log((len(left) + len(right)) / (first[kept] + second[kept])) + 0.2
     return _matrix(*sides[0], shared[kept], weight), _matrix(*sides[1], shared[kept], weight)
 
 
-def _matrix(starts: np.ndarray, held: np.ndarray, shared: np.ndarray, weight: np.ndarray) -> sparse.csr_matrix:
+def _matrix(
+    starts: np.ndarray, held: np.ndarray, shared: np.ndarray, weight: np.ndarray
+) -> sparse.csr_matrix:
     rows = len(starts) - 1
     if not len(shared):
         return sparse.csr_matrix((rows, 1), dtype=np.float32)

@@ -14,6 +14,9 @@ def compare(found: "Findings", a: Facts, b: Facts) -> None:
     """Windows first, then the years."""
     if a.when.relative or b.when.relative:
         found.doubt("date", "one of them speaks of `this week`, `this year` or `today`")
+    for facts in (a, b):
+        if facts.when.impossible:
+            found.doubt("date", f"{facts.when.impossible!r} is no day of the calendar")
     one, two = _windows(a, b), _windows(b, a)
     if one and two:
         _both(found, a, b, one, two)
@@ -66,7 +69,10 @@ def _same_end(one: Window, two: Window) -> bool:
 
 def _meeting(one: Window, two: Window, a: Facts, b: Facts) -> bool:
     """`the Apr 29 meeting` is `the April meeting`."""
-    meets = all("fed_rate" in facts.kinds.get("measure", ()) or "fed" in facts.kinds.get("actor", ()) for facts in (a, b))
+    meets = all(
+        "fed_rate" in facts.kinds.get("measure", ()) or "fed" in facts.kinds.get("actor", ())
+        for facts in (a, b)
+    )
     return meets and {one.kind, two.kind} == {DAY, MONTH} and one.month == two.month and _years_fit(one, two)
 
 
@@ -101,7 +107,9 @@ def _years(found: "Findings", a: Facts, b: Facts) -> None:
     elif one or two:
         _year_by_hint(found, one or two, b if one else a)
     elif a.hints and b.hints and a.hints.isdisjoint(b.hints):
-        found.doubt("date", f"neither title names a year; the hints are {_say(set(a.hints))} and {_say(set(b.hints))}")
+        found.doubt(
+            "date", f"neither title names a year; the hints are {_say(set(a.hints))} and {_say(set(b.hints))}"
+        )
 
 
 def _cycle(facts: Facts) -> set[int]:
@@ -121,7 +129,9 @@ def _year_by_hint(found: "Findings", years: set[int], silent: Facts) -> None:
     if years & hints:
         found.agree("year", f"{_say(years & hints)}, by the other's ticker, closing time or rules")
     elif hints:
-        found.doubt("year", f"{_say(years)} is said by one platform only, the other hints at {_say(set(hints))}")
+        found.doubt(
+            "year", f"{_say(years)} is said by one platform only, the other hints at {_say(set(hints))}"
+        )
     else:
         found.agree("year", f"{_say(years)} on one side; the other carries no date at all")
 

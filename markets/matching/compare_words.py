@@ -11,10 +11,43 @@ if TYPE_CHECKING:
     from markets.matching.gate import Findings
 
 NAMES = ("person", "club", "team", "company")
+PLACES = ("state:", "country:", "city:")
 _SKIP = FILLERS - {"united", "city", "real", "athletic", "atletico", "racing", "sporting", "e", "town", "olympique",
                    "borussia"}  # fmt: skip
-_GENERIC = frozenset("get gets become becomes their each into when after event events take s before so if then "
-                     "than more pro other others world sports tour annual international decision decisions rate".split())
+_GENERIC = frozenset(
+    [
+        "get",
+        "gets",
+        "become",
+        "becomes",
+        "their",
+        "each",
+        "into",
+        "when",
+        "after",
+        "event",
+        "events",
+        "take",
+        "s",
+        "before",
+        "so",
+        "if",
+        "then",
+        "than",
+        "more",
+        "pro",
+        "other",
+        "others",
+        "world",
+        "sports",
+        "tour",
+        "annual",
+        "international",
+        "decision",
+        "decisions",
+        "rate",
+    ]
+)
 
 
 def compare_words(found: "Findings", a: Facts, b: Facts) -> None:
@@ -56,7 +89,11 @@ def _left(facts: Facts, other: Facts) -> list[str]:
         mine = [word for word in mine if word not in FILLERS and not _in_fixture(word, facts)]
         left = []  # the sides were compared already
     joined = "".join(other.words)
-    left += [w for w in mine if not any(close(w, o) or _initial(w, o) for o in spare) and not (len(w) > 5 and w in joined)]
+    left += [
+        w
+        for w in mine
+        if not any(close(w, o) or _initial(w, o) for o in spare) and not (len(w) > 5 and w in joined)
+    ]
     return left
 
 
@@ -75,13 +112,14 @@ def _words_of(name: str, facts: Facts) -> tuple[str, ...]:
     team = tables.team_by_id().get(value) if kind == "team" else None
     if team:
         return team.city + tuple(word for nickname in team.nicknames for word in nickname)
-    return facts.aliases.get(name, ()) + (value,)
+    return (*facts.aliases.get(name, ()), value)
 
 
 def _named_by(name: str, facts: Facts, other: Facts) -> bool:
     """Whether the other side's words name it: a team by its city inside its league, or by its nickname."""
     kind, _, value = name.partition(":")
     words = set(other.words)
+    words |= {word for fact, alias in other.aliases.items() if fact.startswith(PLACES) for word in alias}
     if kind != "team":
         alias = facts.aliases.get(name, ())
         return bool(alias) and set(alias) <= words
@@ -97,7 +135,7 @@ def _named_by(name: str, facts: Facts, other: Facts) -> bool:
     letters = words - set(team.city)
     mine = any(len(word) <= 2 and team.nicknames[0][0].startswith(word[0]) for word in letters)
     theirs = any(len(w) <= 2 and t.nicknames[0][0].startswith(w[0]) for w in letters for t in rivals)
-    return mine and not theirs or _only_team_so_called(team)
+    return (mine and not theirs) or _only_team_so_called(team)
 
 
 def _only_team_so_called(team: tables.Team) -> bool:

@@ -19,7 +19,9 @@ _LEAD = (
     r"(?:the )?(?:end of |year[- ]end |start of )?(?:the )?|)"
 )
 _ISO = re.compile(_LEAD + _YEAR + r"-(\d\d)-(\d\d)")
-_MONTH_DAY = re.compile(_LEAD + _MONTH + r" (\d{1,2})(?:st|nd|rd|th)?(?:,? " + _YEAR + r")?(?![\d:%])(?! ?(?:am|pm)\b)")
+_MONTH_DAY = re.compile(
+    _LEAD + _MONTH + r" (\d{1,2})(?:st|nd|rd|th)?(?:,? " + _YEAR + r")?(?![\d:%])(?! ?(?:am|pm)\b)"
+)
 _DAY_MONTH = re.compile(_LEAD + r"(\d{1,2})(?:st|nd|rd|th)? (?:of )?" + _MONTH + r"(?:,? " + _YEAR + r")?\b")
 _MONTH_YEAR = re.compile(_LEAD + r"\b" + _MONTH + r",? " + _YEAR + r"\b")
 _MONTH_ONLY = re.compile(_LEAD + r"\b" + _MONTH + r"(?=\W|$)")
@@ -64,7 +66,8 @@ class Dates:
     windows: list[Window] = field(default_factory=list)
     years: set[int] = field(default_factory=set)
     seasons: set[int] = field(default_factory=set)  # those of `years` that were written as seasons
-    relative: bool = False
+    relative: bool = False  # `this week`
+    impossible: str = ""  # a day that no calendar has
     hours: set[tuple[int, str]] = field(default_factory=set)  # (minute of the day, zone or "")
 
     @property
@@ -80,7 +83,11 @@ def last_day(year: int | None, month: int) -> int:
 
 def _window(lead: str, kind: str, year: int | None, month: int, day: int) -> Window | None:
     """A window from its last day and the words before it; None for a day that no calendar has."""
-    if not 1 <= month <= 12 or not 1 <= day <= 31 or day > max(last_day(year, month), 29 if month == 2 else 0):
+    if (
+        not 1 <= month <= 12
+        or not 1 <= day <= 31
+        or day > max(last_day(year, month), 29 if month == 2 else 0)
+    ):
         return None
     if lead.startswith(("before", "prior to")):
         year, month, day = _first_of(kind, year, month, day)
@@ -137,7 +144,8 @@ def read(text: str) -> tuple[Dates, str]:
 def _add(found: Dates, match: re.Match[str], kind: str, year: int | None, month: int, day: int) -> str:
     window = _window(match["lead"].strip(), kind, year, month, day)
     if window is None:
-        return match.group()
+        found.impossible = match.group().strip()
+        return " "
     if window not in found.windows:
         found.windows.append(window)
     return " "

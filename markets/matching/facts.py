@@ -5,12 +5,13 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import lru_cache
 
-from markets.matching import dates, fixtures, numbers, rules, tables, tickers
+from markets.matching import children, dates, fixtures, numbers, rules, tables, tickers
 from markets.matching.dates import Dates
 from markets.matching.fixtures import Fixture
 from markets.matching.numbers import Bound
 from markets.matching.questions import Question
-from markets.matching.text import fold, name_numbers
+from markets.matching.strikes import read_strikes, touched
+from markets.matching.text import AT_LARGE, fold, name_numbers
 from markets.platforms.base import KALSHI
 
 PRICE_KINDS = ("coin", "index", "commodity", "fx")
@@ -18,15 +19,13 @@ WEATHER = {"high_temperature", "low_temperature", "rain", "snow"}
 COUNTED = {"hurricanes", "named_storms", "earthquakes"}
 SPORT_KINDS = ("league", "title", "conf", "div", "stat", "team", "game", "club")
 FED_STEP = Decimal("0.25")  # percentage points: the Fed moves in quarters
-_OR = re.compile(r"\b([a-z]\w+) or (?!more\b|less\b|fewer\b|above\b|below\b|higher\b|lower\b|over\b|under\b|greater\b|before\b|later\b)([a-z]\w+)\b")
+_OR = re.compile(
+    r"\b([a-z]\w+) or "
+    r"(?!(?:more|less|fewer|above|below|higher|lower|over|under|greater|before|later)\b)([a-z]\w+)\b"
+)
+_YEAR = re.compile(r"20[0-9][0-9]")
+_LEAGUE_SERIES = re.compile(r"WNBA|NBA|MLB|NHL|NFL")
 _WORD = re.compile(r"[a-z][a-z0-9]*(?:__[a-z0-9_.]+)?|\d+[a-z]+|[a-z0-9]+__word")
-# Markets of an event that ask different things: what each title says it is about
-_CHILD_KINDS = (
-    ("total", re.compile(r"\bo/u\b|over/under|total|\bover \d")), ("spread", re.compile(r"spread|handicap|wins? by over")),
-    ("exact_score", re.compile(r"exact score")), ("btts", re.compile(r"both teams (?:to )?score")),
-    ("halftime", re.compile(r"half ?time|first half|1st half")), ("props", re.compile(r": (?:points|assists|rebounds)|\d\+ \w+|odd/even|any player|both teams (?!to score|score)")),
-    ("first_inning", re.compile(r"first inning")), ("part", re.compile(r"\b(?:game|map|set) \d")),
-)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -98,10 +97,12 @@ class Facts:
 def facts_of(question: Question) -> Facts:
     """Everything that can be read from one question."""
     folded = fold(question.title)
-    facts = Facts(question, folded, ticker=tickers.read(question.id) if question.platform == KALSHI else tickers.NOTHING)
+    facts = Facts(
+        question, folded, ticker=tickers.read(question.id) if question.platform == KALSHI else tickers.NOTHING
+    )
     _read_title(facts, folded)
     _add_label(facts)
-    _read_strikes(facts)
+    read_strikes(facts)
     _settle_kinds(facts)
     _read_rules(facts)
     _read_children(facts)
@@ -174,37 +175,6 @@ def _add_label(facts: Facts) -> None:
     facts.aliases = aliases | facts.aliases
 
 
-_MAKE = {"greater": numbers.above, "greater_or_equal": numbers.at_least, "less": numbers.below,
-         "less_or_equal": numbers.at_most}  # fmt: skip
-
-
-def _read_strikes(facts: Facts) -> None:
-    """Structured strikes first; the text is a check of them; the ticker comes last."""
-    question = facts.question
-    unit = next((bound.unit for bound in facts.bounds), numbers.COUNT)
-    strike: Bound | None = None
-    if question.strike_type == "between" and question.floor_strike is not None and question.cap_strike is not None:
-        strike = Bound(question.floor_strike, True, question.cap_strike, True, unit)
-    elif question.strike_type in _MAKE:
-        value = question.floor_strike if question.strike_type.startswith("greater") else question.cap_strike
-        strike = _MAKE[question.strike_type](value, unit) if value is not None else None
-    if strike is not None:
-        if facts.bounds and not any(_near(strike, bound) for bound in facts.bounds):
-            facts.strike_clash = f"the text says {facts.bounds[0]}, the strike field {strike}"
-        if len(facts.bounds) <= 1 or facts.strike_clash:
-            facts.bounds = (strike,)
-        return
-    if not facts.bounds and facts.ticker.strike is not None:
-        coin = bool(facts.ticker.coin) and facts.ticker.threshold
-        facts.bounds = ((numbers.above if coin else numbers.exactly)(facts.ticker.strike, unit),)
-        facts.assumed_bound = not coin
-
-
-def _near(strike: Bound, bound: Bound) -> bool:
-    """Whether a text can mean the strike: same numbers, up to the cent and the whole number."""
-    return any(abs(one - two) <= max(Decimal(1), abs(one) / 1000) for one in strike.values for two in bound.values)
-
-
 def _settle_kinds(facts: Facts) -> None:
     """Words that mean another thing in another company: cities, states of teams, the Fed's steps."""
     kinds = facts.kinds
@@ -212,27 +182,28 @@ def _settle_kinds(facts: Facts) -> None:
         if _is_part_of_a_name(facts, name):
             for value in sorted(kinds.pop(name)):
                 facts.words += facts.aliases.get(f"{name}:{value}", (value,))
-    if "seat" in kinds:
+    if (
+        kinds.get("office") == {"house"}
+        and kinds.get("state")
+        and kinds["state"] <= AT_LARGE
+        and "seat" not in kinds
+    ):
+        kinds["seat"] = {f"{state}al" for state in kinds.get("state", ())}
+    if kinds.get("seat"):
         kinds.pop("state", None)
     facts.negated = "not" in kinds.pop("neg", set())
     if "fed_rate" in kinds.get("measure", ()) and "move" in kinds:
         facts.bounds = tuple(numbers.stepped(bound, FED_STEP) for bound in facts.bounds)
     if kinds.get("move", set()) & {"cut", "hike"} and [b.values for b in facts.bounds] == [{Decimal(0)}]:
         kinds["move"], facts.bounds = {"hold"}, ()  # Kalshi lists "hike by 0" for no change
-    facts.bounds = tuple(_touched(bound, kinds.get("move", set())) for bound in facts.bounds)
+    facts.bounds = tuple(touched(bound, kinds.get("move", set())) for bound in facts.bounds)
     if facts.counts:
         facts.bounds = tuple(numbers.whole(bound) if not bound.unit else bound for bound in facts.bounds)
+    league = _LEAGUE_SERIES.search(facts.ticker.series)
+    if league and "league" not in kinds and "title" not in kinds:
+        kinds["league"] = {league[0].lower()}
     if facts.ticker.coin and "coin" not in kinds:
         kinds["coin"] = {facts.ticker.coin}
-
-
-def _touched(bound: Bound, moves: set[str]) -> Bound:
-    """`reach 100,000` and `how high: above 100,000` are both a touch: the boundary itself cannot be told apart."""
-    if moves & {"touch_high"} and bound.low is not None and (bound.high is None or bound.low == bound.high):
-        return numbers.at_least(bound.low, bound.unit)
-    if moves & {"touch_low"} and bound.high is not None and (bound.low is None or bound.low == bound.high):
-        return numbers.at_most(bound.high, bound.unit)
-    return bound
 
 
 def _is_part_of_a_name(facts: Facts, kind: str) -> bool:
@@ -254,7 +225,7 @@ def _read_rules(facts: Facts) -> None:
     facts.blank = rules.open_blank(question.title)
     facts.sources = rules.sources(everything) if question.rules or question.source else {}
     hints = set(facts.ticker.years)
-    if question.close_time[:4].isdigit():  # trading often stops months after the event, never a year before it
+    if _YEAR.match(question.close_time):  # trading often stops months after the event, never a year before it
         closing = int(question.close_time[:4])
         hints |= {closing, closing - 1}
     if question.rules:
@@ -291,17 +262,8 @@ def _read_outcomes(facts: Facts) -> None:
 
 
 def _read_children(facts: Facts) -> None:
-    """What the markets of an event ask about."""
-    texts = facts.question.children or tuple(facts.question.rules.splitlines() if facts.fixture else ())
-    found = set()
-    for child in texts:
-        folded = fold(child)
-        matching = {name for name, pattern in _CHILD_KINDS if pattern.search(folded)}
-        if facts.question.children:
-            found |= matching or {"winner"}
-        elif len(folded) < 120:
-            found |= matching
-    facts.child_kinds = frozenset(found)
+    """What an event's markets say beside its title."""
+    facts.child_kinds = children.kinds_of(facts.question, game=facts.fixture is not None)
     for child in facts.question.children:
         _, rest = dates.read(name_numbers(fold(child)))
         kinds, words, _ = canonical(numbers.read(rest)[1])

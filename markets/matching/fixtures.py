@@ -9,17 +9,85 @@ from markets.matching import tables
 from markets.matching.text import shown
 
 _VERSUS = re.compile(r"\s(?:vs?\.?|versus|@)\s")
-_BEAT = re.compile(r"^will (?:the )?(.+?) (?:beat|defeat|win against|win over) (?:the )?(.+?)(?:\?| on | in |\(|$)")
-_AT = re.compile(r"^(?:[\w ]{1,12}: )?((?!will|what|who|how|highest|lowest)[\w .'-]{2,40}?) at ([\w .'-]{2,40}?)(?= winner|:|\?|$)")
+_BEAT = re.compile(
+    r"^will (?:the )?(.+?) (?:beat|defeat|win against|win over) (?:the )?(.+?)(?:\?| on | in |\(|$)"
+)
+_AT = re.compile(
+    r"^(?:[\w ]{1,12}: )?((?!will|what|who|how|highest|lowest)[\w .'-]{2,40}?) at ([\w .'-]{2,40}?)(?= winner|:|\?|$)"
+)
 _WILL = re.compile(r"^will (?:the )?(.+?) (?:win|beat|defeat)\b")
 _LEFT_CUT = re.compile(r":|\bin the\b|\bwin the\b|\?| - |\bwill\b")
-_RIGHT_CUT = re.compile(r":| - |\?|\(|\bmatch\b|\bgame\b|\bend in\b|\bwinner\b|\bseries\b| on |\bpart__|\b20\d\d\b")
+_RIGHT_CUT = re.compile(
+    r":| - |\?|\(|\bmatch\b|\bgame\b|\bend in\b|\bwinner\b|\bseries\b| on |\bpart__|\b20\d\d\b"
+)
 _TAIL = re.compile(r"\(([^()]{2,50})\)\s*\??$")
 # What clubs write around their name; it tells no club from another
 FILLERS = frozenset(
-    "fc sc cf ac afc as ssc sv vfl vfb tsg bv fk sk nk if bk ca cd ud rc rcd us ss acf cfc club de del the clube esports "
-    "gaming team e sports saudi futbol football deportivo sporting real borussia olympique racing athletic atletico "
-    "united city town hotspur balompie calcio bsc kv rsc fbc ec sd og kfum ik hk".split()
+    [
+        "fc",
+        "sc",
+        "cf",
+        "ac",
+        "afc",
+        "as",
+        "ssc",
+        "sv",
+        "vfl",
+        "vfb",
+        "tsg",
+        "bv",
+        "fk",
+        "sk",
+        "nk",
+        "if",
+        "bk",
+        "ca",
+        "cd",
+        "ud",
+        "rc",
+        "rcd",
+        "us",
+        "ss",
+        "acf",
+        "cfc",
+        "club",
+        "de",
+        "del",
+        "the",
+        "clube",
+        "esports",
+        "gaming",
+        "team",
+        "e",
+        "sports",
+        "saudi",
+        "futbol",
+        "football",
+        "deportivo",
+        "sporting",
+        "real",
+        "borussia",
+        "olympique",
+        "racing",
+        "athletic",
+        "atletico",
+        "united",
+        "city",
+        "town",
+        "hotspur",
+        "balompie",
+        "calcio",
+        "bsc",
+        "kv",
+        "rsc",
+        "fbc",
+        "ec",
+        "sd",
+        "og",
+        "kfum",
+        "ik",
+        "hk",
+    ]
 )
 
 Side = tuple[str, ...]
@@ -95,7 +163,9 @@ def alike(one: Side, two: Side, league: str = "") -> bool:
     small, large = sorted((one, two), key=len)
     if all(any(close(word, other) for other in large) for word in small if len(word) > 1):
         letters = {word for word in one + two if len(word) == 1}
-        if not letters or all(any(w.startswith(letter) for w in one + two if len(w) > 1) for letter in letters):
+        if not letters or all(
+            any(w.startswith(letter) for w in one + two if len(w) > 1) for letter in letters
+        ):
             return any(len(word) > 1 for word in small)
     first, second = team_names(one, league), team_names(two, league)
     return len(first & second) == 1

@@ -94,6 +94,11 @@ def _settlement(a: Facts, b: Facts, found: Findings, verdict: str) -> str:
         return TIMING
     shared = any(a.sources[kind] & b.sources[kind] for kind in a.sources.keys() & b.sources.keys())
     complete = bool(a.question.rules and b.question.rules) and shared
-    if not complete or found.flags or verdict not in (SAME, INVERTED) or (a.is_price and not (a.hours and b.hours)):
+    if (
+        not complete
+        or found.flags
+        or verdict not in (SAME, INVERTED)
+        or (a.is_price and not (a.hours and b.hours))
+    ):
         return UNKNOWN
     return CLEAN

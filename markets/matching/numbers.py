@@ -22,14 +22,18 @@ _ONE = _NUMBER.format("")
 _MORE = r"(?:or|and) (?:more|above|higher|greater|over|later|better|taller|hotter|warmer)"
 _LESS = r"(?:or|and) (?:fewer|less|below|lower|under|cooler|colder)"
 _BETWEEN = re.compile(
-    r"(?:between |from )?(?<![\w.$])" + _NUMBER.format("A") + r"(?: ?- ?| and | to | through )" + _NUMBER.format("B")
+    r"(?:between |from )?(?<![\w.$])"
+    + _NUMBER.format("A")
+    + r"(?: ?- ?| and | to | through )"
+    + _NUMBER.format("B")
 )
 _AT_LEAST = re.compile(
     r"(?:at least|no less than|no fewer than|minimum of|>=|at or above|equal to or (?:above|greater than)|"
     r"greater than or equal to|more than or equal to) ?" + _ONE
 )
 _AT_MOST = re.compile(
-    r"(?:at most|no more than|maximum of|<=|up to|at or below|less than or equal to|equal to or below) ?" + _ONE
+    r"(?:at most|no more than|maximum of|<=|up to|at or below|less than or equal to|equal to or below) ?"
+    + _ONE
 )
 _OR_MORE = re.compile(_ONE + r"(?: ?\+ ?(?P<after>bps?|basis points?|%|percent)?| " + _MORE + r")(?![\da-z])")
 _OR_LESS = re.compile(_ONE + r" " + _LESS)

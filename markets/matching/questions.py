@@ -160,7 +160,11 @@ def _labels(value: object) -> list[str]:
 
 def _category(row: Mapping[str, Any], event: Mapping[str, Any]) -> str:
     tags = row.get("tags") or event.get("tags") or ()
-    names = [_text(tag.get("label")) for tag in tags if isinstance(tag, Mapping)] if isinstance(tags, list) else []
+    names = (
+        [_text(tag.get("label")) for tag in tags if isinstance(tag, Mapping)]
+        if isinstance(tags, list)
+        else []
+    )
     return _text(row.get("category")) or _text(event.get("category")) or ", ".join(filter(None, names))
 
 
@@ -187,7 +191,11 @@ def flatten(document: object) -> Iterable[object]:
     if not isinstance(document, dict):
         yield document
         return
-    wrapped = [name for name in ("events", "markets", "event", "market") if isinstance(document.get(name), list | dict)]
+    wrapped = [
+        name
+        for name in ("events", "markets", "event", "market")
+        if isinstance(document.get(name), list | dict)
+    ]
     is_market = "question" in document or ("ticker" in document and "event_ticker" in document)
     if is_market or not wrapped:
         yield document

@@ -40,8 +40,12 @@ def embed(texts: Sequence[str]) -> np.ndarray | None:
 
 
 def rank(
-    rows: Sequence[str], columns: Sequence[str], near: Sequence[Sequence[tuple[int, float]]], best: int,
-    *, meaning: bool,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    near: Sequence[Sequence[tuple[int, float]]],
+    best: int,
+    *,
+    meaning: bool,
 ) -> Iterator[tuple[int, int]]:
     """For each row its `best` columns among those near it: mean of cosine, token-sort ratio and meaning."""
     small = meaning and max(len(rows), len(columns)) <= EMBED_UP_TO

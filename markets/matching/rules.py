@@ -7,18 +7,27 @@ from markets.matching.dates import ZONES, Dates
 from markets.matching.dates import read as read_dates
 from markets.matching.text import flat, fold
 
-_PLACEHOLDER = re.compile(r"\|\|[^|]{0,60}\|\||\{\{[^}]{0,60}\}\}|\[\[[^\]]{0,60}\]\]|<[A-Z_ ]{3,40}>|\$\{[^}]{1,40}\}")
+_PLACEHOLDER = re.compile(
+    r"\|\|[^|]{0,60}\|\||\{\{[^}]{0,60}\}\}|\[\[[^\]]{0,60}\]\]|<[A-Z_ ]{3,40}>|\$\{[^}]{1,40}\}",
+    re.IGNORECASE,
+)
 _CUTOFF = re.compile(
     r"(?:11:59(?::59)? ?pm|23:59(?::59)?|12:00 ?am|12 ?am|midnight|00:00(?::00)?)[ ,(]*(et|est|edt|utc|gmt|eastern|pt)\b"
     r"|\b(et|est|edt|utc|gmt|eastern)\)? midnight"
 )
-_VOID = re.compile(r"cancel|walk ?over|postpone|abandon|forfeit|not played|no contest|void|unable to (?:play|compete)")
+_VOID = re.compile(
+    r"cancel|walk ?over|postpone|abandon|forfeit|not played|no contest|void|unable to (?:play|compete)"
+)
 _FIFTY = re.compile(r"50 ?[-/] ?50")
 _FAIR = re.compile(r"fair (?:market )?(?:price|value)|last (?:traded|fair) price")
 _RESOLVES_NO = re.compile(r"= ?\"?no\b|resolves? (?:to )?\"?no\b|counts as (?:a )?(?:no|loss)")
 _REFUND = re.compile(r"(?<!no )refund")
-_FIRST_OUTCOME = re.compile(r"outcomes? ?[:=]?\s*\[?\s*[\"']?([^,\]\"'\[]{2,60})[\"']?\s*,\s*[\"']?([^\]\"',]{2,60})")
-_START_AFTER = re.compile(r"after (?:issuance|this market|the market|market creation|listing|creation|launch of this)")
+_FIRST_OUTCOME = re.compile(
+    r"outcomes? ?[:=]?\s*\[?\s*[\"']?([^,\]\"'\[]{2,60})[\"']?\s*,\s*[\"']?([^\]\"',]{2,60})"
+)
+_START_AFTER = re.compile(
+    r"after (?:issuance|this market|the market|market creation|listing|creation|launch of this)"
+)
 _CALENDAR = re.compile(r"calendar year|between jan(?:uary)? 1")
 _STRICT = re.compile(r"strictly (?:above|greater|more|below|less|higher|lower)")
 
@@ -29,7 +38,7 @@ def placeholder(text: str) -> str:
     return match.group() if match else ""
 
 
-_OPEN = re.compile(r"\b(?:by|before|above|below|on|in)[ _]*(?:\.\.\.|…|_{2,})|_{2,}")
+_OPEN = re.compile(r"\b(?:by|before|above|below|on|in)[ _]*(?:\.\.\.|…|_{2,})|_{2,}", re.IGNORECASE)
 
 
 def open_blank(title: str) -> str:
@@ -73,7 +82,12 @@ def voids(text: str) -> frozenset[str]:
     found = set()
     for sentence in re.split(r"[.\n;]", folded):
         if _VOID.search(sentence):
-            for name, pattern in (("fifty", _FIFTY), ("fair", _FAIR), ("refund", _REFUND), ("no", _RESOLVES_NO)):
+            for name, pattern in (
+                ("fifty", _FIFTY),
+                ("fair", _FAIR),
+                ("refund", _REFUND),
+                ("no", _RESOLVES_NO),
+            ):
                 if pattern.search(sentence):
                     found.add(name)
     return frozenset(found)

@@ -65,8 +65,17 @@ def phrases() -> dict[tuple[str, ...], Fact]:
             table.setdefault(alias, fact)
     for alias, (kind, league) in list(table.items()):
         if kind == "league" and league in _TITLED:
-            for word in ("championship", "champion", "champions", "finals", "final", "title", "championships"):
-                table.setdefault((*alias, word), ("title", league))
+            for word in (
+                "league championship",
+                "championship",
+                "champion",
+                "champions",
+                "finals",
+                "final",
+                "title",
+                "championships",
+            ):
+                table.setdefault((*alias, *word.split()), ("title", league))
     for team in teams():
         for nickname in team.nicknames:
             table.setdefault(team.city + nickname, ("team", f"{team.league}.{'_'.join(team.nicknames[0])}"))
@@ -86,7 +95,9 @@ def longest() -> dict[str, int]:
 def with_digits() -> tuple[tuple[str, ...], ...]:
     """Aliases that hold a number and must not be read as one (`nasdaq 100`, `76ers`), longest first."""
     found = [alias for alias in phrases() if any(char.isdigit() for word in alias for char in word)]
-    found += [nick for team in teams() for nick in team.nicknames if any(c.isdigit() for w in nick for c in w)]
+    found += [
+        nick for team in teams() for nick in team.nicknames if any(c.isdigit() for w in nick for c in w)
+    ]
     return tuple(sorted(found, key=lambda alias: (-len(" ".join(alias)), alias)))
 
 
@@ -100,7 +111,9 @@ def sources() -> tuple[tuple[str, str, str], ...]:
 def stations() -> tuple[tuple[str, str], ...]:
     """(station, alias with a blank around it)."""
     return tuple(
-        (value, f" {' '.join(alias).lower()} ") for (kind, value), alias in _rows("places.txt") if kind == "station"
+        (value, f" {' '.join(alias).lower()} ")
+        for (kind, value), alias in _rows("places.txt")
+        if kind == "station"
     )
 
 

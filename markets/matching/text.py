@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import cache
 
 from markets.matching import tables
@@ -11,13 +12,64 @@ _QUOTES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": 
                          "Ł": "l", "ß": "ss", "ı": "i", "đ": "d", "æ": "ae", "œ": "oe", "↑": " above ",
                          "↓": " below "})  # fmt: skip
 STATES = frozenset(
-    "al ak az ar ca co ct de fl ga hi id il in ia ks ky la me md ma mi mn ms mo mt ne nv nh nj nm ny nc nd oh ok or "
-    "pa ri sc sd tn tx ut vt va wa wv wi wy".split()
+    [
+        "al",
+        "ak",
+        "az",
+        "ar",
+        "ca",
+        "co",
+        "ct",
+        "de",
+        "fl",
+        "ga",
+        "hi",
+        "id",
+        "il",
+        "in",
+        "ia",
+        "ks",
+        "ky",
+        "la",
+        "me",
+        "md",
+        "ma",
+        "mi",
+        "mn",
+        "ms",
+        "mo",
+        "mt",
+        "ne",
+        "nv",
+        "nh",
+        "nj",
+        "nm",
+        "ny",
+        "nc",
+        "nd",
+        "oh",
+        "ok",
+        "or",
+        "pa",
+        "ri",
+        "sc",
+        "sd",
+        "tn",
+        "tx",
+        "ut",
+        "vt",
+        "va",
+        "wa",
+        "wv",
+        "wi",
+        "wy",
+    ]
 )
 _DISTRICT = re.compile(r"\b([a-z]{2})[- ]?0*(\d{1,2}|al)\b(?! ?(?:am|pm))")
-_LONG_DISTRICT = re.compile(r"\b0?(\d{1,2}) (?:congressional district|house general election)")
 _LABELS = (
     (re.compile(r"\btop ?-?(\d{1,3})\b(?!\.)"), r" rank__top\1 "),
+    (re.compile(r"\b(\d{1,2})(?:st|nd|rd|th) overall\b"), r" rank__\1 "),
+    (re.compile(r"\bfirst overall\b"), " rank__1 "),
     (re.compile(r"(?:#|\bno\. ?|\bnumber )(\d{1,3})\b"), r" rank__\1 "),
     (re.compile(r"\bmarch madness\b"), " title__ncaab "),
     (re.compile(r"\b(season|super bowl|ufc) (\d{1,3})\b"), r" \1 edition__\2 "),
@@ -41,7 +93,7 @@ def fold(text: str) -> str:
         text = "".join(char for char in text if not unicodedata.combining(char)).translate(_QUOTES).lower()
     text = re.sub(r"\ba's\b", "athletics", text)
     text = re.sub(r"\bu\.s\.a?\.?(?=\W|$)", "us", text)
-    return text.replace("'", "")
+    return re.sub(r"[^\S\n]+", " ", text.replace("'", "")).strip()
 
 
 def flat(text: str) -> str:
@@ -61,17 +113,40 @@ def _name(match: re.Match[str]) -> str:
     return f" {fact[0]}__{fact[1]} " if fact else " " + "".join(words) + "__word "
 
 
+AT_LARGE = {"ak", "de", "nd", "sd", "vt", "wy"}  # one seat: written AL, 00 or 01
+
+
+@cache
+def _state_seat() -> re.Pattern[str]:
+    names = {" ".join(alias): fact[1] for alias, fact in tables.phrases().items() if fact[0] == "state"}
+    _STATE_CODES.update(names)
+    return re.compile(
+        rf"\b({'|'.join(sorted(names, key=len, reverse=True))})s? (\d{{1,2}})(?:st|nd|rd|th)?\b"
+        r"(?! ?(?:%|seats|am|pm|point))"
+    )
+
+
+_STATE_CODES: dict[str, str] = {}
+
+
+def _spelled_district(match: re.Match[str]) -> str:
+    state, number = _STATE_CODES[match[1]], int(match[2])
+    return f" seat__{state}{'al' if state in AT_LARGE else number} " if 1 <= number <= 52 else match.group()
+
+
 def _district(match: re.Match[str]) -> str:
     state, number = match.groups()
     if state not in STATES or (" " in match.group() or "-" not in match.group()):
         return match.group()
-    return f" seat__{state}{number} "
+    return f" seat__{state}{'al' if state in AT_LARGE else number} "
 
 
 def name_numbers(folded: str) -> str:
     """Write what only looks like a number as a word of its own: `kind__value`."""
     text = _digit_phrases().sub(_name, folded) if any(map(str.isdigit, folded)) else folded
     text = _DISTRICT.sub(_district, text)
+    if "district" in text or "house" in text:
+        text = _state_seat().sub(_spelled_district, text)
     for pattern, replacement in _LABELS:
         text = pattern.sub(replacement, text)
     return text
@@ -80,3 +155,8 @@ def name_numbers(folded: str) -> str:
 def shown(text: str) -> str:
     """A word of ours as a person reads it."""
     return text.replace("__", " ").replace("_", " ")
+
+
+def say(values: Iterable[str]) -> str:
+    """Several values as a person reads them."""
+    return ", ".join(shown(value) for value in sorted(values)) or "nothing"

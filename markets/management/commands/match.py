@@ -26,7 +26,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Two files, or none."""
         parser.add_argument("--polymarket", type=Path, help="Gamma markets or events (JSON, JSON lines, .gz)")
-        parser.add_argument("--kalshi", type=Path, help="Kalshi markets or events, or id/title/rules/close_time lines")
+        parser.add_argument(
+            "--kalshi", type=Path, help="Kalshi markets or events, or id/title/rules/close_time lines"
+        )
         parser.add_argument("--per-market", type=int, default=5, help="candidates per market (default 5)")
         parser.add_argument("--json", action="store_true", help="print a JSON array")
         parser.add_argument("--review", action="store_true", help="decide on proposed pairs in the terminal")
@@ -46,7 +48,9 @@ class Command(BaseCommand):
             self._database(options)
         else:
             sides = self._file(one, POLYMARKET), self._file(two, KALSHI)
-            self._print(matching.match(*sides, per_market=options["per_market"]), sides, as_json=options["json"])
+            self._print(
+                matching.match(*sides, per_market=options["per_market"]), sides, as_json=options["json"]
+            )
 
     def _file(self, path: Path, platform: str) -> list[matching.Question]:
         try:
@@ -80,10 +84,16 @@ class Command(BaseCommand):
         reviewing.run()
 
     def _print(
-        self, candidates: Sequence[matching.Candidate], sides: Sequence[Sequence[matching.Question]], *, as_json: bool
+        self,
+        candidates: Sequence[matching.Candidate],
+        sides: Sequence[Sequence[matching.Question]],
+        *,
+        as_json: bool,
     ) -> None:
         if as_json:
-            self.stdout.write(json.dumps([candidate.as_json() for candidate in candidates], ensure_ascii=False, indent=1))
+            self.stdout.write(
+                json.dumps([candidate.as_json() for candidate in candidates], ensure_ascii=False, indent=1)
+            )
             return
         titles = [{question.id: question.title for question in side} for side in sides]
         table = Table("score", "verdict", "settlement", "Polymarket", "Kalshi", "why")
@@ -95,7 +105,9 @@ class Command(BaseCommand):
             )  # fmt: skip
         Console(file=self.stdout, markup=False, highlight=False).print(table)  # type: ignore[arg-type]
         counts = Counter(candidate.verdict for candidate in candidates)
-        said = ", ".join(f"{counts[name]} {name}" for name in ("same", "inverted", "review", "different") if counts[name])
+        said = ", ".join(
+            f"{counts[name]} {name}" for name in ("same", "inverted", "review", "different") if counts[name]
+        )
         self.stdout.write(
             f"{len(sides[0])} × {len(sides[1])} markets, {len(candidates)} candidates: {said or 'none'}"
         )
