@@ -105,7 +105,7 @@ def _years(found: "Findings", a: Facts, b: Facts) -> None:
         else:
             found.doubt("season", f"{_say(one)} against {_say(two)}: which year names the season is unclear")
     elif one or two:
-        _year_by_hint(found, one or two, b if one else a)
+        _year_by_hint(found, a if one else b, b if one else a)
     elif a.hints and b.hints and a.hints.isdisjoint(b.hints):
         found.doubt(
             "date", f"neither title names a year; the hints are {_say(set(a.hints))} and {_say(set(b.hints))}"
@@ -124,14 +124,16 @@ def _other_name_of_season(a: Facts, b: Facts, one: set[int], two: set[int]) -> b
     return football and bool(seasons) and any(abs(x - y) == 1 for x in one for y in two)
 
 
-def _year_by_hint(found: "Findings", years: set[int], silent: Facts) -> None:
-    hints = silent.hints
+def _year_by_hint(found: "Findings", told: Facts, silent: Facts) -> None:
+    years, hints = _cycle(told), silent.hints
     if years & hints:
         found.agree("year", f"{_say(years & hints)}, by the other's ticker, closing time or rules")
     elif hints:
         found.doubt(
             "year", f"{_say(years)} is said by one platform only, the other hints at {_say(set(hints))}"
         )
+    elif any(window.kind == YEAR for window in told.when.windows):
+        found.doubt("date", f"{told.when.windows[0]} is said by one platform only")
     else:
         found.agree("year", f"{_say(years)} on one side; the other carries no date at all")
 

@@ -69,3 +69,18 @@ def void(found: "Findings", a: Facts, b: Facts) -> None:
         found.doubt("void", f"a game not played pays {say(a.voids)} against {say(b.voids)}", "void")
     elif a.voids != b.voids:
         found.doubt("void", "only one platform says what a game not played pays", "void")
+
+
+def terms(found: "Findings", a: Facts, b: Facts) -> None:
+    """What only the rule texts settle: the boundary, announcement or deed, which release of a figure."""
+    for term in sorted(a.terms.keys() & b.terms.keys()):
+        one, two = a.terms[term], b.terms[term]
+        if one == two:
+            found.agree(term, say(one))
+        elif term == "announcement":
+            found.veto(term, f"{say(one)} against {say(two)}")
+        else:
+            found.doubt(term, f"{say(one)} against {say(two)}", "timing" if term == "release" else "terms")
+    for term in sorted(a.terms.keys() ^ b.terms.keys()):
+        if term == "announcement":
+            found.doubt(term, f"only one platform's rules say that {say(a.terms.get(term) or b.terms[term])}")

@@ -51,6 +51,7 @@ class Facts:
     stations: frozenset[str] = frozenset()
     voids: frozenset[str] = frozenset()
     start_rule: str = ""
+    terms: dict[str, frozenset[str]] = field(default_factory=dict)  # what only the rules settle
     placeholder: str = ""
     blank: str = ""
     alternatives: str = ""  # `A or B`: YES is one of them, and which is not said
@@ -192,6 +193,10 @@ def _settle_kinds(facts: Facts) -> None:
     if kinds.get("seat"):
         kinds.pop("state", None)
     facts.negated = "not" in kinds.pop("neg", set())
+    if "keep" in kinds:  # to stay in office is not to leave it
+        kinds.pop("keep")
+        kinds.setdefault("act", set()).add("leave")
+        facts.negated = not facts.negated
     if "fed_rate" in kinds.get("measure", ()) and "move" in kinds:
         facts.bounds = tuple(numbers.stepped(bound, FED_STEP) for bound in facts.bounds)
     if kinds.get("move", set()) & {"cut", "hike"} and [b.values for b in facts.bounds] == [{Decimal(0)}]:
@@ -231,6 +236,7 @@ def _read_rules(facts: Facts) -> None:
     if question.rules:
         hints |= rules.years(question.rules)
         facts.start_rule = rules.start_rule(question.rules)
+        facts.terms = rules.terms(question.rules)
     facts.hints = frozenset(hints)
     facts.cutoffs = rules.cutoffs(everything)
     if facts.is_weather:
@@ -264,7 +270,8 @@ def _read_outcomes(facts: Facts) -> None:
 def _read_children(facts: Facts) -> None:
     """What an event's markets say beside its title."""
     facts.child_kinds = children.kinds_of(facts.question, game=facts.fixture is not None)
-    for child in facts.question.children:
+    listed = [line for line in facts.question.rules.splitlines() if line.rstrip().endswith("?")]
+    for child in facts.question.children or listed:
         _, rest = dates.read(name_numbers(fold(child)))
         kinds, words, _ = canonical(numbers.read(rest)[1])
         facts.child_words |= frozenset(words)

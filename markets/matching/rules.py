@@ -29,7 +29,23 @@ _START_AFTER = re.compile(
     r"after (?:issuance|this market|the market|market creation|listing|creation|launch of this)"
 )
 _CALENDAR = re.compile(r"calendar year|between jan(?:uary)? 1")
-_STRICT = re.compile(r"strictly (?:above|greater|more|below|less|higher|lower)")
+# Terms that rule texts settle and titles leave open: for each the ways to settle it
+_TERMS = (
+    ("comparator", "the boundary itself does not count", re.compile(
+        r"strictly (?:above|greater|more|below|less|higher|lower)|must exceed|does not count as above")),
+    ("comparator", "the boundary itself counts", re.compile(
+        r"\b\d[\d.,]*%? counts|(?:exactly|equal to)[^.]{0,40}(?:resolves? (?:to )?\"?yes|counts)")),
+    ("announcement", "an announcement is enough", re.compile(
+        r"announce\w* (?:\w+ ){0,4}(?:is enough|is sufficient|suffices?|will count|counts|qualif)")),
+    ("announcement", "the thing itself must happen", re.compile(
+        r"must (?:have )?(?:actually |officially )?(?:left|leave|vacate|take effect|taken effect|depart|step)"
+        r"|announce\w* (?:\w+ ){0,4}(?:is not|isnt|alone|does not|will not|not enough)"
+        r"|must have (?:left|occurred|happened)")),
+    ("release", "the advance estimate", re.compile(
+        r"(?:advance|first|initial|preliminary|flash) (?:estimate|release|reading)")),
+    ("release", "a later estimate", re.compile(
+        r"(?:second|third|final|revised) (?:estimate|release|reading)")),
+)  # fmt: skip
 
 
 def placeholder(text: str) -> str:
@@ -105,6 +121,16 @@ def start_rule(text: str) -> str:
     if _START_AFTER.search(folded):
         return "after the market was issued"
     return "in the calendar year" if _CALENDAR.search(folded) else ""
+
+
+def terms(text: str) -> dict[str, frozenset[str]]:
+    """Term → how a rule text settles it (boundary, announcement, which release)."""
+    folded = fold(text)
+    found: dict[str, set[str]] = {}
+    for term, how, pattern in _TERMS:
+        if pattern.search(folded):
+            found.setdefault(term, set()).add(how)
+    return {term: frozenset(ways) for term, ways in found.items()}
 
 
 def years(text: str) -> frozenset[int]:
