@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 def compare(found: "Findings", a: Facts, b: Facts) -> None:
     """Windows first, then the years."""
-    if a.when.relative or b.when.relative:
+    relative = [facts.when.relative for facts in (a, b)]
+    if any(relative) and not (all(relative) and a.when.windows and b.when.windows):
         found.doubt("date", "one of them speaks of `this week`, `this year` or `today`")
     for facts in (a, b):
         if facts.when.impossible:

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from rapidfuzz import fuzz
+
 from markets.matching.facts import Facts
 from markets.matching.text import say
 
@@ -18,8 +20,18 @@ def source(found: "Findings", a: Facts, b: Facts) -> None:
         else:
             usual = " (the platforms' usual sources)" if a.assumed_source or b.assumed_source else ""
             found.doubt("source", f"{say(one)} against {say(two)}{usual}", "source")
+    if a.stated and b.stated and not a.sources.keys() & b.sources.keys():
+        if _one_name(a.stated, b.stated):
+            found.agree("source", a.stated)
+        else:
+            found.doubt("source", f"{a.stated} against {b.stated}", "source")
     if a.is_weather or b.is_weather:
         _station(found, a, b)
+
+
+def _one_name(one: str, two: str) -> bool:
+    """Whether two texts name one source in about the same words."""
+    return fuzz.token_set_ratio(one, two) >= 85
 
 
 def _station(found: "Findings", a: Facts, b: Facts) -> None:
@@ -29,15 +41,14 @@ def _station(found: "Findings", a: Facts, b: Facts) -> None:
             found.flags.add("source")
         else:
             found.agree("station", say(set(a.stations & b.stations)))
-    else:
+    elif not (a.stated and b.stated and _one_name(a.stated, b.stated)):
         found.doubt("station", "the weather station is not named on both platforms")
 
 
 def hour(found: "Findings", a: Facts, b: Facts) -> None:
     """At which hour a price is taken."""
-    if not (a.is_price or b.is_price):
-        return
-    one, two = a.hours, b.hours
+    priced = a.is_price or b.is_price
+    one, two = (a.hours, b.hours) if priced else (frozenset(a.when.hours), frozenset(b.when.hours))
     if one and two:
         if not any(x == y and (not zx or not zy or zx == zy) for x, zx in one for y, zy in two):
             if {zone for _, zone in one | two if zone} == {"ET"} or not {
@@ -47,12 +58,15 @@ def hour(found: "Findings", a: Facts, b: Facts) -> None:
             else:
                 found.doubt("hour", f"{_clock(one)} against {_clock(two)}")
             found.flags.add("timing")
-    elif (one or two) and (a.bounds or "move" in a.kinds):
+    elif priced and (one or two) and (a.bounds or "move" in a.kinds):
         found.doubt("hour", f"{_clock(one or two)} is said by one platform only")
 
 
 def _clock(hours: frozenset[tuple[int, str]]) -> str:
-    return ", ".join(f"{minute // 60:02}:{minute % 60:02} {zone}".strip() for minute, zone in sorted(hours))
+    return ", ".join(
+        f"{second // 3600:02}:{second // 60 % 60:02}{f':{second % 60:02}' if second % 60 else ''} {zone}".strip()
+        for second, zone in sorted(hours)
+    )
 
 
 def cutoff(found: "Findings", a: Facts, b: Facts) -> None:

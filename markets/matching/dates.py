@@ -30,8 +30,8 @@ _SEASON = re.compile(r"\b(20[1-6]\d)[-/](?:20)?([1-6]\d)\b")
 _YEAR_ONLY = re.compile(_LEAD + r"\b" + _YEAR + r"\b(?!\.\d)(?!,\d{3})")
 _RELATIVE = re.compile(r"\b(?:today|tonight|tomorrow|this (?:week|weekend|month|year|season))\b")
 _TIME = re.compile(
-    r"(?:\bat )?\b(\d{1,2})(?::(\d\d))?(?::\d\d)? ?(am|pm)\b(?:[ (]*(et|est|edt|utc|gmt|pt|ct)\b\)?)?"
-    r"|\b(\d{1,2}):(\d\d)(?::\d\d)? ?\(?(et|est|edt|utc|gmt|pt|ct|eastern|new york)?\b\)?"
+    r"(?:\bat )?\b(\d{1,2})(?::(\d\d))?(?::(\d\d))? ?(am|pm)\b(?:[ (]*(et|est|edt|utc|gmt|pt|ct)\b\)?)?"
+    r"|\b(\d{1,2}):(\d\d)(?::(\d\d))? ?\(?(et|est|edt|utc|gmt|pt|ct|eastern|new york)?\b\)?"
     r"|\b(noon|midnight)\b(?: (et|est|edt|utc|gmt))?"
 )
 ZONES = {"est": "ET", "edt": "ET", "et": "ET", "eastern": "ET", "new york": "ET", "gmt": "UTC", "utc": "UTC",
@@ -68,7 +68,7 @@ class Dates:
     seasons: set[int] = field(default_factory=set)  # those of `years` that were written as seasons
     relative: bool = False  # `this week`
     impossible: str = ""  # a day that no calendar has
-    hours: set[tuple[int, str]] = field(default_factory=set)  # (minute of the day, zone or "")
+    hours: set[tuple[int, str]] = field(default_factory=set)  # (second of the day, zone or "")
 
     @property
     def all_years(self) -> set[int]:
@@ -192,16 +192,17 @@ def _season(match: re.Match[str], found: Dates) -> str:
 
 def _hours(text: str, found: Dates) -> str:
     def take(match: re.Match[str]) -> str:
-        hour, minute, half, zone, hour24, minute24, zone24, word, word_zone = match.groups()
+        hour, minute, second, half, zone, hour24, minute24, second24, zone24, word, word_zone = match.groups()
         if word:
-            minutes = 720 if word == "noon" else 0
+            seconds = 43_200 if word == "noon" else 0
         elif half:
-            minutes = (int(hour) % 12 + (12 if half == "pm" else 0)) * 60 + int(minute or 0)
+            hours = int(hour) % 12 + (12 if half == "pm" else 0)
+            seconds = hours * 3_600 + int(minute or 0) * 60 + int(second or 0)
         else:
-            minutes = int(hour24) * 60 + int(minute24)
-        if minutes >= 1440:
+            seconds = int(hour24) * 3_600 + int(minute24) * 60 + int(second24 or 0)
+        if seconds >= 86_400:
             return match.group()
-        found.hours.add((minutes, ZONES.get(zone or zone24 or word_zone or "", "")))
+        found.hours.add((seconds, ZONES.get(zone or zone24 or word_zone or "", "")))
         return " "
 
     return _TIME.sub(take, text)

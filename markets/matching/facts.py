@@ -48,6 +48,7 @@ class Facts:
     cutoffs: frozenset[str] = frozenset()
     sources: dict[str, frozenset[str]] = field(default_factory=dict)
     assumed_source: bool = False
+    stated: str = ""  # the source in the rule text's own words
     stations: frozenset[str] = frozenset()
     voids: frozenset[str] = frozenset()
     start_rule: str = ""
@@ -237,6 +238,7 @@ def _read_rules(facts: Facts) -> None:
         hints |= rules.years(question.rules)
         facts.start_rule = rules.start_rule(question.rules)
         facts.terms = rules.terms(question.rules)
+        facts.stated = rules.stated(question.rules)
     facts.hints = frozenset(hints)
     facts.cutoffs = rules.cutoffs(everything)
     if facts.is_weather:
@@ -252,8 +254,9 @@ def _read_price(facts: Facts) -> None:
     """Hour and price source. Where a coin's source is not written, the platform's usual one is taken."""
     facts.hours = rules.hours("\n".join((facts.question.title, facts.question.rules)))
     if not facts.hours and facts.ticker.hour is not None:
-        facts.hours = frozenset({(facts.ticker.hour * 60, "ET")})
-    if "coin" in facts.kinds and "price" not in facts.sources and (facts.bounds or "move" in facts.kinds):
+        facts.hours = frozenset({(facts.ticker.hour * 3_600, "ET")})
+    silent = "price" not in facts.sources and not facts.stated
+    if "coin" in facts.kinds and silent and (facts.bounds or "move" in facts.kinds):
         usual = "cf_benchmarks" if facts.question.platform == KALSHI else "binance"
         facts.sources = facts.sources | {"price": frozenset({usual})}
         facts.assumed_source = True

@@ -93,6 +93,7 @@ def _settlement(a: Facts, b: Facts, found: Findings, verdict: str) -> str:
     if "timing" in found.flags:
         return TIMING
     shared = any(a.sources[kind] & b.sources[kind] for kind in a.sources.keys() & b.sources.keys())
+    shared = shared or any(reason.startswith("source:") for reason in found.reasons)
     complete = bool(a.question.rules and b.question.rules) and shared
     if (
         not complete

@@ -35,8 +35,16 @@ _AT_MOST = re.compile(
     r"(?:at most|no more than|maximum of|<=|up to|at or below|less than or equal to|equal to or below) ?"
     + _ONE
 )
-_OR_MORE = re.compile(_ONE + r"(?: ?\+ ?(?P<after>bps?|basis points?|%|percent)?| " + _MORE + r")(?![\da-z])")
-_OR_LESS = re.compile(_ONE + r" " + _LESS)
+_BETWEEN_WORDS = r"(?P<mid>(?: (?!(?:or|and|to)\b)[a-z]+){0,5}?)"  # `54 seats or fewer`
+_OR_MORE = re.compile(
+    _ONE
+    + r"(?: ?\+ ?(?P<after>bps?|basis points?|%|percent)?|"
+    + _BETWEEN_WORDS
+    + " "
+    + _MORE
+    + r")(?![\da-z])"
+)
+_OR_LESS = re.compile(_ONE + _BETWEEN_WORDS + " " + _LESS + r"\b")
 _ABOVE = re.compile(
     r"(?:strictly )?(?:above|over|more than|greater than|higher than|exceeds?|exceeding|>|larger than|surpass(?:es)?)"
     r" ?(?:of )?" + _ONE
@@ -145,7 +153,7 @@ def read(text: str) -> tuple[tuple[Bound, ...], str]:
         def take(match: re.Match[str], make: object = make) -> str:
             value, unit = _value(match)
             found[make(value, unit)] = None  # type: ignore[operator]
-            return " "
+            return f" {match.groupdict().get('mid') or ''} "
 
         text = pattern.sub(take, text)
     return tuple(found), text

@@ -63,6 +63,17 @@ def open_blank(title: str) -> str:
     return match.group() if match else ""
 
 
+_STATED = re.compile(
+    r"(?:according to|as (?:published|reported) by|resolution source (?:is|will be)) ([^,.;\n]{3,60})"
+)
+
+
+def stated(text: str) -> str:
+    """Whom a rule text names as the one who says how it ended, in its own words; empty if nobody."""
+    match = _STATED.search(fold(text))
+    return match[1].strip() if match else ""
+
+
 def sources(text: str) -> dict[str, frozenset[str]]:
     """Class of source (price, weather, statistics, …) → the sources that a text names."""
     words = flat(text)
@@ -80,9 +91,9 @@ def stations(text: str) -> frozenset[str]:
 
 
 def hours(text: str) -> frozenset[tuple[int, str]]:
-    """(minute of the day, zone or empty) of every clock time in a text; end-of-day cut-offs are no hours."""
+    """(second of the day, zone or empty) of every clock time in a text; end-of-day cut-offs are no hours."""
     found, _ = read_dates(fold(text))
-    return frozenset((minute, zone) for minute, zone in found.hours if minute not in (0, 1439))
+    return frozenset((second, zone) for second, zone in found.hours if second not in (0, 86_340, 86_399))
 
 
 def cutoffs(text: str) -> frozenset[str]:

@@ -29,6 +29,12 @@ def read_strikes(facts: "Facts") -> None:
         value = question.floor_strike if question.strike_type.startswith("greater") else question.cap_strike
         strike = _MAKE[question.strike_type](value, unit) if value is not None else None
     if strike is not None:
+        if (
+            len(facts.bounds) == 1
+            and not _near(strike, facts.bounds[0])
+            and (power := _scale(strike, facts.bounds[0]))
+        ):
+            strike = _scaled(strike, power)
         if facts.bounds and not any(_near(strike, bound) for bound in facts.bounds):
             facts.strike_clash = f"the text says {facts.bounds[0]}, the strike field {strike}"
         if len(facts.bounds) <= 1 or facts.strike_clash:
@@ -54,3 +60,17 @@ def touched(bound: Bound, moves: set[str]) -> Bound:
     if moves & {"touch_low"} and bound.high is not None and (bound.low is None or bound.low == bound.high):
         return numbers.at_most(bound.high, bound.unit)
     return bound
+
+
+def _scale(strike: Bound, bound: Bound) -> int:
+    """The power of ten between a field and its text (basis points, thousands, millions); 0 for none."""
+    for power in (-2, -3, -6, -9, 2, 3, 6, 9):
+        if _scaled(strike, power).values & bound.values:
+            return power
+    return 0
+
+
+def _scaled(bound: Bound, power: int) -> Bound:
+    low = None if bound.low is None else bound.low.scaleb(power)
+    high = None if bound.high is None else bound.high.scaleb(power)
+    return Bound(low, bound.low_inclusive, high, bound.high_inclusive, bound.unit)
