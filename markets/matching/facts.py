@@ -18,6 +18,7 @@ PRICE_KINDS = ("coin", "index", "commodity", "fx")
 WEATHER = {"high_temperature", "low_temperature", "rain", "snow"}
 COUNTED = {"hurricanes", "named_storms", "earthquakes"}
 SPORT_KINDS = ("league", "title", "conf", "div", "stat", "team", "game", "club")
+LONGEST_TITLE = 500  # characters
 FED_STEP = Decimal("0.25")  # percentage points: the Fed moves in quarters
 _OR = re.compile(
     r"\b([a-z]\w+) or "
@@ -98,7 +99,7 @@ class Facts:
 @lru_cache(maxsize=8_192)
 def facts_of(question: Question) -> Facts:
     """Everything that can be read from one question."""
-    folded = fold(question.title)
+    folded = fold(question.title[:LONGEST_TITLE])
     facts = Facts(
         question, folded, ticker=tickers.read(question.id) if question.platform == KALSHI else tickers.NOTHING
     )

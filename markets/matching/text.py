@@ -85,9 +85,13 @@ _LABELS = (
 )  # fmt: skip
 
 
+LONGEST = 20_000  # characters of a text that are read; the longest real rule text has a tenth of it
+_ENDLESS = re.compile(r"\d{25,}")  # token ids and the like, which no question means
+
+
 def fold(text: str) -> str:
     """Lower case, without accents, one kind of dash and quote; apostrophes vanish, `A's` is the Athletics."""
-    text = text.translate(_QUOTES).lower()
+    text = _ENDLESS.sub(" ", text[:LONGEST]).translate(_QUOTES).lower()
     if not text.isascii():
         text = unicodedata.normalize("NFKD", text)
         text = "".join(char for char in text if not unicodedata.combining(char)).translate(_QUOTES).lower()
