@@ -13,7 +13,7 @@ FEED_SILENT = timedelta(seconds=30)
 
 def open_all() -> None:
     """Register this room's checks, jobs and sweeps."""
-    from markets import benchmarks, live_benchmarks, panels
+    from markets import benchmarks, live_benchmarks, matching_benchmarks, panels
     from markets.platforms.base import PLATFORMS
 
     registry.add_job(Job("price-sync", ("price_sync",), 600, about="Sync prices from all platforms"))
@@ -22,6 +22,8 @@ def open_all() -> None:
     registry.add_benchmark("storing", benchmarks.storing)
     registry.add_benchmark("latency", live_benchmarks.latency)
     registry.add_benchmark("load", live_benchmarks.load)
+    registry.add_benchmark("matching", matching_benchmarks.matching_quality)
+    registry.add_benchmark("blocking", matching_benchmarks.blocking_growth)
     registry.add_sweep("windows", ring_for_lost_windows)
     registry.add_panel("feeds", panels.feeds)
     registry.add_summary("feeds", panels.summary)

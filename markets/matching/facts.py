@@ -1,0 +1,283 @@
+"""One record of facts per question: what `gate` compares. Unknown stays empty."""
+
+import re
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from functools import lru_cache
+
+from markets.matching import children, dates, fixtures, numbers, rules, tables, tickers
+from markets.matching.dates import Dates
+from markets.matching.fixtures import Fixture
+from markets.matching.numbers import Bound
+from markets.matching.questions import Question
+from markets.matching.strikes import read_strikes, touched
+from markets.matching.text import AT_LARGE, fold, name_numbers
+from markets.platforms.base import KALSHI
+
+PRICE_KINDS = ("coin", "index", "commodity", "fx")
+WEATHER = {"high_temperature", "low_temperature", "rain", "snow"}
+COUNTED = {"hurricanes", "named_storms", "earthquakes"}
+SPORT_KINDS = ("league", "title", "conf", "div", "stat", "team", "game", "club")
+LONGEST_TITLE = 500  # characters
+FED_STEP = Decimal("0.25")  # percentage points: the Fed moves in quarters
+_OR = re.compile(
+    r"\b([a-z]\w+) or "
+    r"(?!(?:more|less|fewer|above|below|higher|lower|over|under|greater|before|later)\b)([a-z]\w+)\b"
+)
+_YEAR = re.compile(r"20[0-9][0-9]")
+_LEAGUE_SERIES = re.compile(r"WNBA|NBA|MLB|NHL|NFL")
+_WORD = re.compile(r"[a-z][a-z0-9]*(?:__[a-z0-9_.]+)?|\d+[a-z]+|[a-z0-9]+__word")
+
+
+@dataclass(slots=True)
+class Facts:
+    """What one question says. `kinds` maps a kind of `data/*.txt` to the values found; `words` is what is left."""
+
+    question: Question
+    folded: str
+    kinds: dict[str, set[str]] = field(default_factory=dict)
+    words: tuple[str, ...] = ()
+    aliases: dict[str, tuple[str, ...]] = field(default_factory=dict)  # `kind:value` → the words it came from
+    bounds: tuple[Bound, ...] = ()
+    assumed_bound: bool = False  # from a ticker alone: the value is known, its comparison is not
+    strike_clash: str = ""
+    when: Dates = field(default_factory=Dates)
+    hints: frozenset[int] = frozenset()  # years that ticker, closing time or rules suggest
+    ticker: tickers.Ticker = tickers.NOTHING
+    fixture: Fixture | None = None
+    hours: frozenset[tuple[int, str]] = frozenset()
+    cutoffs: frozenset[str] = frozenset()
+    sources: dict[str, frozenset[str]] = field(default_factory=dict)
+    assumed_source: bool = False
+    stated: str = ""  # the source in the rule text's own words
+    stations: frozenset[str] = frozenset()
+    voids: frozenset[str] = frozenset()
+    start_rule: str = ""
+    terms: dict[str, frozenset[str]] = field(default_factory=dict)  # what only the rules settle
+    placeholder: str = ""
+    blank: str = ""
+    alternatives: str = ""  # `A or B`: YES is one of them, and which is not said
+    negated: bool = False
+    child_kinds: frozenset[str] = frozenset()
+    child_facts: dict[str, set[str]] = field(default_factory=dict)
+    child_words: frozenset[str] = frozenset()
+
+    @property
+    def is_price(self) -> bool:
+        """Whether it is about the price of something that trades."""
+        return any(kind in self.kinds for kind in PRICE_KINDS)
+
+    @property
+    def is_weather(self) -> bool:
+        """Whether it is measured at a weather station."""
+        return bool(self.kinds.get("measure", set()) & WEATHER)
+
+    @property
+    def is_sport(self) -> bool:
+        """Whether it is about sport."""
+        return self.fixture is not None or any(kind in self.kinds for kind in SPORT_KINDS)
+
+    @property
+    def counts(self) -> bool:
+        """Whether only whole numbers can happen."""
+        return bool(
+            self.kinds.get("measure", set()) & COUNTED or self.kinds.get("polity", set()) & {"seats"}
+            or "stat" in self.kinds or "game" in self.kinds or "launch" in self.kinds.get("act", set())
+            or {"launches", "times", "goals", "tweets", "posts", "people", "ships", "storms", "games"} & set(self.words)
+        )  # fmt: skip
+
+    @property
+    def league(self) -> str:
+        """The North American league whose teams may be meant; empty if unknown."""
+        for kind in ("league", "title"):
+            for value in sorted(self.kinds.get(kind, ())):
+                if value.split("_")[0] in {"nba", "mlb", "nhl", "nfl", "wnba"}:
+                    return value.split("_")[0]
+        return {"afc": "nfl", "nfc": "nfl"}.get(next(iter(sorted(self.kinds.get("title", ()))), ""), "")
+
+
+@lru_cache(maxsize=8_192)
+def facts_of(question: Question) -> Facts:
+    """Everything that can be read from one question."""
+    folded = fold(question.title[:LONGEST_TITLE])
+    facts = Facts(
+        question, folded, ticker=tickers.read(question.id) if question.platform == KALSHI else tickers.NOTHING
+    )
+    _read_title(facts, folded)
+    _add_label(facts)
+    read_strikes(facts)
+    _settle_kinds(facts)
+    _read_rules(facts)
+    _read_children(facts)
+    return facts
+
+
+def _read_title(facts: Facts, folded: str) -> None:
+    named = name_numbers(folded)
+    facts.fixture = fixtures.read(named, name_numbers(fold(facts.question.outcome_label)))
+    facts.when, rest = dates.read(named)
+    facts.bounds, rest = numbers.read(rest)
+    either = _OR.search(folded)
+    if either and not facts.question.outcome_label and not facts.question.children:
+        facts.alternatives = either.group()
+    if facts.fixture:  # `Como 1907`, `Schalke 04`: years and numbers in names of clubs
+        facts.bounds = tuple(b for b in facts.bounds if b.low != b.high or b.unit)
+    facts.kinds, facts.words, facts.aliases = canonical(rest)
+
+
+def canonical(text: str) -> tuple[dict[str, set[str]], tuple[str, ...], dict[str, tuple[str, ...]]]:
+    """Kinds, left words, and where each fact came from. The longest alias wins."""
+    tokens = _WORD.findall(text)
+    table, longest = tables.phrases(), tables.longest()
+    kinds: dict[str, set[str]] = {}
+    aliases: dict[str, tuple[str, ...]] = {}
+    words: list[str] = []
+    place = 0
+    while place < len(tokens):
+        token = tokens[place]
+        if "__" in token:
+            kind, _, value = token.partition("__")
+            if value == "word":
+                words.append(kind)
+            else:
+                kinds.setdefault(kind, set()).add(value)
+            place += 1
+            continue
+        for size in range(min(longest.get(token, 0), len(tokens) - place), 0, -1):
+            alias = tuple(tokens[place : place + size])
+            fact = table.get(alias)
+            if fact is not None:
+                if fact[0] != tables.DROPPED:
+                    kinds.setdefault(fact[0], set()).add(fact[1])
+                    aliases.setdefault(f"{fact[0]}:{fact[1]}", alias)
+                place += size
+                break
+        else:
+            words.append(token)
+            place += 1
+    return kinds, tuple(dict.fromkeys(words)), aliases
+
+
+def _add_label(facts: Facts) -> None:
+    """A market's own answer (Kalshi's yes_sub_title), where the title does not hold it."""
+    label = fold(facts.question.outcome_label)
+    if not label or facts.fixture or label in facts.folded or facts.question.children:
+        return
+    when, rest = dates.read(name_numbers(label))
+    bounds, rest = numbers.read(rest)
+    kinds, words, aliases = canonical(rest)
+    if not facts.bounds:
+        facts.bounds = bounds
+    if not facts.when.windows:
+        facts.when.windows.extend(when.windows)
+    facts.when.years |= when.years if not facts.when.years else set()
+    missing = [word for word in words if not any(fixtures.close(word, held) for held in facts.words)]
+    facts.words += tuple(missing)
+    for kind, values in kinds.items():
+        facts.kinds.setdefault(kind, set()).update(values)
+    facts.aliases = aliases | facts.aliases
+
+
+def _settle_kinds(facts: Facts) -> None:
+    """Words that mean another thing in another company: cities, states of teams, the Fed's steps."""
+    kinds = facts.kinds
+    for name in ("city", "state", "country", "measure", "commodity", "coin"):
+        if _is_part_of_a_name(facts, name):
+            for value in sorted(kinds.pop(name)):
+                facts.words += facts.aliases.get(f"{name}:{value}", (value,))
+    if (
+        kinds.get("office") == {"house"}
+        and kinds.get("state")
+        and kinds["state"] <= AT_LARGE
+        and "seat" not in kinds
+    ):
+        kinds["seat"] = {f"{state}al" for state in kinds.get("state", ())}
+    if kinds.get("seat"):
+        kinds.pop("state", None)
+    facts.negated = "not" in kinds.pop("neg", set())
+    if "keep" in kinds:  # to stay in office is not to leave it
+        kinds.pop("keep")
+        kinds.setdefault("act", set()).add("leave")
+        facts.negated = not facts.negated
+    if "fed_rate" in kinds.get("measure", ()) and "move" in kinds:
+        facts.bounds = tuple(numbers.stepped(bound, FED_STEP) for bound in facts.bounds)
+    if kinds.get("move", set()) & {"cut", "hike"} and [b.values for b in facts.bounds] == [{Decimal(0)}]:
+        kinds["move"], facts.bounds = {"hold"}, ()  # Kalshi lists "hike by 0" for no change
+    facts.bounds = tuple(touched(bound, kinds.get("move", set())) for bound in facts.bounds)
+    if facts.counts:
+        facts.bounds = tuple(numbers.whole(bound) if not bound.unit else bound for bound in facts.bounds)
+    league = _LEAGUE_SERIES.search(facts.ticker.series)
+    if league and "league" not in kinds and "title" not in kinds:
+        kinds["league"] = {league[0].lower()}
+    if facts.ticker.coin and "coin" not in kinds:
+        kinds["coin"] = {facts.ticker.coin}
+
+
+def _is_part_of_a_name(facts: Facts, kind: str) -> bool:
+    """Cities outside weather, states and coins in sport (`Minnesota`, `Hurricanes`, `Avalanche`)."""
+    kinds = facts.kinds
+    if kind not in kinds:
+        return False
+    if kind == "city":
+        return not facts.is_weather
+    if not facts.is_sport or "office" in kinds:
+        return False
+    return kind in ("state", "commodity", "coin") or (kind == "measure" and bool(kinds["measure"] & COUNTED))
+
+
+def _read_rules(facts: Facts) -> None:
+    question = facts.question
+    everything = "\n".join((question.title, question.rules, question.source))
+    facts.placeholder = rules.placeholder(question.rules) or rules.placeholder(question.title)
+    facts.blank = rules.open_blank(question.title)
+    facts.sources = rules.sources(everything) if question.rules or question.source else {}
+    hints = set(facts.ticker.years)
+    if _YEAR.match(question.close_time):  # trading often stops months after the event, never a year before it
+        closing = int(question.close_time[:4])
+        hints |= {closing, closing - 1}
+    if question.rules:
+        hints |= rules.years(question.rules)
+        facts.start_rule = rules.start_rule(question.rules)
+        facts.terms = rules.terms(question.rules)
+        facts.stated = rules.stated(question.rules)
+    facts.hints = frozenset(hints)
+    facts.cutoffs = rules.cutoffs(everything)
+    if facts.is_weather:
+        facts.stations = rules.stations(everything)
+    if facts.fixture or "walkover" in facts.folded:
+        facts.voids = rules.voids(everything)
+        _read_outcomes(facts)
+    if facts.is_price:
+        _read_price(facts)
+
+
+def _read_price(facts: Facts) -> None:
+    """Hour and price source. Where a coin's source is not written, the platform's usual one is taken."""
+    facts.hours = rules.hours("\n".join((facts.question.title, facts.question.rules)))
+    if not facts.hours and facts.ticker.hour is not None:
+        facts.hours = frozenset({(facts.ticker.hour * 3_600, "ET")})
+    silent = "price" not in facts.sources and not facts.stated
+    if "coin" in facts.kinds and silent and (facts.bounds or "move" in facts.kinds):
+        usual = "cf_benchmarks" if facts.question.platform == KALSHI else "binance"
+        facts.sources = facts.sources | {"price": frozenset({usual})}
+        facts.assumed_source = True
+
+
+def _read_outcomes(facts: Facts) -> None:
+    """Which side YES is, where only the rules list the outcomes."""
+    if facts.fixture and not facts.fixture.yes:
+        first, _ = rules.outcome_names(facts.question.rules)
+        if first:
+            facts.fixture = replace(facts.fixture, yes=fixtures.side(fold(first)))
+
+
+def _read_children(facts: Facts) -> None:
+    """What an event's markets say beside its title."""
+    facts.child_kinds = children.kinds_of(facts.question, game=facts.fixture is not None)
+    listed = [line for line in facts.question.rules.splitlines() if line.rstrip().endswith("?")]
+    for child in facts.question.children or listed:
+        _, rest = dates.read(name_numbers(fold(child)))
+        kinds, words, _ = canonical(numbers.read(rest)[1])
+        facts.child_words |= frozenset(words)
+        for kind, values in kinds.items():
+            facts.child_facts.setdefault(kind, set()).update(values)

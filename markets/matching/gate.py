@@ -1,0 +1,188 @@
+"""Facts against facts. A contradiction vetoes, whatever the wording; a needed fact that only one side gives is a doubt."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from markets.matching import compare_dates, compare_game, compare_terms, compare_values
+from markets.matching.compare_words import compare_words
+from markets.matching.facts import Facts
+from markets.matching.text import say
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the gate saw. `vetoes` refuse; `doubts` send the pair to a person; `flips` counts swaps of YES and NO."""
+
+    reasons: list[str] = field(default_factory=list)
+    vetoes: list[str] = field(default_factory=list)  # known facts that contradict: another bet
+    doubts: list[str] = field(default_factory=list)  # unknown, or the same question under another rule
+    flips: int = 0
+    flags: set[str] = field(default_factory=set)  # source, timing, void: for the settlement class
+
+    def agree(self, code: str, text: str) -> None:
+        """Both sides say the same."""
+        self.reasons.append(f"{code}: {text}")
+
+    def veto(self, code: str, text: str) -> None:
+        """Both sides are known and differ."""
+        self.vetoes.append(f"{code}: {text}")
+
+    def doubt(self, code: str, text: str, flag: str = "") -> None:
+        """Not the same for certain."""
+        self.doubts.append(f"{code}: {text}")
+        if flag:
+            self.flags.add(flag)
+
+
+# May be written on one side only; they never differ between two sides of one bet
+OPTIONAL = {"league", "gender", "sport", "edition", "actor", "station", "city", "phase"}
+# Kinds compared as one: what is won
+COMPETITION = ("title", "conf", "div", "group")
+CODE = {"act": "event", "ord": "event", "move": "direction", "game": "market_kind", "rank": "rank", "part": "part",
+        "seat": "place", "state": "place", "country": "place", "stage": "stage", "office": "office", "party": "party",
+        "coin": "subject", "index": "subject", "commodity": "subject", "person": "subject", "club": "subject",
+        "team": "subject", "measure": "measure", "stat": "measure", "polity": "measure", "league": "league",
+        "gender": "gender", "edition": "season"}  # fmt: skip
+NAMES = ("person", "club", "team", "company")  # compared together with the words that are left
+
+
+def compare(a: Facts, b: Facts) -> Findings:
+    """Every check, in the order in which a person would ask."""
+    found = Findings()
+    for check in CHECKS:
+        check(found, a, b)
+    return found
+
+
+def readable(found: Findings, a: Facts, b: Facts) -> None:
+    """An unfilled template cannot be judged by anybody."""
+    for facts in (a, b):
+        if facts.placeholder:
+            found.doubt(
+                "placeholder", f"the {facts.question.platform} rules hold an unfilled {facts.placeholder!r}"
+            )
+        if facts.blank:
+            found.doubt("open_title", f"the {facts.question.platform} title leaves {facts.blank!r} open")
+        if facts.alternatives:
+            found.doubt("outcome_order", f"{facts.alternatives!r}: which of them YES stands for is not said")
+        if facts.strike_clash:
+            found.doubt("strike_field", f"{facts.question.platform}: {facts.strike_clash}")
+
+
+def stage(found: Findings, a: Facts, b: Facts) -> None:
+    """Nomination, primary, caucus, election. A party's primary for a state's office makes its nominee."""
+    one, two = set(a.kinds.get("stage", ())), set(b.kinds.get("stage", ()))
+    if "president" not in a.kinds.get("office", set()) | b.kinds.get("office", set()):
+        merged = {"primary", "nominee"}
+        if one & merged and two & merged and "party" in a.kinds and "party" in b.kinds:
+            one, two = one - merged, two - merged
+    if one != two:
+        found.veto("stage", f"{say(one)} against {say(two)}")
+    elif a.kinds.get("stage"):
+        found.agree("stage", say(a.kinds["stage"]))
+
+
+def event(found: Findings, a: Facts, b: Facts) -> None:
+    """What happens: announcing is not doing, retiring is not resigning."""
+    one, two = a.kinds.get("act", set()), b.kinds.get("act", set())
+    if one == two:
+        if one:
+            found.agree("event", say(one))
+        return
+    if "announce" in one ^ two:
+        found.veto("announcement", f"{say(one)} against {say(two)}: announcing is not doing")
+    elif _told_by_children("act", one, two, a, b):
+        found.agree("event", say(one | two))
+    elif one and two and one.isdisjoint(two):
+        found.veto("event", f"{say(one)} against {say(two)}")
+    else:
+        found.doubt("event", f"{say(one)} against {say(two)}")
+
+
+def _told_by_children(kind: str, one: set[str], two: set[str], a: Facts, b: Facts) -> bool:
+    """Whether an event's own markets say what its title leaves out."""
+    return (not one or not two) and (one or two) <= (b if one else a).child_facts.get(kind, set())
+
+
+def kinds(found: Findings, a: Facts, b: Facts) -> None:
+    """Places, offices, parties, measures, leagues …: one by one."""
+    done = {"stage", "act", *COMPETITION, *NAMES}
+    for kind in sorted((a.kinds.keys() | b.kinds.keys()) - done):
+        one, two = a.kinds.get(kind, set()), b.kinds.get(kind, set())
+        if one == two:
+            found.agree(CODE.get(kind, kind), say(one))
+        elif (
+            one
+            and two
+            and (one.isdisjoint(two) or kind in ("game", "seat", "coin", "rank", "party", "state"))
+        ):
+            found.veto(CODE.get(kind, kind), f"{say(one)} against {say(two)}")
+        elif kind == "game" and not _silent_game(one ^ two):
+            found.veto("market_kind", f"{say(one)} against {say(two)}")
+        elif (
+            kind not in OPTIONAL
+            and not _told_by_children(kind, one, two, a, b)
+            and not _implied(kind, one ^ two, a, b)
+        ):
+            found.doubt(CODE.get(kind, kind), f"{say(one)} against {say(two)}")
+
+
+def _silent_game(values: set[str]) -> bool:
+    return values <= {"moneyline", "series"}
+
+
+def _implied(kind: str, extra: set[str], a: Facts, b: Facts) -> bool:
+    """What the rest of the question says anyway: `U.S. House`, `out as President`, `round 2` of a series."""
+    both = [facts.kinds for facts in (a, b)]
+    if kind == "country" and extra == {"us"}:
+        if all(facts.get("act", set()) & {"recession", "shutdown", "default"} for facts in both):
+            return True
+        return all(
+            facts.keys() & {"office", "measure", "party", "polity", "actor", "stage"} for facts in both
+        )
+    if kind == "country" and (a.fixture or all(facts.keys() & {"title", "league"} for facts in both)):
+        return True
+    if kind == "office":
+        return all("leave" in facts.get("act", ()) for facts in both) or (
+            extra == {"president"} and all("nominee" in facts.get("stage", ()) for facts in both)
+        ) or all("seat" in facts for facts in both)  # fmt: skip
+    if kind == "polity" and extra <= {"majority", "midterms"}:
+        return all(
+            facts.get("office", set()) & {"house", "senate"} and not facts.keys() & {"seat", "state"}
+            for facts in both
+        )
+    if kind == "part":
+        return all("series" in facts.get("game", ()) for facts in both)
+    return (
+        kind == "move"
+        and extra <= {"up", "down"}
+        and all("up_or_down" in facts.get("move", ()) for facts in both)
+    )
+
+
+def competition(found: Findings, a: Facts, b: Facts) -> None:
+    """Which title, conference, division or group is won."""
+    one, two = (
+        {
+            value
+            for kind in COMPETITION
+            for value in facts.kinds.get(kind, ())
+            if value not in ("playoffs", "final")
+        }
+        for facts in (a, b)
+    )
+    groups = [facts.kinds.get("group", set()) for facts in (a, b)]
+    if one == two:
+        if one:
+            found.agree("competition", say(one))
+    elif (one and two and (one.isdisjoint(two) or (one - two and two - one))) or groups[0] != groups[1]:
+        found.veto("competition", f"{say(one)} against {say(two)}")
+    else:
+        found.doubt("competition", f"{say(one)} against {say(two)}")
+
+
+CHECKS: tuple[Callable[[Findings, Facts, Facts], None], ...] = (
+    readable, compare_game.bundle, compare_game.game, stage, event, kinds, competition, compare_words,
+    compare_values.values, compare_dates.compare, compare_terms.hour, compare_values.polarity, compare_terms.source,
+    compare_terms.cutoff, compare_terms.void, compare_terms.terms,
+)  # fmt: skip

@@ -1,0 +1,166 @@
+"""Folding text, and words that look like numbers but are names (`Top 10`, `CA-15`, `Season 50`)."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import cache
+
+from markets.matching import tables
+
+_QUOTES = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "−": "-", "‐": "-", "‑": "-",
+                         "‒": "-", "…": " ", "°": " deg ", "≥": ">=", "≤": "<=", "ø": "o", "Ø": "o", "ł": "l",
+                         "Ł": "l", "ß": "ss", "ı": "i", "đ": "d", "æ": "ae", "œ": "oe", "↑": " above ",
+                         "↓": " below "})  # fmt: skip
+STATES = frozenset(
+    [
+        "al",
+        "ak",
+        "az",
+        "ar",
+        "ca",
+        "co",
+        "ct",
+        "de",
+        "fl",
+        "ga",
+        "hi",
+        "id",
+        "il",
+        "in",
+        "ia",
+        "ks",
+        "ky",
+        "la",
+        "me",
+        "md",
+        "ma",
+        "mi",
+        "mn",
+        "ms",
+        "mo",
+        "mt",
+        "ne",
+        "nv",
+        "nh",
+        "nj",
+        "nm",
+        "ny",
+        "nc",
+        "nd",
+        "oh",
+        "ok",
+        "or",
+        "pa",
+        "ri",
+        "sc",
+        "sd",
+        "tn",
+        "tx",
+        "ut",
+        "vt",
+        "va",
+        "wa",
+        "wv",
+        "wi",
+        "wy",
+    ]
+)
+_DISTRICT = re.compile(r"\b([a-z]{2})[- ]?0*(\d{1,2}|al)\b(?! ?(?:am|pm))")
+_LABELS = (
+    (re.compile(r"\btop ?-?(\d{1,3})\b(?!\.)"), r" rank__top\1 "),
+    (re.compile(r"\b(\d{1,2})(?:st|nd|rd|th) overall\b"), r" rank__\1 "),
+    (re.compile(r"\bfirst overall\b"), " rank__1 "),
+    (re.compile(r"(?:#|\bno\. ?|\bnumber )(\d{1,3})\b"), r" rank__\1 "),
+    (re.compile(r"\bmarch madness\b"), " title__ncaab "),
+    (re.compile(r"\b(season|super bowl|ufc) (\d{1,3})\b"), r" \1 edition__\2 "),
+    (re.compile(r"\b(map|game|set|week|round|matchday|leg|inning|stage|heat|race|period) ?(\d{1,2})\b"),
+     r" part__\1\2 "),
+    (re.compile(r"\b(\d)(?:st|nd|rd|th) round\b"), r" part__round\1 "),
+    *((re.compile(rf"\b{word} round\b"), f" part__round{number} ")
+      for number, word in enumerate(("first", "second", "third", "fourth"), start=1)),
+    (re.compile(r"\bgroup ([a-l])\b"), r" group__\1 "),
+    (re.compile(r"\bbo(\d)\b|\bbest of (\d)\b"), " "),
+    (re.compile(r"\b1\. ?fc\b"), " fc "),
+    (re.compile(r"\b(\d{1,2})(?:st|nd|rd|th) (?=annual|tony|academy|grammy|emmy|golden|primetime)"), " "),
+)  # fmt: skip
+
+
+LONGEST = 20_000  # characters of a text that are read; the longest real rule text has a tenth of it
+_ENDLESS = re.compile(r"\d{25,}")  # token ids and the like, which no question means
+
+
+def fold(text: str) -> str:
+    """Lower case, without accents, one kind of dash and quote; apostrophes vanish, `A's` is the Athletics."""
+    text = _ENDLESS.sub(" ", text[:LONGEST]).translate(_QUOTES).lower()
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text)
+        text = "".join(char for char in text if not unicodedata.combining(char)).translate(_QUOTES).lower()
+    text = re.sub(r"\ba's\b", "athletics", text)
+    text = re.sub(r"\bu\.s\.a?\.?(?=\W|$)", "us", text)
+    return re.sub(r"[^\S\n]+", " ", text.replace("'", "")).strip()
+
+
+def flat(text: str) -> str:
+    """Folded words with single blanks, and a blank at both ends: for `in` tests on whole words."""
+    return f" {' '.join(re.findall(r'[a-z0-9]+', fold(text)))} "
+
+
+@cache
+def _digit_phrases() -> re.Pattern[str]:
+    parts = ["[^a-z0-9]{0,3}".join(map(re.escape, alias)) for alias in tables.with_digits()]
+    return re.compile(r"(?<![a-z0-9])(?:" + "|".join(parts) + r")(?![a-z0-9])")
+
+
+def _name(match: re.Match[str]) -> str:
+    words = tuple(re.findall(r"[a-z0-9]+", match.group()))
+    fact = tables.phrases().get(words)
+    return f" {fact[0]}__{fact[1]} " if fact else " " + "".join(words) + "__word "
+
+
+AT_LARGE = {"ak", "de", "nd", "sd", "vt", "wy"}  # one seat: written AL, 00 or 01
+
+
+@cache
+def _state_seat() -> re.Pattern[str]:
+    names = {" ".join(alias): fact[1] for alias, fact in tables.phrases().items() if fact[0] == "state"}
+    _STATE_CODES.update(names)
+    return re.compile(
+        rf"\b({'|'.join(sorted(names, key=len, reverse=True))})s? (\d{{1,2}})(?:st|nd|rd|th)?\b"
+        r"(?! ?(?:%|seats|am|pm|point))"
+    )
+
+
+_STATE_CODES: dict[str, str] = {}
+
+
+def _spelled_district(match: re.Match[str]) -> str:
+    state, number = _STATE_CODES[match[1]], int(match[2])
+    return f" seat__{state}{'al' if state in AT_LARGE else number} " if 1 <= number <= 52 else match.group()
+
+
+def _district(match: re.Match[str]) -> str:
+    state, number = match.groups()
+    if state not in STATES or (" " in match.group() or "-" not in match.group()):
+        return match.group()
+    return f" seat__{state}{'al' if state in AT_LARGE else number} "
+
+
+def name_numbers(folded: str) -> str:
+    """Write what only looks like a number as a word of its own: `kind__value`."""
+    text = _digit_phrases().sub(_name, folded) if any(map(str.isdigit, folded)) else folded
+    text = _DISTRICT.sub(_district, text)
+    if "district" in text or "house" in text:
+        text = _state_seat().sub(_spelled_district, text)
+    for pattern, replacement in _LABELS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def shown(text: str) -> str:
+    """A word of ours as a person reads it."""
+    return text.replace("__", " ").replace("_", " ")
+
+
+def say(values: Iterable[str]) -> str:
+    """Several values as a person reads them."""
+    return ", ".join(shown(value) for value in sorted(values)) or "nothing"
