@@ -40,6 +40,11 @@ class Ticket:
     )
     time_in_force: str = IOC
 
+    @property
+    def side_of_book(self) -> tuple[str, str, str]:
+        """Platform, market and outcome."""
+        return self.platform, self.market_id, self.outcome
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

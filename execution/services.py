@@ -16,7 +16,7 @@ from django.db import transaction
 
 from arbsite import bulk
 from arbsite.models import INFO, LOW, MEDIUM, Notice
-from execution import booking, fitting, holdings, lifecycle, paper, planning, publishing
+from execution import booking, fitting, holdings, lifecycle, overlaps, paper, planning, publishing
 from execution.booking import Movement
 from execution.ledger import Entry, PositionKey, mergeable
 from execution.ledger import merge as merge_entries
@@ -27,8 +27,9 @@ from execution.planning import NoPlan, Ticket, Worked
 from markets import live
 from markets.bets import MarketKey
 from markets.books import BookView, micro
-from signals import catalogue, judging
+from signals import catalogue, judging, refusing
 from signals.catalogue import Catalogue
+from signals.findings import Finding
 from signals.judging import VERDICT, found_in
 from signals.models import Signal
 
@@ -51,6 +52,8 @@ class Batch:
     held: Held = field(default_factory=Held)
     # What this batch has taken from each side: a paper trade leaves the real book as it was
     taken: dict[PositionKey, dict[int, int]] = field(default_factory=dict)
+    # Sides whose contracts another signal that is still open has bought, by this batch or before it
+    acted_on: dict[PositionKey, str] = field(default_factory=dict)
 
 
 def execute(window_id: str, *, now_ms: int) -> int:
@@ -77,7 +80,7 @@ def act_on(signal_ids: Iterable[str], *, now_ms: int) -> int:
         if not signals:
             return 0
         holdings.lock_ledger()
-        batch = Batch(held=holdings.held(PAPER, known))
+        batch = Batch(held=holdings.held(PAPER, known), acted_on=overlaps.acted_on())
         books = live.book_views(
             market
             for signal in signals
@@ -87,6 +90,7 @@ def act_on(signal_ids: Iterable[str], *, now_ms: int) -> int:
         for signal in signals:
             _act(signal, known, books, batch, now_ms, now)
         positions = _write(batch, now)
+    refusing.push(now_ms)
     publishing.tell(batch.plans, batch.orders, positions.values(), batch.signals)
     return len(batch.plans)
 
@@ -100,14 +104,13 @@ def _act(
     now: datetime,
 ) -> None:
     """Plan one signal and, if it stands, fill its legs on the books of now."""
-    bet = known.bets.get(signal.bet_id or "")
-    if bet is None:
-        _leave(signal, "bet_suspended", "the bet is not active any more", batch, now)
-        return
-    context = judging.context_of(signal, known, now_ms=now_ms)
-    planned = fitting.plan(bet, judging.finding_of(signal), known, books, batch.held, now_ms, context)
+    finding = judging.finding_of(signal)
+    planned = _planned(signal, finding, known, books, batch, now_ms)
     if isinstance(planned, NoPlan):
-        _leave(signal, planned.code, planned.sentence, batch, now)
+        signal.status, signal.processed_at = Signal.REFUSED, now
+        signal.reasons = [{"code": planned.code, "sentence": planned.sentence}]
+        batch.signals.append(signal)
+        refusing.left(finding, planned.code, planned.sentence, signal.id, now_ms)
         return
     plan = Plan(
         id=f"plan_{secrets.token_hex(8)}", signal=signal, mode=PAPER, status=lifecycle.EXECUTING,
@@ -122,6 +125,7 @@ def _act(
         plan.status = lifecycle.PARTIAL if alone else lifecycle.FILLED
     plan.finished_at = now
     batch.plans.append(plan)
+    batch.acted_on |= {ticket.side_of_book: signal.id for ticket in planned.tickets}
     signal.status, signal.processed_at = Signal.EXECUTED, now
     batch.signals.append(signal)
     severity = LOW if plan.status == lifecycle.FILLED else MEDIUM
@@ -130,6 +134,25 @@ def _act(
         Notice(kind=f"plan_{plan.status.lower()}", severity=severity, subject=plan.id, message=message,
                data={"signal": signal.id, "uncovered": _names(alone)}, created_at=now)
     )  # fmt: skip
+
+
+def _planned(
+    signal: Signal,
+    finding: Finding,
+    known: Catalogue,
+    books: dict[MarketKey, BookView],
+    batch: Batch,
+    now_ms: int,
+) -> planning.Plan | NoPlan:
+    """What to send for a signal, or why nothing."""
+    bet = known.bets.get(signal.bet_id or "")
+    if bet is None:
+        return NoPlan("bet_suspended", "the bet is not active any more")
+    taken = overlaps.refusal(finding, batch.acted_on)
+    if taken is not None:
+        return taken
+    context = judging.context_of(signal, known, now_ms=now_ms)
+    return fitting.plan(bet, finding, known, books, batch.held, now_ms, context)
 
 
 def _names(alone: Sequence[tuple[Ticket, Decimal]]) -> list[dict[str, str]]:
@@ -218,12 +241,6 @@ def _movements(order: Order, ticket: Ticket, result: PaperResult) -> list[Moveme
         )
         for number, fill in enumerate(result.fills)
     ]
-
-
-def _leave(signal: Signal, code: str, sentence: str, batch: Batch, now: datetime) -> None:
-    signal.status, signal.processed_at = Signal.REFUSED, now
-    signal.reasons = [{"code": code, "sentence": sentence}]
-    batch.signals.append(signal)
 
 
 def _write(batch: Batch, now: datetime) -> dict[PositionKey, Position]:

@@ -18,6 +18,7 @@ from markets.models import Bet, Market
 from signals.certificates import Certificates
 from signals.decision import BetRisk
 from signals.findings import Listing
+from signals.screen import Screen
 
 # Rows of transactions that committed late carry an older time than what we have seen
 OVERLAP = timedelta(seconds=60)
@@ -33,11 +34,16 @@ class Catalogue:
     by_market: dict[MarketKey, set[str]] = field(default_factory=lambda: defaultdict(set))
     listings: dict[MarketKey, Listing] = field(default_factory=dict)
     risks: dict[str, BetRisk] = field(default_factory=dict)  # what is known of each bet itself
-    certificates: Certificates = field(
-        default_factory=Certificates
-    )  # what proved that wide bets offer nothing
+    screen: Screen = field(
+        default_factory=Screen
+    )  # best asks of all bets; scans keep it in step with the books
     word: bytes = b""
     seen: datetime | None = None
+
+    @property
+    def certificates(self) -> Certificates:
+        """What proved that wide bets offer nothing."""
+        return self.screen.certificates
 
     def risk(self, bet_id: str) -> BetRisk:
         """What is known of a bet itself; of one that is not active any more, nothing that would help it."""
@@ -65,9 +71,7 @@ def current() -> Catalogue:
 
 def risk_of(row: Bet) -> BetRisk:
     """What a bet's row says of it."""
-    return BetRisk(
-        **{field.name: getattr(row, field.name) for field in fields(BetRisk) if hasattr(row, field.name)}
-    )
+    return BetRisk(**{field.name: getattr(row, field.name) for field in fields(BetRisk)})
 
 
 def forget() -> None:
@@ -107,6 +111,7 @@ def _newest(before: datetime | None) -> datetime | None:
 def _take(copy: Catalogue, row: Bet) -> None:
     value = row.value()
     copy.bets[row.id] = value
+    copy.screen.add(value)
     for market in value.markets:
         copy.by_market[market].add(row.id)
     copy.risks[row.id] = risk_of(row)
@@ -115,7 +120,7 @@ def _take(copy: Catalogue, row: Bet) -> None:
 def _drop(copy: Catalogue, bet_id: str) -> None:
     old = copy.bets.pop(bet_id, None)
     copy.risks.pop(bet_id, None)
-    copy.certificates.forget(bet_id)
+    copy.screen.remove(bet_id)
     if old is not None:
         for market in old.markets:
             copy.by_market[market].discard(bet_id)

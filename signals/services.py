@@ -41,7 +41,7 @@ from signals.times import utc
 __all__ = ["VERDICT", "decide", "detect", "examine", "expire", "found_in", "judge", "scan", "unserved"]
 
 REFRESH_AFTER = timedelta(seconds=1)  # a row that says nearly the same is not written more often
-BATCH = 500  # bets examined at once by a scan
+BATCH = 500  # bets, or books, that a scan takes at once
 FIGURES = {
     "profit_pct": "numeric", "confidence": "numeric", "metadata": "jsonb", "size": "numeric", "outlay": "numeric",
     "net_profit": "numeric", "edge": "numeric", "annualised": "numeric", "expected_edge": "numeric",
@@ -71,14 +71,30 @@ def scan(*, clock: Callable[[], int], platforms: Iterable[str] | None = None) ->
         for bet in list(known.bets.values())
         if allowed is None or all(platform in allowed for platform, _ in bet.markets)
     ]
+    looked = _worth_a_look(bets, known)
     changed = 0
-    for start in range(0, len(bets), BATCH):
+    for start in range(0, len(looked), BATCH):
         now_ms = clock()
         window_id = f"scan:{now_ms}:{start}"
-        changed += examine(bets[start : start + BATCH], known, now_ms=now_ms, window_id=window_id)
+        changed += examine(looked[start : start + BATCH], known, now_ms=now_ms, window_id=window_id)
         judging.decide(window_id, now_ms=clock())
     refusing.push(clock(), at_once=True)
     return changed
+
+
+def _worth_a_look(bets: Sequence[BetValue], known: catalogue.Catalogue) -> list[BetValue]:
+    """The bets that the screen lets pass on the live books of now, and those with an open signal."""
+    markets = list(dict.fromkeys(market for bet in bets for market in bet.markets))
+    for start in range(0, len(markets), BATCH):
+        part = markets[start : start + BATCH]
+        views = live.book_views(part)
+        for market in part:
+            known.screen.update(market, views.get(market))
+    wanted = set(known.screen.survivors())
+    wanted |= set(
+        Signal.objects.filter(status__in=Signal.OPEN, bet__isnull=False).values_list("bet_id", flat=True)
+    )
+    return [bet for bet in bets if bet.id in wanted]
 
 
 def examine(bets: Sequence[BetValue], known: catalogue.Catalogue, *, now_ms: int, window_id: str) -> int:

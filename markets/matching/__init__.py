@@ -5,10 +5,11 @@ similar wording proposes, contradicting facts refuse, and what cannot be read go
 """
 
 from markets.matching.blocking import match
-from markets.matching.judging import Candidate, judge
+from markets.matching.judging import DIFFERENT, Candidate, judge
 from markets.matching.questions import Question, Unreadable, flatten, question_of, question_of_payload
 
 __all__ = [
+    "DIFFERENT",
     "Candidate",
     "Question",
     "Unreadable",

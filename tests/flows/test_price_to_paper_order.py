@@ -11,12 +11,12 @@ from arbsite.models import Notice
 from execution import portfolio
 from execution import services as execution
 from execution.models import Fill, Order, Plan, Position
-from markets import live, pairs, prices, services
-from markets.models import Market, Pair, Price, PriceCursor
+from markets import bet_store, bets, live, pairs, prices, services
+from markets.models import Bet, Market, Pair, Price, PriceCursor
 from markets.platforms.base import KALSHI, POLYMARKET, SETTLED
-from signals import catalogue
+from signals import catalogue, refusing
 from signals import services as signals
-from signals.models import Signal
+from signals.models import Refusal, Signal
 from tests import factories
 from tests.factories import IDS
 
@@ -34,6 +34,22 @@ def through_the_chain(window_id: str) -> None:
     signals.detect(window_id, now_ms=now_ms)
     signals.decide(window_id, now_ms=now_ms)
     execution.execute(window_id, now_ms=now_ms)
+
+
+def test_two_bets_on_the_same_levels_buy_them_once(redis):
+    pair = factories.a_pair()
+    again = bets.pair("custom:again", (POLYMARKET, pair.polymarket_id), (KALSHI, pair.kalshi_id))
+    bet_store.add_new([again], now=timezone.now())
+    Bet.objects.filter(pk=again.id).update(settlement="clean", read_by_person=True)
+    catalogue.forget()
+    for window_id in factories.a_gap(factories.unix_ms()):
+        through_the_chain(window_id)
+    assert Signal.objects.count() == 2 and Plan.objects.count() == 1
+    left = Signal.objects.get(status=Signal.REFUSED)
+    assert [reason["code"] for reason in left.reasons] == ["levels_taken"]
+    refusing.push(factories.unix_ms(), at_once=True)
+    refusing.store()
+    assert Refusal.objects.get(code="levels_taken").stage == Refusal.EXECUTE
 
 
 def test_a_gap_becomes_two_filled_legs_and_the_profit_adds_up(redis):

@@ -32,6 +32,10 @@ class Command(BaseCommand):
         parser.add_argument("--per-market", type=int, default=5, help="candidates per market (default 5)")
         parser.add_argument("--json", action="store_true", help="print a JSON array")
         parser.add_argument("--review", action="store_true", help="decide on proposed pairs in the terminal")
+        parser.add_argument(
+            "--user", default="", help="who decides with --review; needs permission approve_pair"
+        )
+        parser.add_argument("--limit", type=int, help="with --review: at most so many pairs")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Match files, match the database, or review."""
@@ -43,7 +47,7 @@ class Command(BaseCommand):
         if options["review"]:
             if one is not None:
                 raise CommandError("--review decides on pairs in the database; it takes no files.")
-            self._review()
+            self._review(options["user"], options["limit"])
         elif one is None:
             self._database(options)
         else:
@@ -66,7 +70,7 @@ class Command(BaseCommand):
     def _database(self, options: dict[str, Any]) -> None:
         """Propose the candidates among open markets; those already decided stay decided."""
         from markets import pairs
-        from markets.models import Market
+        from markets.models import Market, Pair
 
         held = Market.objects.filter(status=OPEN)
         sides = tuple(
@@ -74,14 +78,35 @@ class Command(BaseCommand):
             for platform in (POLYMARKET, KALSHI)
         )
         candidates = matching.match(*sides, per_market=options["per_market"])
-        worth = [candidate for candidate in candidates if candidate.verdict != "different"]
-        pairs.propose(worth, now=datetime.now(UTC))
+        # What is different makes no pair, but a pair that waits must hear that it now looks different
+        known = set(Pair.objects.values_list("polymarket_id", "kalshi_id"))
+        worth = [
+            candidate
+            for candidate in candidates
+            if candidate.verdict != matching.DIFFERENT
+            or (candidate.polymarket_id, candidate.kalshi_id) in known
+        ]
+        new = pairs.propose(worth, now=datetime.now(UTC))
         self._print(worth, sides, as_json=options["json"])
+        self.stderr.write(f"{new} pairs wait for a decision that did not before: manage.py match --review")
 
-    def _review(self) -> None:
+    def _review(self, name: str, limit: int | None) -> None:
+        from django.contrib.auth import get_user_model
+        from django.utils import timezone
+
         from markets import reviewing
 
-        reviewing.run()
+        user = get_user_model().objects.filter(username=name).first()
+        if user is None:
+            raise CommandError(
+                f"There is no user {name!r}."
+                if name
+                else "Say who decides: --user NAME (a login of the admin)."
+            )
+        try:
+            reviewing.run(user=user, console=Console(file=self.stdout), now=timezone.now, limit=limit)  # type: ignore[arg-type]
+        except reviewing.NotAllowed as error:
+            raise CommandError(str(error)) from error
 
     def _print(
         self,

@@ -1,0 +1,33 @@
+"""Sides of books that are spoken for: a pair, its event's bet and a mixture of both see the very same levels.
+
+Whoever acts on one of them has bought what all of them saw. Until that gap is gone, nobody acts on the others.
+"""
+
+from collections.abc import Mapping
+
+from execution.ledger import PositionKey
+from execution.planning import NoPlan
+from signals.findings import Finding
+from signals.models import Signal
+
+LEVELS_TAKEN = "levels_taken"
+
+
+def acted_on() -> dict[PositionKey, str]:
+    """Platform, market and outcome that were bought for signals whose gap still stands, with the signal's id."""
+    acted = Signal.objects.filter(status=Signal.EXECUTED).values_list("id", "metadata__legs")
+    return {
+        (leg["platform"], leg["market_id"], leg["outcome"]): signal_id
+        for signal_id, legs in acted
+        for leg in legs or ()
+    }
+
+
+def refusal(finding: Finding, taken: Mapping[PositionKey, str]) -> NoPlan | None:
+    """Why a finding must wait for another one; None where it need not."""
+    for leg in finding.legs:
+        other = taken.get((leg.platform, leg.market_id, leg.outcome))
+        if other is not None:
+            what = f"{leg.outcome} of {leg.platform}:{leg.market_id}"
+            return NoPlan(LEVELS_TAKEN, f"{what} was bought for {other}, whose gap still stands")
+    return None
