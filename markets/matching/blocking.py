@@ -6,7 +6,7 @@ more market is bounded. Sparse products in chunks give the nearest ones; fuzzy r
 word embeddings order them; only the best are judged.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from zlib import adler32, crc32
 
@@ -54,15 +54,16 @@ def candidates(
     `meaning` False leaves the embeddings out, as lists beyond `EMBED_UP_TO` do anyway.
     """
     one, two = _matrices(left, right)
-    pairs: set[tuple[int, int]] = set()
+    pairs: set[int] = set()  # i * width + j: plain numbers, so that millions cost little
+    width = max(1, len(right))
     for rows, columns, flip in ((one, two, False), (two, one, True)):
         near = nearest(rows, columns)
         mine, theirs = (right, left) if flip else (left, right)
         for i, j in rank(
             [f.folded for f in mine], [f.folded for f in theirs], near, per_market, meaning=meaning
         ):
-            pairs.add((j, i) if flip else (i, j))
-    return sorted(pairs)
+            pairs.add(j * width + i if flip else i * width + j)
+    return [divmod(pair, width) for pair in sorted(pairs)]
 
 
 def features(facts: Facts) -> list[str]:
@@ -150,9 +151,11 @@ def _matrix(
     return matrix
 
 
-def nearest(rows: sparse.csr_matrix, columns: sparse.csr_matrix) -> list[list[tuple[int, float]]]:
-    """For each row the columns of highest cosine above the floor, at most `NEAREST`, with that cosine."""
-    found: list[list[tuple[int, float]]] = []
+def nearest(rows: sparse.csr_matrix, columns: sparse.csr_matrix) -> Iterator[tuple[list[int], list[float]]]:
+    """For each row the columns of highest cosine above the floor, at most `NEAREST`, and those cosines.
+
+    One row at a time: nothing piles up that would have to be walked again with every market added.
+    """
     turned = columns.T.tocsr()
     for start in range(0, rows.shape[0], CHUNK):
         product = rows[start : start + CHUNK] @ turned
@@ -162,5 +165,4 @@ def nearest(rows: sparse.csr_matrix, columns: sparse.csr_matrix) -> list[list[tu
             kept = values >= FLOOR
             values, places = np.round(values[kept], 4), places[kept]
             order = np.lexsort((places, -values))[:NEAREST]
-            found.append(list(zip(places[order].tolist(), values[order].tolist(), strict=True)))
-    return found
+            yield places[order].tolist(), values[order].tolist()

@@ -4,7 +4,7 @@ The embedding model (wordllama) reads its weights from its own package; nothing 
 texts that say one thing in different words; without it the order is that of the letters.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ def embed(texts: Sequence[str]) -> np.ndarray | None:
 def rank(
     rows: Sequence[str],
     columns: Sequence[str],
-    near: Sequence[Sequence[tuple[int, float]]],
+    near: Iterable[tuple[Sequence[int], Sequence[float]]],
     best: int,
     *,
     meaning: bool,
@@ -50,13 +50,20 @@ def rank(
     """For each row its `best` columns among those near it: mean of cosine, token-sort ratio and meaning."""
     small = meaning and max(len(rows), len(columns)) <= EMBED_UP_TO
     mine, theirs = (embed(rows), embed(columns)) if small else (None, None)
-    for i, places in enumerate(near):
+    for i, (places, cosines) in enumerate(near):
         if len(places) <= best:
-            yield from ((i, j) for j, _ in places)
+            yield from ((i, j) for j in places)
             continue
-        scores = {j: cosine + fuzz.token_sort_ratio(rows[i], columns[j]) / 100 for j, cosine in places}
+        text = rows[i]
+        scores = [
+            cosine + fuzz.token_sort_ratio(text, columns[j]) / 100
+            for j, cosine in zip(places, cosines, strict=True)
+        ]
         if mine is not None and theirs is not None:
-            close = theirs[list(scores)] @ mine[i]
-            scores = {j: score + float(m) for (j, score), m in zip(scores.items(), close, strict=True)}
-        for j in sorted(scores, key=lambda j: (-round(scores[j], 3), columns[j], j))[:best]:
-            yield i, j
+            scores = [
+                score + float(m) for score, m in zip(scores, theirs[list(places)] @ mine[i], strict=True)
+            ]
+        order = sorted(
+            zip(scores, places, strict=True), key=lambda pair: (-round(pair[0], 3), columns[pair[1]], pair[1])
+        )
+        yield from ((i, j) for _, j in order[:best])
