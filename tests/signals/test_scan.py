@@ -8,6 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from markets.platforms.base import KALSHI, POLYMARKET
+from signals import services
 from signals.models import Signal
 from tests import factories
 from tests.arbsite.callers import reader
@@ -53,6 +54,26 @@ def test_the_json_is_the_specification_s_response(gap):
     assert steps["edge"] == Decimal(str(one["net_profit"]))
     assert {leg["platform"] for leg in one["legs"]} == {POLYMARKET, KALSHI} == one["capital"].keys()
     assert one["legs"][0]["book_age_ms"] >= 0 and one["limited_by"]
+
+
+def test_only_what_the_screen_lets_pass_is_looked_at_and_what_stands_is_ended(gap, monkeypatch):
+    looked = []
+    examine = services.examine
+    monkeypatch.setattr(
+        services,
+        "examine",
+        lambda bets, *a, **k: looked.extend(bet.id for bet in bets) or examine(bets, *a, **k),
+    )
+    scan()
+    signal = Signal.objects.get()
+    assert looked == [signal.bet_id]
+    at_ms = factories.unix_ms()
+    show(at_ms, *NONE, number=2)
+    scan()  # the screen drops it now, but its signal is open
+    signal.refresh_from_db()
+    assert looked == [signal.bet_id] * 2 and signal.status == Signal.CLOSED
+    scan()
+    assert len(looked) == 2
 
 
 def test_what_is_below_the_threshold_is_left_out(gap):
