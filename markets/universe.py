@@ -19,7 +19,7 @@ from markets.building import LIVE
 from markets.clients import feed_market
 from markets.models import Bet, Market, Pair, UniverseRule
 from markets.store import info_of
-from markets.streaming.connector import Followed
+from markets.streaming.given import Followed
 
 MOST_MEMBERS = 2_000  # markets of a platform that are followed for the bets they belong to alone
 MICRO = Decimal(1_000_000)

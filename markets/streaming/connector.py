@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 
 from arbsite.connections import REDIS_GONE
@@ -24,11 +23,10 @@ from markets.platforms.base import (
     Feed,
     FeedMarket,
     FeedStats,
-    MarketChange,
-    MarketData,
     PlatformError,
 )
 from markets.streaming.connection import Arrival, Connection, unix_ms
+from markets.streaming.given import Followed, Hooks, Options
 from markets.streaming.shards import Shard, Shards
 from markets.streaming.windows import Windows
 
@@ -40,44 +38,6 @@ FALLBACK_AFTER_MS = 3_000  # a connection down this long: its books are read ove
 REFRESH_BOOKS_MS = 60_000  # well inside a live book's time to live
 REST_BATCH = 100
 REPAIR_EVERY_MS = 250
-
-
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """A market to follow, with the figures that travel beside its prices (integers of 1e-6)."""
-
-    market: FeedMarket
-    volume_24h: int | None = None
-    liquidity: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """The settings of one connector."""
-
-    platform: str
-    ws_url: str
-    window_ms: int
-    in_flight: int
-    lost_ms: int
-    depth: int
-    lease_seconds: int
-    poll_ms: int
-    shard_size: int
-
-
-@dataclass(slots=True)
-class Hooks:
-    """What the connector asks of the rooms around it."""
-
-    feed: Callable[[], Feed]
-    headers: Callable[[], list[str]] | None
-    rest: MarketData
-    universe: Callable[[], list[Followed] | None]  # None: nothing changed since it was asked last
-    health: Callable[["Connector", int], None]  # writes the health row; must not raise for a lost database
-    changes: Callable[[list[MarketChange]], None]  # news about markets, to be read again over REST
-    frame: Callable[[str, bytes, int], None] | None = None  # the recorder: connection, bytes, ms
-    bad: Callable[[str, bytes, int], None] | None = None  # quarantine: kind and detail, bytes, ms
 
 
 class LeaseTaken(Exception):

@@ -17,7 +17,8 @@ from arbsite.models import HIGH, INFO, Component, Notice
 from markets import catalogue_version, clients, fee_watch, universe
 from markets.platforms.base import FeedStats, MarketChange
 from markets.recorder import Recorder
-from markets.streaming.connector import Connector, Followed, Hooks, Options
+from markets.streaming.connector import Connector
+from markets.streaming.given import Followed, Hooks, Options
 
 log = logging.getLogger(__name__)
 
