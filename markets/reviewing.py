@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from markets import dossier, pairs
+from markets import dossier, pairs, terms
 from markets.bet_models import SETTLEMENTS
 from markets.differences import Side
 from markets.dossier import Dossier
@@ -129,7 +129,7 @@ def show(found: Dossier, console: Console) -> None:
     table.add_row("Live book", _book(found.books["polymarket"]), _book(found.books["kalshi"]))
     console.print(table)
     for text, style in _remarks(found):
-        console.print(Text(text, style=style))
+        console.print(Text(terms.visible(text), style=style))
 
 
 def _remarks(found: Dossier) -> list[tuple[str, str]]:

@@ -136,3 +136,9 @@ def test_texts_too_long_to_compare_are_marked_whole():
 
 def test_both_platforms_have_terms():
     assert terms.of(factories.info(POLYMARKET))["outcomes"] == "YES: Yes, NO: No"
+
+
+def test_invisible_characters_are_written_out():
+    assert terms.visible("a\r\nb\tc é 👍") == "a\nb\tc é 👍"
+    assert terms.visible("\x1b[31m\u202e\u200b\x00") == "⟨U+001B⟩[31m⟨U+202E⟩⟨U+200B⟩⟨U+0000⟩"
+    assert "\x1b" not in terms.changes({"rules": "a"}, {"rules": "a\x1b[2J"}, "Kalshi")[0]
