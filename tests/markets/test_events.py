@@ -287,6 +287,8 @@ def test_approving_a_bet_read_from_texts_joins_it_to_others(db):
     )
     mixture.refresh_from_db()
     assert mixture.status == "SUSPENDED"
-    bet_decisions.decide(Bet.objects.get(pk="exclusive:kalshi:KXE"), "approved", factories.a_person(), now=LATER)
+    bet_decisions.decide(
+        Bet.objects.get(pk="exclusive:kalshi:KXE"), "approved", factories.a_person(), now=LATER
+    )
     mixture.refresh_from_db()
     assert mixture.status == "ACTIVE"
