@@ -14,7 +14,6 @@ from markets import events
 from markets.models import Bet, Event
 from markets.platforms.base import PLATFORMS
 
-
 NOT_BUILT = "Nothing to build: fewer than two markets, or none is followed."
 
 
