@@ -131,3 +131,11 @@ def test_foreign_text_does_not_drive_the_terminal(reviewer):
     Market.objects.filter(platform=KALSHI).update(rules=hidden, question="\x1b]0;x\x07 Rain?")
     _, shown = review(reviewer, "k")
     assert "\x1b" not in shown and "\u202e" not in shown and "⟨U+001B⟩" in shown and "⟨U+200B⟩" in shown
+
+
+def test_pairs_of_markets_that_have_ended_wait_for_nobody(reviewer):
+    make("-1", "0.9")
+    make("-2", "0.5")
+    Market.objects.filter(pk=IDS[KALSHI] + "-1").update(status="SETTLED")
+    _, shown = review(reviewer, "k")
+    assert "1 of 1" in shown and "0 decided, 1 wait." in shown
