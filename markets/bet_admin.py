@@ -24,7 +24,17 @@ from markets.pairs import PairError
 class BetAdmin(ReadOnlyAdmin):
     """States of the world, and what pays in them. Only an active bet is detected."""
 
-    list_display = ["id", "kind", "name", "status", "origin", "settlement", "m0", "updated_at", "signals"]
+    list_display = [
+        "short_id",
+        "kind",
+        "name",
+        "status",
+        "origin",
+        "settlement",
+        "m0",
+        "updated_at",
+        "signals",
+    ]
     list_filter = [
         words("status", Bet.STATES),
         words("kind", Bet.KINDS),
@@ -115,10 +125,15 @@ class BetAdmin(ReadOnlyAdmin):
                 "table": table(bet),
                 "seen": bet_decisions.seen(bet)["markets"],
                 "shown_digest": bet_decisions.digest(bet),
-                "may_decide": self.has_approve_permission(request) and bet.kind != Bet.PAIR,
+                "decisions": _decisions(bet) if self.has_approve_permission(request) else [],
                 "bet": bet,
             }
         return super().change_view(request, object_id, form_url, extra)
+
+    @admin.display(description="id", ordering="id")
+    def short_id(self, bet: Bet) -> str:
+        """Condition ids have 66 characters, and would push everything else off the screen."""
+        return shortened(bet.pk)
 
     @admin.display(description="pair")
     def pair_link(self, bet: Bet) -> SafeString | str:
@@ -149,13 +164,31 @@ class BetAdmin(ReadOnlyAdmin):
         return list_link(BetVersion, "decisions", bet__id__exact=bet.pk)
 
 
+def _decisions(bet: Bet) -> list[str]:
+    """What may be decided now; the service refuses the rest."""
+    if bet.kind == Bet.PAIR:
+        return []
+    asked = [decision for decision, before in bet_decisions.NEXT.items() if bet.status in before]
+    return [one for one in asked if not (bet.kind == Bet.MIXTURE and one == bet_decisions.APPROVED)]
+
+
+def shortened(text: str, most: int = 32) -> str:
+    """The beginning and the end of a long id."""
+    return text if len(text) <= most else f"{text[: most - 8]}…{text[-7:]}"
+
+
 def table(bet: Bet) -> dict[str, Any]:
     """States across, outcomes down: where each pays."""
-    rows = []
+    rows, names = [], {}
     for row in bet.outcomes.select_related("market"):
         pays = set(row.pays_in)
         rows.append({"row": row, "cells": [state in pays for state in bet.states]})
-    return {"states": bet.states, "rows": rows, "faults": [fault.sentence for fault in bet.value().faults]}
+        names[f"{row.market.platform}:{row.market_id}"] = str(row.market)
+    # A state is called after the market that pays in it, by an id that nobody can read; of a mixture, after two
+    states = [
+        (state, " & ".join(names.get(part, part) for part in state.split(" & "))) for state in bet.states
+    ]
+    return {"states": states, "rows": rows, "faults": [fault.sentence for fault in bet.value().faults]}
 
 
 @admin.register(BetVersion)

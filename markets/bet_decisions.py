@@ -11,8 +11,9 @@ from typing import Any
 from django.db import transaction
 
 from arbsite.models import HIGH, INFO, MEDIUM, Notice
-from markets import bet_store, bets, catalogue_version, risk, store, terms
+from markets import bet_store, bets, catalogue_version, mixing, risk, store, terms
 from markets.bet_models import CLEAN, SETTLEMENTS
+from markets.building import LIVE
 from markets.models import Bet, BetVersion, Market
 from markets.pairs import PairError
 
@@ -132,12 +133,16 @@ def _activate(bet: Bet, m0: Decimal | None, now: datetime) -> None:
         problem = terms.unreadable(found)
         if problem:
             raise BetError(f"{name} cannot be approved: {problem}.")
+    trading = bet.outcomes.filter(market__status__in=LIVE).values("market_id").distinct().count()
+    if trading < min(2, len(value.markets)):
+        raise BetError(f"Only {trading} of its markets still trade.")
     estimate = risk.raised(risk.Estimate(bet.m0, bet.m0_upper, 0, 0), m0)
     bet.m0, bet.m0_upper = estimate.m0, estimate.m0_upper
     bet.status, bet.suspended_why, bet.read_by_person, bet.updated_at = Bet.ACTIVE, "", True, now
     bet.digest = digest(bet)
     bet.save()
     catalogue_version.changed()
+    mixing.rebuild_around([bet.pk], now=now)
 
 
 def suspend_changed(market_ids: Sequence[str], *, now: datetime) -> int:
@@ -146,7 +151,9 @@ def suspend_changed(market_ids: Sequence[str], *, now: datetime) -> int:
         outcomes__market_id__in=market_ids, status=Bet.ACTIVE, origin__in=(Bet.TEXTS, Bet.HAND)
     )
     count = 0
-    for bet in rows.distinct().order_by("pk"):
+    ids = list(rows.distinct().order_by("pk").values_list("pk", flat=True))
+    # Locked: what a person rejects at this moment must stay rejected
+    for bet in Bet.objects.select_for_update().filter(pk__in=ids, status=Bet.ACTIVE).order_by("pk"):
         if bet.digest != digest(bet):
             why = "; ".join(_changes(bet))[:2_000] or "its states or outcomes changed"
             bet_store.leave([bet.pk], Bet.SUSPENDED, why, now=now)

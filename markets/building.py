@@ -112,7 +112,8 @@ def reason_class(sentence: str) -> str:
 def _neg_risk(event: EventFacts, members: list[MarketInfo], found: Outcome) -> None:
     """Exactly one pays where the whole event is known and closed to new outcomes; else at most one does."""
     missing = event.member_ids - {one.id for one in members}
-    if event.augmented:
+    # One market that calls the event augmented is enough: a wrong "exactly one pays" costs money
+    if event.augmented or any(one.extra.get("neg_risk_augmented") for one in members):
         _exclusive(event, [one for one in members if _named(one)], found)
     elif not event.whole or missing:
         found.why_not[NEG_RISK] = (

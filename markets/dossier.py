@@ -107,7 +107,8 @@ def _lines(pair: Pair) -> list[Line]:
         ("Category", one.category, two.category),
         ("Status", one.status or "", two.status or ""),
     ]
-    return [Line(name, *differences.compare(a, b)) for name, a, b in rows if a or b]
+    shown = [(name, terms.visible(a), terms.visible(b)) for name, a, b in rows]
+    return [Line(name, *differences.compare(a, b)) for name, a, b in shown if a or b]
 
 
 def moment(at: datetime | None) -> str:

@@ -14,6 +14,8 @@ from markets import events
 from markets.models import Bet, Event
 from markets.platforms.base import PLATFORMS
 
+NOT_BUILT = "Nothing to build: fewer than two markets, or none is followed."
+
 
 class WhyNotFilter(SimpleListFilter):
     """Events of which no bet of some kind was built."""
@@ -42,7 +44,6 @@ class EventAdmin(ReadOnlyAdmin):
         "whole",
         "bets_count",
         "why_text",
-        "updated_at",
     ]
     list_filter = [words("platform", PLATFORMS), WhyNotFilter]
     search_fields = ["=event_id", "title"]
@@ -70,15 +71,16 @@ class EventAdmin(ReadOnlyAdmin):
             return "neg-risk, augmented" if event.augmented else "neg-risk"
         return "mutually exclusive" if event.mutually_exclusive else "-"
 
-    @admin.display(description="active bets")
+    @admin.display(description="active bets", ordering="active")
     def bets_count(self, event: Any) -> int:
         """How many of its bets are active."""
         return int(event.active)
 
     @admin.display(description="why no bet")
     def why_text(self, event: Event) -> str:
-        """Each kind with its reason."""
-        return "; ".join(f"{kind}: {sentence}" for kind, sentence in event.why_not.items()) or "-"
+        """Each kind with its reason; without one the event was never built, or needs none."""
+        said = "; ".join(f"{kind}: {sentence}" for kind, sentence in event.why_not.items())
+        return said or ("-" if getattr(event, "active", 0) else NOT_BUILT)
 
     @admin.display(description="bets")
     def bets_links(self, event: Event) -> SafeString:

@@ -12,6 +12,7 @@ from markets.bet_models import CLEAN
 from markets.models import Bet, BetOutcome, Pair
 from markets.platforms.base import KALSHI, POLYMARKET
 
+_JOINED = Q(status=Bet.ACTIVE, settlement=CLEAN)
 PARTS = (Bet.NEG_RISK, Bet.EXCLUSIVE, Bet.LADDER, Bet.DATE_LADDER, Bet.CUSTOM)
 
 
@@ -32,8 +33,8 @@ def rebuild_around(bet_ids: Sequence[str], *, now: datetime) -> int:
 def rebuild(pairs: Iterable[Pair], *, now: datetime) -> int:
     """Build or renew the mixtures that these pairs take part in; returns how many changed.
 
-    Only ACTIVE bets are joined, and only by approved pairs that settle clean: anything else would smuggle an unread
-    relation into a bet that looks certain.
+    Only ACTIVE bets that settle clean are joined, and only by approved pairs that do: anything else would smuggle an
+    unread relation, or two sources, into a bet that looks certain.
     """
     wanted = {
         key
@@ -49,7 +50,7 @@ def _bets_of(pair: Pair) -> list[tuple[str, str]]:
     """Every two active bets of events, one on each platform, that hold the pair's markets."""
     sides: dict[str, list[str]] = {}
     for platform, market_id in ((POLYMARKET, pair.polymarket_id), (KALSHI, pair.kalshi_id)):
-        rows = Bet.objects.filter(outcomes__market_id=market_id, kind__in=PARTS, status=Bet.ACTIVE)
+        rows = Bet.objects.filter(outcomes__market_id=market_id, kind__in=PARTS).filter(_JOINED)
         sides[platform] = sorted(set(rows.values_list("pk", flat=True)))
     return [(one, two) for one in sides[POLYMARKET] for two in sides[KALSHI] if one != two]
 
@@ -62,7 +63,10 @@ def _join(one_id: str, two_id: str, now: datetime) -> bool:
     one, two = rows[one_id], rows[two_id]
     pairs = _between(one, two)
     bet_id = building.bet_id(Bet.MIXTURE, one_id, two_id)
-    if not pairs or any(row.status != Bet.ACTIVE for row in (one, two)):
+    stored = Bet.objects.filter(pk=bet_id).first()
+    if stored is not None and stored.status in (Bet.REJECTED, Bet.SUSPENDED) and _by_a_person(stored):
+        return False
+    if not pairs or any(row.status != Bet.ACTIVE or row.settlement != CLEAN for row in (one, two)):
         return bool(
             bet_store.leave([bet_id], Bet.CLOSED, "no approved pair joins its bets any more", now=now)
         )
@@ -71,12 +75,7 @@ def _join(one_id: str, two_id: str, now: datetime) -> bool:
     if value.faults:
         bet_store.leave([bet_id], Bet.CLOSED, value.faults[0].sentence, now=now)
         return False
-    m0, upper = risk.together(
-        (one.m0, one.m0_upper), (two.m0, two.m0_upper), *((p.m0, p.m0_upper) for p in pairs)
-    )
-    stored = Bet.objects.filter(pk=bet_id).first()
-    if stored is not None and stored.status in (Bet.REJECTED, Bet.SUSPENDED) and _by_a_person(stored):
-        return False
+    m0, upper = risk.together(*((part.m0, part.m0_upper) for part in (one, two, *pairs)))
     return bet_store.write(
         value, now=now, name=f"{one.name} with {two.name}"[:500], status=Bet.ACTIVE, suspended_why="",
         origin=Bet.SANDBOX if all(pair.origin == Pair.SANDBOX for pair in pairs) else Bet.PAIRS, settlement=CLEAN,

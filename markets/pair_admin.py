@@ -32,7 +32,7 @@ class PairAdmin(BigTableAdmin):
 
     form = PairForm
     list_display = [
-        "__str__", "question", "kalshi_question", "status", "score", "verdict", "settlement", "inverted", "m0", "m0_upper",
+        "id", "question", "kalshi_question", "status", "verdict", "score", "settlement", "inverted", "m0", "m0_upper",
         "approved_by", "updated_at",
     ]  # fmt: skip
     list_filter = [

@@ -188,10 +188,17 @@ def suspend_changed(market_ids: Iterable[str], *, now: datetime) -> int:
         if pair.rules_digest != rules_digest(pair):
             what = changes_since(pair)
             if what:
-                why = "; ".join(what)
-                _end(pair, Pair.SUSPENDED, None, f"{why}. Read both texts again.", now=now)
-                count += 1
+                count += _suspend_changed(pair, "; ".join(what), now)
     return count
+
+
+def _suspend_changed(pair: Pair, why: str, now: datetime) -> bool:
+    """Both platforms may change their text at once, or a person decide meanwhile: then there is nothing left to do."""
+    with transaction.atomic():
+        still = Pair.objects.select_for_update().filter(pk=pair.pk, status=Pair.APPROVED).exists()
+        if still:
+            _end(pair, Pair.SUSPENDED, None, f"{why}. Read both texts again.", now=now)
+    return still
 
 
 def _end(

@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from markets import dossier, pairs
+from markets import dossier, pairs, terms
 from markets.bet_models import SETTLEMENTS
+from markets.building import LIVE
 from markets.differences import Side
 from markets.dossier import Dossier
 from markets.ladders import LadderView
@@ -66,7 +67,10 @@ def run(
 
 
 def _waiting() -> Any:
-    rows = Pair.objects.filter(status__in=(Pair.PROPOSED, Pair.SUSPENDED))
+    """Only pairs whose markets still trade: the others cannot be approved, and would pile up in front of those."""
+    rows = Pair.objects.filter(
+        status__in=(Pair.PROPOSED, Pair.SUSPENDED), polymarket__status__in=LIVE, kalshi__status__in=LIVE
+    )
     return rows.select_related("polymarket", "kalshi", "approved_by").order_by("-status", "-score", "pk")
 
 
@@ -129,7 +133,7 @@ def show(found: Dossier, console: Console) -> None:
     table.add_row("Live book", _book(found.books["polymarket"]), _book(found.books["kalshi"]))
     console.print(table)
     for text, style in _remarks(found):
-        console.print(Text(text, style=style))
+        console.print(Text(terms.visible(text), style=style))
 
 
 def _remarks(found: Dossier) -> list[tuple[str, str]]:

@@ -118,5 +118,10 @@ def _renew_mixtures(pair_ids: set[int], now: datetime) -> None:
     for bet in Bet.objects.filter(kind=Bet.MIXTURE, status=Bet.ACTIVE):
         used = bet.parts.get("pairs", [])
         if pair_ids & set(used):
-            m0, upper = risk.together(*Pair.objects.filter(pk__in=used).values_list("m0", "m0_upper"))
+            # The bets it joins count as well: one of them may rest on a reading of texts
+            parts = [
+                *Bet.objects.filter(pk__in=bet.parts.get("bets", [])).values_list("m0", "m0_upper"),
+                *Pair.objects.filter(pk__in=used).values_list("m0", "m0_upper"),
+            ]
+            m0, upper = risk.together(*parts)
             Bet.objects.filter(pk=bet.pk).update(m0=m0, m0_upper=upper, updated_at=now)

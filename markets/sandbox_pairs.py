@@ -1,4 +1,8 @@
-"""The sandbox's own pairs, taken over as approved by the user `sandbox`: on loopback only, never for a real platform."""
+"""The sandbox's own pairs, taken over as approved by the user `sandbox`: on loopback only, never for a real platform.
+
+Its other markets are followed as well, by a rule of the universe that anybody may switch off: without them nothing is
+built of its wide events, and its near misses are not watched.
+"""
 
 import ipaddress
 from datetime import datetime
@@ -11,10 +15,12 @@ from django.db import transaction
 
 from markets import pairs, services
 from markets.bet_models import CLEAN
-from markets.models import Market, Pair
+from markets.models import Market, Pair, UniverseRule
 from markets.platforms.base import KALSHI, PLATFORMS, POLYMARKET, PlatformError
 
 USER = "sandbox"
+RULE = "sandbox"  # follows what the sandbox offers beside its pairs
+MOST_FOLLOWED = 500
 TIMEOUT_SECONDS = 10
 
 
@@ -26,6 +32,7 @@ def import_pairs(control_url: str, *, now: datetime) -> int:
     """Read the sandbox's open pairs, make their markets known and approve them; returns how many are new."""
     _check_loopback(control_url)
     listed = _listed(control_url)
+    UniverseRule.objects.get_or_create(name=RULE, defaults={"max_markets": MOST_FOLLOWED})
     known = set(Pair.objects.values_list("polymarket_id", "kalshi_id"))
     new = [row for row in listed if (row["polymarket"], row["kalshi"]) not in known]
     if not new:
@@ -34,17 +41,27 @@ def import_pairs(control_url: str, *, now: datetime) -> int:
         wanted = [row[platform] for row in new]
         have = set(Market.objects.filter(id__in=wanted).values_list("id", flat=True))
         services.refresh(platform, [market_id for market_id in wanted if market_id not in have], now=now)
-    user = sandbox_user()
+    user, count = sandbox_user(), 0
     for row in new:
-        with transaction.atomic():
-            pair = Pair.objects.create(
-                polymarket_id=row[POLYMARKET], kalshi_id=row[KALSHI], inverted=row["inverted"], origin=Pair.SANDBOX,
-                settlement=CLEAN, created_at=now, updated_at=now,
-            )  # fmt: skip
-            pairs.approve(pair, user, now=now, note="the sandbox's own pair")
+        count += _take(row, user, now)
     for platform in PLATFORMS:
         services.choose(platform, now=now)
-    return len(new)
+    return count
+
+
+def _take(row: dict[str, Any], user: Any, now: datetime) -> bool:
+    """Another worker, or `manage.py match`, may have been quicker: then the pair is there already."""
+    with transaction.atomic():
+        pair, made = Pair.objects.get_or_create(
+            polymarket_id=row[POLYMARKET], kalshi_id=row[KALSHI],
+            defaults={
+                "inverted": row["inverted"], "origin": Pair.SANDBOX, "settlement": CLEAN, "created_at": now,
+                "updated_at": now,
+            },
+        )  # fmt: skip
+        if made:
+            pairs.approve(pair, user, now=now, note="the sandbox's own pair")
+    return made
 
 
 def sandbox_user() -> Any:

@@ -34,6 +34,7 @@ _NAMES = {
     "cap_strike": "upper strike",
     "latest_expiration_time": "latest expiration",
 }
+_INVISIBLE = ("Cc", "Cf", "Co", "Cs")  # control, format, private use, half a pair
 # A text that its author has not finished: `|| Count ||`, {{ team }}, [insert date]
 _PLACEHOLDER = re.compile(
     r"\|\|[^|]{0,80}\|\||\{\{[^{}]{0,80}\}\}|\[\s*(?:insert|tbd|tba|placeholder)\b[^\]]{0,80}\]|<\s*(?:insert|tbd|tba)\b",
@@ -61,6 +62,18 @@ def of(info: MarketInfo) -> Terms:
 def plain(text: str) -> str:
     """One spelling of the same text: composed characters, single blanks."""
     return " ".join(unicodedata.normalize("NFC", text or "").split())
+
+
+def visible(text: str) -> str:
+    """The text with its invisible characters written out, like ⟨U+200B⟩.
+
+    Rules are foreign text: an escape sequence must not drive a terminal, nor a direction mark turn words around.
+    """
+    text = text.replace("\r\n", "\n")
+    return "".join(
+        f"⟨U+{ord(char):04X}⟩" if unicodedata.category(char) in _INVISIBLE and char not in "\n\t" else char
+        for char in text
+    )
 
 
 def _minute(at: datetime | None) -> str:
@@ -107,7 +120,7 @@ def _around(old: str, new: str) -> tuple[str, str]:
 
 
 def _cut(text: str, start: int) -> str:
-    part = text[start : start + SHOWN]
+    part = visible(text[start : start + SHOWN])
     return f"{'…' if start and part else ''}{part}{'…' if start + SHOWN < len(text) else ''}" or "nothing"
 
 

@@ -95,8 +95,9 @@ class OpportunitySerializer(serializers.ModelSerializer):
 
     @extend_schema_field(OpenApiTypes.STR)
     def get_recommended_action(self, signal: Signal) -> str:
-        """What to do with each leg, like BUY_A_BUY_B: selling an outcome is buying the other one."""
-        return "_".join(
+        """As `detect` and `scan` say it, like BUY_A_SELL_B: selling a market is buying its other outcome."""
+        said = (signal.metadata or {}).get("recommended_action")
+        return said or "_".join(
             f"{leg.get('side', 'BUY')}_{chr(ord('A') + at)}" for at, leg in enumerate(legs_of(signal))
         )
 

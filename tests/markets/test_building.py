@@ -109,6 +109,12 @@ def test_augmented_events_are_never_exhaustive_and_leave_out_the_rest_and_nobody
     assert value.kind == "exclusive" and value.states == ("polymarket:a", "polymarket:b", bets.NONE)
 
 
+def test_one_market_that_calls_its_event_augmented_is_enough():
+    members = three()
+    members[1] = replace(members[1], extra=members[1].extra | {"neg_risk_augmented": True})
+    assert only(building.build(NEG, members)).states[-1] == bets.NONE
+
+
 def test_kalshis_exclusive_events_have_a_state_in_which_none_pays():
     found = building.build(EXCLUSIVE, [market(one, KALSHI) for one in "abc"])
     value = only(found)

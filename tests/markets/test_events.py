@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from markets import bet_decisions, clients, events, pairs, services, universe
+from markets import bet_decisions, clients, events, mixing, pairs, risk_history, services, universe
 from markets.models import Bet, Event, Market, Pair
 from markets.platforms.base import KALSHI, POLYMARKET, SETTLED, EventInfo, PlatformError
 from tests import factories
@@ -243,3 +243,52 @@ def test_a_mixture_is_built_anew_with_its_parts(joined):
 def test_a_mixture_without_its_pairs_market_closes(joined):
     services.store_markets(neg_risk(names=("a",), status=SETTLED, result="NO"), now=LATER)
     assert bet("mixture").status == "CLOSED"
+
+
+@pytest.mark.parametrize("settlement", ["correlated", "timing", "unknown"])
+def test_a_bet_that_does_not_settle_clean_joins_no_mixture(db, settlement):
+    """A mixture is called clean, so none of its parts may be less."""
+    ours, theirs = stored(neg_risk()), stored(exclusive())
+    Bet.objects.filter(kind="exclusive", id__startswith="exclusive:kalshi").update(settlement=settlement)
+    pair = pairs.enter(ours[0].id, theirs[0].id, factories.a_person(), now=NOW)
+    pairs.approve(pair, factories.a_person(), now=NOW, settlement="clean")
+    assert not Bet.objects.filter(kind="mixture").exists()
+
+
+def test_a_mixture_closes_when_a_part_no_longer_settles_clean(joined):
+    part = Bet.objects.get(pk="exclusive:kalshi:KXE")
+    Bet.objects.filter(pk=part.pk).update(settlement="timing")
+    mixing.rebuild_around([part.pk], now=LATER)
+    assert bet("mixture").status == "CLOSED"
+
+
+def test_a_mixture_keeps_the_risk_of_its_bets_when_history_grows(joined):
+    Bet.objects.filter(pk="exclusive:kalshi:KXE").update(m0=Decimal("0.01"), m0_upper=Decimal("0.02"))
+    Pair.objects.update(m0=Decimal("0.5"), m0_upper=Decimal("0.5"))  # not what its class says
+    risk_history.renew(now=LATER)
+    pair = Pair.objects.get()
+    assert bet("mixture").m0 == pair.m0 + Decimal("0.01")
+    assert bet("mixture").m0_upper == pair.m0_upper + Decimal("0.02")
+
+
+def test_a_mixture_that_a_person_rejected_stays_so(joined):
+    bet_decisions.decide(bet("mixture"), "rejected", factories.a_person(), now=NOW, note="odd")
+    services.store_markets(neg_risk(names=("a",), status=SETTLED, result="NO"), now=LATER)
+    assert bet("mixture").status == "REJECTED"
+
+
+def test_approving_a_bet_read_from_texts_joins_it_to_others(db):
+    ours, theirs = stored(neg_risk()), stored(exclusive())
+    pair = pairs.enter(ours[0].id, theirs[0].id, factories.a_person(), now=NOW)
+    pairs.approve(pair, factories.a_person(), now=NOW, settlement="clean")
+    mixture = bet("mixture")
+    bet_decisions.decide(
+        Bet.objects.get(pk="exclusive:kalshi:KXE"), "suspended", factories.a_person(), now=NOW, note="look"
+    )
+    mixture.refresh_from_db()
+    assert mixture.status == "SUSPENDED"
+    bet_decisions.decide(
+        Bet.objects.get(pk="exclusive:kalshi:KXE"), "approved", factories.a_person(), now=LATER
+    )
+    mixture.refresh_from_db()
+    assert mixture.status == "ACTIVE"

@@ -11,7 +11,7 @@ from kombu.exceptions import OperationalError
 from arbsite import pipeline
 from arbsite.models import Notice
 from markets import bet_decisions, bet_store, bets, pairs, sandbox_pairs, services, store
-from markets.models import Bet, BetVersion, Market, Pair, PairVersion
+from markets.models import Bet, BetVersion, Market, Pair, PairVersion, UniverseRule
 from markets.platforms.base import CLOSED, KALSHI, OPEN, POLYMARKET, SETTLED
 from signals import catalogue
 from tests import factories
@@ -231,6 +231,20 @@ def test_a_later_end_while_it_trades_suspends(db):
     assert pair.status == "SUSPENDED" and "end of trading" in pair.suspended_why
 
 
+def test_a_change_that_finds_the_decision_taken_costs_the_refresh_nothing(db, monkeypatch):
+    """Both platforms may change at once, or a person be quicker: the second to come must not undo a whole batch."""
+    pair = factories.a_pair()
+
+    def meanwhile(found):
+        pairs.reject(found, person(), now=LATER, note="I was quicker")
+        return ["Kalshi changed its rules"]
+
+    monkeypatch.setattr(pairs, "changes_since", meanwhile)
+    services.store_markets([factories.info(KALSHI, rules="It snows.")], now=LATER)
+    pair.refresh_from_db()
+    assert pair.status == "REJECTED" and Market.objects.get(pk=IDS[KALSHI]).rules == "It snows."
+
+
 @pytest.mark.parametrize("error", [OperationalError("no broker"), ConnectionError])
 def test_a_missing_broker_breaks_nothing(monkeypatch, caplog, error):
     class Step:
@@ -304,6 +318,13 @@ def test_a_bet_by_hand_closes_with_its_markets(markets):
     assert bet.status == "CLOSED"
 
 
+def test_a_bet_of_markets_that_have_ended_is_not_approved(markets):
+    bet = a_bet()
+    Market.objects.filter(platform=KALSHI).update(status=SETTLED)
+    with pytest.raises(bet_decisions.BetError, match="Only 1 of its markets"):
+        bet_decisions.decide(bet, "approved", person(), now=NOW)
+
+
 @pytest.mark.parametrize("decision", ["rejected", "suspended", "waved through"])
 def test_a_decision_on_a_bet_says_what_it_needs(markets, decision):
     with pytest.raises(bet_decisions.BetError):
@@ -344,3 +365,28 @@ def test_the_sandboxes_pairs_come_approved_and_riskless(markets, monkeypatch):
     )
     assert PairVersion.objects.get().decision == "same" and pair.bet_id in active_bets()
     assert Market.objects.filter(status=OPEN).count() == 2
+
+
+def test_what_the_sandbox_offers_beside_its_pairs_is_followed(markets, monkeypatch):
+    monkeypatch.setattr(sandbox_pairs, "_listed", lambda _: [])
+    sandbox_pairs.import_pairs("http://127.0.0.1:1", now=NOW)
+    services.rechoose(KALSHI, now=NOW)
+    assert Market.objects.get(pk=IDS[KALSHI]).followed
+    UniverseRule.objects.update(enabled=False)  # a person switched it off
+    sandbox_pairs.import_pairs("http://127.0.0.1:1", now=NOW)
+    services.rechoose(KALSHI, now=NOW)
+    assert not Market.objects.get(pk=IDS[KALSHI]).followed
+
+
+def test_a_sandbox_pair_that_came_meanwhile_is_taken_once(markets, monkeypatch):
+    row = {"polymarket": IDS[POLYMARKET], "kalshi": IDS[KALSHI], "inverted": False}
+    monkeypatch.setattr(sandbox_pairs, "_listed", lambda _: [row])
+    user = sandbox_pairs.sandbox_user
+
+    def meanwhile():
+        pairs.propose([Candidate()], now=NOW)  # `manage.py match` beside it
+        return user()
+
+    monkeypatch.setattr(sandbox_pairs, "sandbox_user", meanwhile)
+    assert sandbox_pairs.import_pairs("http://127.0.0.1:1", now=NOW) == 0
+    assert Pair.objects.get().status == "PROPOSED"

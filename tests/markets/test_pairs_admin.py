@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 
 from arbsite.models import Notice
-from markets import live, services, store
+from markets import bet_store, bets, live, services, store
 from markets.books import Book
 from markets.live import Change
 from markets.models import Bet, Event, Market, Pair, PairVersion
@@ -289,6 +289,56 @@ def test_events_say_why_they_made_no_bet(operator, db):
     for kind, count in (("ladder", 2), ("neg_risk", 0)):
         listed = operator.get(reverse("admin:markets_event_changelist"), {"why_not": kind})
         assert listed.context["cl"].result_count == count
+
+
+def test_a_state_is_called_after_the_market_that_pays_in_it(operator):
+    long = "0x" + "ab" * 32
+    claims = [(long, "Will Ada win?"), ("0x" + "cd" * 32, "Will <Ben> win?")]
+    store.upsert([factories.info("polymarket", one, question=text) for one, text in claims], now=NOW)
+    value = bets.one_of(
+        "neg_risk:polymarket:1", "neg_risk", [("polymarket", one) for one, _ in claims], exhaustive=True
+    )
+    bet_store.write(value, now=NOW, status="ACTIVE", origin="platform")
+    page = operator.get(reverse("admin:markets_bet_change", args=[value.id])).content.decode()
+    assert (
+        f'<th title="polymarket:{long}">Will Ada win?</th>' in page and "Will &lt;Ben&gt; win?</th>" in page
+    )
+    assert f"own:{long}" not in operator.get(reverse("admin:markets_bet_changelist")).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("status", "offered"),
+    [
+        ("PROPOSED", {"approved", "rejected", "suspended"}),
+        ("ACTIVE", {"rejected", "suspended"}),
+        ("SUSPENDED", {"approved", "rejected"}),
+        ("REJECTED", {"approved"}),
+        ("CLOSED", set()),
+    ],
+)
+def test_only_decisions_that_can_be_taken_are_offered(operator, pair, status, offered):
+    bet = entered(operator)
+    Bet.objects.update(status=status, read_by_person=True, digest="x")
+    page = operator.get(reverse("admin:markets_bet_change", args=[bet.pk])).content.decode()
+    words = ("approved", "rejected", "suspended")
+    assert {word for word in words if f'name="decision" value="{word}"' in page} == offered
+
+
+@pytest.mark.parametrize(
+    ("status", "offered"),
+    [
+        ("PROPOSED", {"same", "inverted", "reject", "suspend"}),
+        ("APPROVED", {"reject", "suspend"}),
+        ("SUSPENDED", {"same", "inverted", "reject"}),
+        ("REJECTED", {"same", "inverted"}),
+    ],
+)
+def test_only_verdicts_that_can_be_given_are_offered(operator, status, offered):
+    pair = factories.a_pair()
+    Pair.objects.update(status=status)
+    page = operator.get(reverse("admin:markets_pair_change", args=[pair.pk])).content.decode()
+    words = ("same", "inverted", "reject", "suspend")
+    assert {word for word in words if f'name="decision" value="{word}"' in page} == offered
 
 
 @pytest.mark.parametrize("model", ["bet", "betversion", "event", "pair", "pairversion"])

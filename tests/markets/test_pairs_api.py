@@ -48,7 +48,7 @@ def test_a_pair_is_listed_and_read_with_its_dossier(client, headers, pair):
     assert client.get(f"{PAIRS}?status=APPROVED", headers=headers).json()["results"] == []
     found = client.get(f"{PAIRS}/{pair.pk}", headers=headers).json()["dossier"]
     (rules,) = [line for line in found["lines"] if line["name"] == "Rules"]
-    assert rules["differs"] and {"text": " a lot", "differs": True} in rules["kalshi"]
+    assert rules["differs"] and {"text": "a lot", "differs": True} in rules["kalshi"]
     assert found["books"] == {"polymarket": None, "kalshi": None} and len(found["digest"]) == 64
     assert client.get(f"{PAIRS}/999", headers=headers).status_code == 404
 

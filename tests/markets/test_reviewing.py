@@ -123,3 +123,19 @@ def test_who_may_not_decide_sees_nothing(db, active):
     clerk = user("clerk", *(() if active else ("markets.approve_pair",)), is_active=active)
     with pytest.raises(reviewing.NotAllowed, match=r"markets\.approve_pair"):
         review(clerk)
+
+
+def test_foreign_text_does_not_drive_the_terminal(reviewer):
+    make("-1", "0.5")
+    hidden = "It rains.\x1b[2J\u202e evil\u200b"
+    Market.objects.filter(platform=KALSHI).update(rules=hidden, question="\x1b]0;x\x07 Rain?")
+    _, shown = review(reviewer, "k")
+    assert "\x1b" not in shown and "\u202e" not in shown and "⟨U+001B⟩" in shown and "⟨U+200B⟩" in shown
+
+
+def test_pairs_of_markets_that_have_ended_wait_for_nobody(reviewer):
+    make("-1", "0.9")
+    make("-2", "0.5")
+    Market.objects.filter(pk=IDS[KALSHI] + "-1").update(status="SETTLED")
+    _, shown = review(reviewer, "k")
+    assert "1 of 1" in shown and "0 decided, 1 wait." in shown

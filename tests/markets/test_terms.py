@@ -1,5 +1,6 @@
 """Terms, what changed in them, placeholders, and texts side by side."""
 
+import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -136,3 +137,26 @@ def test_texts_too_long_to_compare_are_marked_whole():
 
 def test_both_platforms_have_terms():
     assert terms.of(factories.info(POLYMARKET))["outcomes"] == "YES: Yes, NO: No"
+
+
+def test_invisible_characters_are_written_out():
+    assert terms.visible("a\r\nb\tc é 👍") == "a\nb\tc é 👍"
+    assert terms.visible("\x1b[31m\u202e\u200b\x00") == "⟨U+001B⟩[31m⟨U+202E⟩⟨U+200B⟩⟨U+0000⟩"
+    assert "\x1b" not in terms.changes({"rules": "a"}, {"rules": "a\x1b[2J"}, "Kalshi")[0]
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("a " * 10_000, "b a " * 5_000),
+        ("a" + "(" * 19_000, "(" * 19_000 + "b"),
+        (" ".join(map(str, range(3_000))), "7 " * 9_000),
+    ],
+)
+def test_a_hostile_text_costs_no_time(one, two):
+    """Rules are foreign text: one that repeats a word thousands of times held a page for minutes."""
+    began = time.process_time()
+    left, right = differences.compare(one, two)
+    assert time.process_time() - began < 1
+    assert "".join(piece.text for piece in left) == one and "".join(piece.text for piece in right) == two
+    assert any(piece.differs for piece in (*left, *right))

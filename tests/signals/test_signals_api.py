@@ -52,6 +52,13 @@ def test_an_opportunity_has_the_specifications_fields(client, headers):
     assert found["recommended_action"] == "BUY_A_BUY_B"
 
 
+def test_a_list_recommends_what_detect_recommends(client, headers):
+    row = signal("sig_1")
+    Signal.objects.filter(pk=row.pk).update(metadata=row.metadata | {"recommended_action": "BUY_A_SELL_B"})
+    (found,) = exact(client.get("/api/v1/opportunities", headers=headers))["results"]
+    assert found["recommended_action"] == "BUY_A_SELL_B"
+
+
 def test_refused_and_gone_ones_are_shown_only_when_asked_for(client, headers):
     for status in Signal.STATUSES:
         signal(f"sig_{status}", status)

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.table import Table
 
-from markets import matching
+from markets import matching, terms
 from markets.matching import files
 from markets.platforms.base import KALSHI, OPEN, POLYMARKET
 
@@ -44,6 +44,8 @@ class Command(BaseCommand):
             raise CommandError("Give both --polymarket and --kalshi, or neither to match the database.")
         if options["per_market"] < 1:
             raise CommandError("--per-market must be at least 1.")
+        if options["limit"] is not None and options["limit"] < 1:
+            raise CommandError("--limit must be at least 1.")
         if options["review"]:
             if one is not None:
                 raise CommandError("--review decides on pairs in the database; it takes no files.")
@@ -120,7 +122,7 @@ class Command(BaseCommand):
                 json.dumps([candidate.as_json() for candidate in candidates], ensure_ascii=False, indent=1)
             )
             return
-        titles = [{question.id: question.title for question in side} for side in sides]
+        titles = [{question.id: terms.visible(question.title) for question in side} for side in sides]
         table = Table("score", "verdict", "settlement", "Polymarket", "Kalshi", "why")
         for candidate in candidates:
             why = candidate.vetoes or candidate.reasons

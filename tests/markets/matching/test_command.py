@@ -93,3 +93,9 @@ def test_a_missing_file_and_a_single_side(tmp_path):
         call_command("match", "--polymarket", str(tmp_path / "none"), "--kalshi", str(tmp_path / "none"))
     with pytest.raises(CommandError, match="both"):
         call_command("match", "--kalshi", str(tmp_path / "none"))
+
+
+@pytest.mark.parametrize("limit", ["0", "-1"])
+def test_a_review_of_no_pairs_is_refused(limit):
+    with pytest.raises(CommandError, match="--limit must be at least 1"):
+        call_command("match", "--review", "--user", "paula", "--limit", limit)
