@@ -108,6 +108,13 @@ def sources() -> tuple[tuple[str, str, str], ...]:
 
 
 @cache
+def words(name: str) -> frozenset[str]:
+    """The words of one list of words.txt."""
+    rows = (line.partition(" = ") for line in lines("words.txt"))
+    return frozenset(word for head, _, tail in rows if head == name for word in tail.split())
+
+
+@cache
 def stations() -> tuple[tuple[str, str], ...]:
     """(station, alias with a blank around it)."""
     return tuple(
