@@ -33,16 +33,19 @@ _VERB = (
     r"\b(?:resolv\w*|settl\w*|pay\w*|expir\w*|clos\w*|determin\w*|grad\w*|conclud\w*|count\w*|judged|deemed)"
 )
 _OUTCOME = re.compile(
-    rf"{_VERB}(?: (?:out|up|to|as|at|in|favou?r|of|for|with|be|the|a|an))*[ :]*" + _WORD.format("verb") + _ENDS
+    rf"{_VERB}(?: (?:out|up|to|as|at|in|favou?r|of|for|with|be|the|a|an"
+    r"|this|market|contract|question))*[ :]*" + _WORD.format("verb") + _ENDS
     + rf"|(?<![a-z])(?:to |as )?{_WORD.format('bare')}(?= (?:{_ON}|{_ELSE}|{_UNLESS})\b)"
     + rf"|(?<![a-z])(?:a |the )?{_WORD.format('subject')} ?"
-    + r"(?==|means\b|(?:wins?|pays?|requires?|applies)\b|(?:is|are|will be) paid\b)"
+    + r"(?:(?<=:)|(?<=: )|(?==|means\b|(?:wins?|pays?|requires?|applies)\b|(?:is|are|will be) paid\b))"
     + rf"|(?:{_ELSE})[ ,]+(?:to |is |it is )?{_WORD.format('rest')}(?=\W*$|[,;.])"
 )  # fmt: skip
 _PAID = re.compile(
     r"[\s\"')]*(?:=|(?:means|wins?|pays?(?: out)?|requires?|applies|(?:is|are|will be) paid)(?: out| that)?\b) ?"
 )
 _AFTER_ON = re.compile(rf"[\s\"')]*{_ON}\b(?: (?:if|when|and|that|of|the event|case|it is|only))*")
+_FALSE = re.compile(r"\bresolv\w* (?:to |as |in )?(?:the )?(?:false|negative(?:ly)?)\b")
+_NO_SOMEHOW = re.compile(r"[\"“]No[\"”]|\bNO\b|\b[Ii]nverse market|\b[Ii]nverted market")
 _DENIED = re.compile(r"(?:\bnot|\bnever|cannot|wont)(?: be)?\s*$")
 _AFTER_UNLESS = re.compile(rf"[\s\"'),]*(?:{_UNLESS})\b(?: (?:if|when|that))?")
 _AFTER_ELSE = re.compile(rf"[\s\"'),]*(?:{_ELSE})\b")
@@ -74,9 +77,14 @@ def read(text: str) -> tuple[Clause, ...]:
     found: list[Clause] = []
     before = ""
     for raw in _SENTENCE.split(text):
-        sentence = _EXAMPLE.sub(" ", fold(raw)).strip()
+        sentence = _FALSE.sub("resolves to no", _EXAMPLE.sub(" ", fold(raw))).strip()
         if sentence:
-            found += _sentence(sentence, before)
+            told = _sentence(sentence, before)
+            if (
+                not told and _NO_SOMEHOW.search(raw) and not raw.isupper()
+            ):  # not understood: as a condition of NO
+                told = [Clause(False, _trim(fold(_NO_SOMEHOW.sub(" ", raw))))]
+            found += told
             before = sentence
     return tuple(found)
 
@@ -91,15 +99,17 @@ def _sentence(sentence: str, before: str) -> list[Clause]:
         if match["rest"]:
             found.append(Clause(yes, ""))
             continue
-        found += _clauses(yes, sentence[start : match.start()], sentence[match.end() : end], before)
+        stands_for = bool(match["subject"])
+        found += _clauses(
+            yes, sentence[start : match.start()], sentence[match.end() : end], before, stands_for
+        )
     return found
 
 
-def _clauses(yes: bool, lead: str, tail: str, before: str) -> list[Clause]:
+def _clauses(yes: bool, lead: str, tail: str, before: str, told: bool) -> list[Clause]:
     """One outcome with the words before and after it."""
     if _DENIED.search(lead):  # `will not resolve to Yes if`
         yes, lead = not yes, _DENIED.sub("", lead)
-    told = False
     if paid := _PAID.match(tail):  # `NO pays if`, `Yes = Bulls win`
         tail, told = tail[paid.end() :], True
     if unless := _AFTER_UNLESS.match(tail):

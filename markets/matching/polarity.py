@@ -91,7 +91,7 @@ def _content(text: str) -> _Content:
     when, rest = dates.read(name_numbers(folded))
     bounds, rest = numbers.read(rest)
     kinds, words, _ = canonical(rest)
-    kept = "keep" in kinds
+    kept = "keep" in kinds and not bounds  # to stay below 5 denies nothing
     items = {
         f"{kind}:{value}" for kind, values in kinds.items() if kind not in ("neg", "keep") for value in values
     }

@@ -49,6 +49,10 @@ def codes(candidate: Candidate) -> set[str]:
     "Should rents in Trondby rise above 4% in 2027, the market will be resolved as NO. If not, it will be resolved as YES.",
     "The market resolves No if the condition in the title is met and Yes otherwise.",
     'Will resolve to "Yes" if the above does not happen, "No" if it does.',
+    "The outcome will be No if rents in Trondby rise above 4% in 2027 and Yes if they do not.",
+    'A rise of rents in Trondby above 4% in 2027 makes this market resolve to No; otherwise it resolves to Yes.',
+    "YES: rents in Trondby rise by 4% or less in 2027. NO: rents in Trondby rise above 4% in 2027.",
+    '"No" if rents in Trondby rise above 4% in 2027, "Yes" otherwise.',
     "The No side wins if rents in Trondby rise above 4% in 2027; otherwise the Yes side wins.",
 ])  # fmt: skip
 def test_rules_that_make_no_of_the_title_invert_the_pair(swapped):
@@ -68,6 +72,11 @@ def test_a_question_without_numbers_is_inverted_by_its_rules_too(swapped):
     (RENTS, 'Resolves "No" should this event occur.', RENTS_RULES),
     (RENTS, "No holders are paid when rents in Trondby rise above 4% in 2027.", RENTS_RULES),
     (RENTS, 'This market will not resolve to "Yes" if rents in Trondby rise above 4% in 2027.', RENTS_RULES),
+    (RENTS, "If rents in Trondby rise above 4% in 2027, holders of NO receive $1.", RENTS_RULES),
+    (RENTS, 'Rents in Trondby that rise above 4% in 2027 resolve this market to "No".', RENTS_RULES),
+    (RENTS, "The question resolves negatively if rents in Trondby rise above 4% in 2027.", RENTS_RULES),
+    (RENTS, "Resolves to No when rents in Trondby exceed 4% in 2027, else to Yes.", RENTS_RULES),
+    (RENTS, 'Resolves "Yes" if rents in Trondby stay at or below 4% in 2027.', RENTS_RULES),
     (OPEN, "Resolves Yes if anyone other than Mira Holt wins the Velm Open.", OPEN_RULES),
     (OPEN, "If Holt loses, this market resolves to Yes.", OPEN_RULES),
     (OPEN, "If Holt takes the title, this market resolves to No.", OPEN_RULES),
