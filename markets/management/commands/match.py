@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db.models import Q
 from rich.console import Console
 from rich.table import Table
 
@@ -74,7 +75,9 @@ class Command(BaseCommand):
         from markets import pairs
         from markets.models import Market, Pair
 
-        held = Market.objects.filter(status=OPEN)
+        now = datetime.now(UTC)
+        # What should have ended and was not read since is no bet any more, whatever its row says
+        held = Market.objects.filter(Q(end_date__gt=now) | Q(end_date__isnull=True), status=OPEN)
         sides = tuple(
             [question_of_row(row) for row in held.filter(platform=platform).iterator()]
             for platform in (POLYMARKET, KALSHI)
@@ -88,7 +91,7 @@ class Command(BaseCommand):
             if candidate.verdict != matching.DIFFERENT
             or (candidate.polymarket_id, candidate.kalshi_id) in known
         ]
-        new = pairs.propose(worth, now=datetime.now(UTC))
+        new = pairs.propose(worth, now=now)
         self._print(worth, sides, as_json=options["json"])
         self.stderr.write(f"{new} pairs wait for a decision that did not before: manage.py match --review")
 
