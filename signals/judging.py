@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from celery import current_app
 from django.conf import settings
@@ -21,6 +22,7 @@ from signals.times import unix_ms, utc
 FOUND_TTL = 60
 VERDICT = {"status": "text", "reasons": "jsonb", "processed_at": "timestamptz"}
 WAITING = (Signal.PENDING, Signal.ACTIONABLE, Signal.REFUSED, Signal.QUARANTINED)
+ANSWERED_EDGE = "answered_edge"  # in `recheck`: the edge that fresh books over REST have shown
 MESSAGE_IDS = 20  # signals in one doorbell: messages stay under a kilobyte
 
 
@@ -87,6 +89,7 @@ def context_of(
         evidence=seen or Evidence(),
         alive_ms=max(0, now_ms - unix_ms(row.created_at)),
         cleared=frozenset(code for code, until in row.cleared.items() if until > now_ms),
+        answered_edge=Decimal(row.recheck[ANSWERED_EDGE]) if ANSWERED_EDGE in row.recheck else None,
         doubted=frozenset(reason["code"] for reason in row.reasons) & DOUBTS,
     )
 
