@@ -4,12 +4,14 @@ import time
 
 import pytest
 
-from execution import holdings, services
+from execution import holdings, overlaps, services
 from execution.models import Plan
 from markets.models import Bet
+from markets.platforms.base import KALSHI, POLYMARKET
 from signals import catalogue
 from signals.models import Signal
 from tests import factories
+from tests.factories import IDS
 from tests.signals.windows import *  # noqa: F403
 from tests.signals.windows import GAP, detect_and_judge, show
 
@@ -47,3 +49,13 @@ def test_books_age_while_somebody_else_holds_the_ledger(redis, monkeypatch):
     assert services.act_on([row.id], now_ms=factories.unix_ms()) == 0
     row.refresh_from_db()
     assert (row.status, row.reasons[0]["code"]) == (Signal.REFUSED, "book_stale")
+
+
+def test_what_was_bought_is_spoken_for_whatever_its_signal_says_by_now(redis):
+    row = an_actionable_signal()
+    assert services.act_on([row.id], now_ms=factories.unix_ms()) == 1
+    Signal.objects.update(metadata={"legs": []})  # refreshed: the best legs are others now
+    assert overlaps.acted_on() == {
+        (POLYMARKET, IDS[POLYMARKET], "YES"): row.id,
+        (KALSHI, IDS[KALSHI], "NO"): row.id,
+    }
