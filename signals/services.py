@@ -135,10 +135,11 @@ def _write(
     renewed = [
         _renew(row, found[key], known, charges, now)
         for key, row in standing.items()
-        if key in found and _worth_writing(row, found[key], now)
+        if key in found and row.refreshed_at <= now and _worth_writing(row, found[key], now)
     ]
+    # What was confirmed later than these books were read is not ours to end: another worker saw newer ones
     gone = [_end(row, refusals.get((str(row.bet_id), row.direction)) or refusals.get((str(row.bet_id), "")), now)
-            for key, row in standing.items() if key not in found]  # fmt: skip
+            for key, row in standing.items() if key not in found and row.refreshed_at <= now]  # fmt: skip
     if fresh or renewed or gone:
         fresh = _store(fresh, renewed, gone, now)
         publishing.tell(fresh, renewed, gone, now_ms=now_ms)
