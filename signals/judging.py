@@ -21,6 +21,7 @@ from signals.times import unix_ms, utc
 
 FOUND_TTL = 60
 VERDICT = {"status": "text", "reasons": "jsonb", "processed_at": "timestamptz"}
+JUDGED = {**VERDICT, "refreshed_at": "timestamptz"}  # the last is column c4
 WAITING = (Signal.PENDING, Signal.ACTIONABLE, Signal.REFUSED, Signal.QUARANTINED)
 ANSWERED_EDGE = "answered_edge"  # in `recheck`: the edge that fresh books over REST have shown
 MESSAGE_IDS = 20  # signals in one doorbell: messages stay under a kilobyte
@@ -53,8 +54,9 @@ def judge(signal_ids: Iterable[str], *, now_ms: int) -> int:
         _note(row, context, verdict, now_ms)
     with transaction.atomic():
         do_not_wait_for_the_disk()
-        # Only what is still pending: somebody else may have judged or executed it meanwhile
-        bulk.update(Signal, rows, VERDICT, where="AND t.status = 'PENDING'")
+        # Only what is still pending: somebody else may have judged or executed it meanwhile. And only on the figures
+        # that were judged: whoever has refreshed them judges them.
+        bulk.update(Signal, rows, JUDGED, where="AND t.status = 'PENDING' AND t.refreshed_at = v.c4")
         doubted = [row for row in rows if row.status == Signal.QUARANTINED]
         if doubted:
             _tell_doubts(doubted, utc(now_ms))
