@@ -104,12 +104,13 @@ def examine(bets: Sequence[BetValue], known: catalogue.Catalogue, *, now_ms: int
     books = live.book_views(market for bet in bets for market in bet.markets)
     limits = rules.rules()
     findings: list[Finding] = []
-    refusals: dict[tuple[str, str], Refusal] = {}
+    refused: list[Refusal] = []
     for bet in bets:
         result = detection.find(bet, books, known.listings, limits, now_ms, known.certificates)
         findings += result.findings
-        refusals |= {(refusal.bet_id, refusal.direction): refusal for refusal in result.refusals}
-    refusing.detected(refusals.values(), now_ms)
+        refused += result.refusals
+    refusals = {(refusal.bet_id, refusal.direction): refusal for refusal in refused}
+    refusing.detected(refused, now_ms)  # all of them: a wide bet has one for each market it has to leave out
     refusing.push(now_ms)
     return _write([bet.id for bet in bets], findings, refusals, known, now_ms, window_id)
 
