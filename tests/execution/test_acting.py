@@ -9,6 +9,7 @@ from execution.models import Plan
 from markets.models import Bet
 from markets.platforms.base import KALSHI, POLYMARKET
 from signals import catalogue
+from signals import services as detection
 from signals.models import Signal
 from tests import factories
 from tests.factories import IDS
@@ -59,3 +60,13 @@ def test_what_was_bought_is_spoken_for_whatever_its_signal_says_by_now(redis):
         (POLYMARKET, IDS[POLYMARKET], "YES"): row.id,
         (KALSHI, IDS[KALSHI], "NO"): row.id,
     }
+
+
+def test_a_book_that_is_silent_for_a_moment_does_not_have_its_levels_bought_again(redis):
+    factories.a_pair()
+    for number, at_ms in enumerate(factories.unix_ms() + after for after in (0, 3_000, 6_000)):
+        windows = show(at_ms, *GAP, number=number)
+        detect_and_judge(*windows, now_ms=at_ms)
+        services.act_on(Signal.objects.values_list("id", flat=True), now_ms=at_ms)
+        detection.detect(windows[0], now_ms=at_ms + 2_500)  # nobody has confirmed its books since
+    assert Signal.objects.get().status == Signal.EXECUTED and Plan.objects.count() == 1
