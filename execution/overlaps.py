@@ -6,6 +6,7 @@ Whoever acts on one of them has bought what all of them saw. Until that gap is g
 from collections.abc import Mapping
 
 from execution.ledger import PositionKey
+from execution.models import Order
 from execution.planning import NoPlan
 from signals.findings import Finding
 from signals.models import Signal
@@ -15,12 +16,11 @@ LEVELS_TAKEN = "levels_taken"
 
 def acted_on() -> dict[PositionKey, str]:
     """Platform, market and outcome that were bought for signals whose gap still stands, with the signal's id."""
-    acted = Signal.objects.filter(status=Signal.EXECUTED).values_list("id", "metadata__legs")
-    return {
-        (leg["platform"], leg["market_id"], leg["outcome"]): signal_id
-        for signal_id, legs in acted
-        for leg in legs or ()
-    }
+    # By its orders, not its figures: those are refreshed, and the best legs may be others by now
+    acted = Order.objects.filter(signal__status=Signal.EXECUTED).values_list(
+        "platform", "market_id", "outcome", "signal_id"
+    )
+    return {(platform, market_id, outcome): signal_id for platform, market_id, outcome, signal_id in acted}
 
 
 def refusal(finding: Finding, taken: Mapping[PositionKey, str]) -> NoPlan | None:

@@ -6,6 +6,7 @@ ledger's lock, so limits are checked against what is really held.
 
 import logging
 import secrets
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from execution.planning import NoPlan, Ticket, Worked
 from markets import live
 from markets.bets import MarketKey
 from markets.books import BookView, micro
+from markets.models import Bet
 from signals import catalogue, judging, refusing
 from signals.catalogue import Catalogue
 from signals.findings import Finding
@@ -70,16 +72,20 @@ def act_on(signal_ids: Iterable[str], *, now_ms: int) -> int:
     if settings.ARBSITE.trading.mode != PAPER:
         return 0  # a system check refuses other modes in this release
     known = catalogue.current()
-    now = datetime.fromtimestamp(now_ms / 1_000, UTC)
+    began = time.monotonic()
     with transaction.atomic():
         signals = list(
-            Signal.objects.select_for_update(of=("self",), skip_locked=True)
+            Signal.objects.select_related("bet")
+            .select_for_update(of=("self",), skip_locked=True)
             .filter(id__in=list(signal_ids), status=Signal.ACTIONABLE, plan__isnull=True)
             .order_by("-net_profit")
         )
         if not signals:
             return 0
         holdings.lock_ledger()
+        # Somebody else may have held the ledger for long: books are as old as they are now
+        now_ms += int((time.monotonic() - began) * 1_000)
+        now = datetime.fromtimestamp(now_ms / 1_000, UTC)
         batch = Batch(held=holdings.held(PAPER, known), acted_on=overlaps.acted_on())
         books = live.book_views(
             market
@@ -146,7 +152,8 @@ def _planned(
 ) -> planning.Plan | NoPlan:
     """What to send for a signal, or why nothing."""
     bet = known.bets.get(signal.bet_id or "")
-    if bet is None:
+    # The row, too: without Redis nobody told this process that its copy is out of date
+    if bet is None or signal.bet is None or signal.bet.status != Bet.ACTIVE:
         return NoPlan("bet_suspended", "the bet is not active any more")
     taken = overlaps.refusal(finding, batch.acted_on)
     if taken is not None:

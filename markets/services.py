@@ -1,7 +1,8 @@
 """What happens to markets: discovery, refreshes, and what a change does to the bets and pairs built on them."""
 
 import logging
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -58,29 +59,39 @@ def discover(platform: str, *, now: datetime, batch: int = 500) -> int:
     config = settings.ARBSITE.universe
     rest = clients.rest(platform)
     horizon = now + timedelta(days=config.discover_days)
+    # It takes minutes: who keeps copies looks for what is newer than what they have
+    at = _going_on(now)
     count, part = 0, []
     for info in rest.markets(closing_before=horizon, limit=config.discover_limit):
         part.append(info)
         if len(part) >= batch:
-            count += store_markets(part, now=now)
+            count += store_markets(part, now=at())
             part = []
-    count += store_markets(part, now=now)
-    refresh_ended(platform, now=now)
-    choose(platform, now=now)
+    count += store_markets(part, now=at())
+    refresh_ended(platform, now=at())
+    choose(platform, now=at())
     catalogue_version.changed()
     return count
+
+
+def _going_on(now: datetime) -> Callable[[], datetime]:
+    """`now`, and the time that has passed since."""
+    began = time.monotonic()
+    return lambda: now + timedelta(seconds=time.monotonic() - began)
 
 
 def choose(platform: str, *, now: datetime) -> int:
     """Choose the universe, build the bets of the followed events, and follow their other markets as well."""
     universe.select(platform, now=now)
+    at = _going_on(now)
     read_whole_events(platform, now=now)
-    return rechoose(platform, now=now)
+    return rechoose(platform, now=at())
 
 
 def read_whole_events(platform: str, *, now: datetime) -> int:
     """Ask for every market of the events that need it, closed ones too; returns how many were read."""
     rest = clients.rest(platform)
+    at = _going_on(now)
     count = 0
     for event_id in events.due(platform, now=now):
         try:
@@ -89,9 +100,14 @@ def read_whole_events(platform: str, *, now: datetime) -> int:
             log.warning("event not read", extra={"event": event_id, "error": str(error)})
             continue
         with transaction.atomic():
-            store_markets(found.markets, now=now)
+            store_markets(found.markets, now=at())
             events.store_event(
-                platform, event_id, member_ids=found.market_ids, whole=found.whole, now=now, title=found.title
+                platform,
+                event_id,
+                member_ids=found.market_ids,
+                whole=found.whole,
+                now=at(),
+                title=found.title,
             )
         count += 1
     return count
@@ -120,6 +136,7 @@ def refresh_ended(platform: str, *, now: datetime, limit: int = 500) -> int:
 def refresh(platform: str, market_ids: Iterable[str], *, now: datetime) -> int:
     """Read single markets again over REST; returns how many the platform knew."""
     rest = clients.rest(platform)
+    at = _going_on(now)
     infos = []
     for market_id in market_ids:
         try:
@@ -136,5 +153,5 @@ def refresh(platform: str, market_ids: Iterable[str], *, now: datetime) -> int:
                 severity=HIGH,
                 at=now,
             )
-            Market.objects.filter(pk=market_id).update(status=OTHER_STATUS, followed=False, updated_at=now)
-    return store_markets(infos, now=now) if infos else 0
+            Market.objects.filter(pk=market_id).update(status=OTHER_STATUS, followed=False, updated_at=at())
+    return store_markets(infos, now=at()) if infos else 0

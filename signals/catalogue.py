@@ -84,17 +84,29 @@ def _read_changes(copy: Catalogue) -> None:
     since = copy.seen - OVERLAP if copy.seen else None
     bets = Bet.objects.prefetch_related("outcomes__market")
     markets = Market.objects.filter(bet_outcomes__isnull=False).distinct()
+    # Which bets are active is never left to their times: a long job may stamp what it writes with when it began
+    active = set(Bet.objects.filter(status=Bet.ACTIVE).values_list("id", flat=True))
+    for bet_id in copy.bets.keys() - active:
+        _drop(copy, bet_id)
     if since is not None:
-        bets, markets = bets.filter(updated_at__gte=since), markets.filter(updated_at__gte=since)
+        bets = bets.filter(Q(updated_at__gte=since) | Q(id__in=active - copy.bets.keys()))
+        markets = markets.filter(updated_at__gte=since)
     else:
         bets = bets.filter(status=Bet.ACTIVE)
-    for market in markets:
-        copy.listings[market.platform, market.id] = Listing.of(store.info_of(market))
+    _list(copy, markets)
     for row in bets:
         _drop(copy, row.id)
         if row.status == Bet.ACTIVE:
             _take(copy, row)
+    unlisted = {market for market, of in copy.by_market.items() if of} - copy.listings.keys()
+    if unlisted:  # markets known for long, in a bet that is new
+        _list(copy, Market.objects.filter(id__in=[market_id for _, market_id in unlisted]))
     copy.seen = _newest(copy.seen)
+
+
+def _list(copy: Catalogue, markets: Iterable[Market]) -> None:
+    for market in markets:
+        copy.listings[market.platform, market.id] = Listing.of(store.info_of(market))
 
 
 def _newest(before: datetime | None) -> datetime | None:

@@ -44,6 +44,7 @@ SANDBOX = "sandbox"  # the origin of the local exchange's own pairs
 ARBITRAGE, SPREAD = "arbitrage", "spread"  # what a signal is called
 
 ZERO, ONE = Decimal(0), Decimal(1)
+WOBBLE = Decimal("0.02")  # by which an edge may pass what a second look has seen: a tick of each leg
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,9 @@ class Context(BetRisk):
     evidence: Evidence = field(default_factory=Evidence)
     alive_ms: int = 0  # how long the signal has stood
     cleared: frozenset[str] = frozenset()  # doubts that a fresh look over REST, or a person, has answered
+    answered_edge: Decimal | None = (
+        None  # up to which a second look answers for a suspicious edge; None: for any
+    )
     doubted: frozenset[str] = frozenset()  # doubts it is held for since it was judged last
 
 
@@ -124,12 +128,17 @@ def decide(finding: Finding, hurdles: Hurdles, now_ms: int, context: Context = C
     doubted = [
         reason
         for reason in _doubtful(finding, hurdles, now_ms, context)
-        if reason.code not in context.cleared
+        if reason.code not in context.cleared or _outgrown(reason.code, finding, context)
     ]
     if not doubted and context.doubted and WAS_DOUBTED not in context.cleared:
         sentence = f"it was held for {', '.join(sorted(context.doubted))}: the books are read again first"
         doubted = [Reason(WAS_DOUBTED, sentence)]
     return Verdict(QUARANTINED, tuple(doubted)) if doubted else Verdict(ACTIONABLE)
+
+
+def _outgrown(code: str, finding: Finding, context: Context) -> bool:
+    seen = context.answered_edge
+    return code == SUSPICIOUS_EDGE and seen is not None and finding.edge > seen + WOBBLE
 
 
 def second_thoughts(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from celery import current_app
 from django.conf import settings
@@ -20,7 +21,9 @@ from signals.times import unix_ms, utc
 
 FOUND_TTL = 60
 VERDICT = {"status": "text", "reasons": "jsonb", "processed_at": "timestamptz"}
+JUDGED = {**VERDICT, "refreshed_at": "timestamptz"}  # the last is column c4
 WAITING = (Signal.PENDING, Signal.ACTIONABLE, Signal.REFUSED, Signal.QUARANTINED)
+ANSWERED_EDGE = "answered_edge"  # in `recheck`: the edge that fresh books over REST have shown
 MESSAGE_IDS = 20  # signals in one doorbell: messages stay under a kilobyte
 
 
@@ -51,8 +54,9 @@ def judge(signal_ids: Iterable[str], *, now_ms: int) -> int:
         _note(row, context, verdict, now_ms)
     with transaction.atomic():
         do_not_wait_for_the_disk()
-        # Only what is still pending: somebody else may have judged or executed it meanwhile
-        bulk.update(Signal, rows, VERDICT, where="AND t.status = 'PENDING'")
+        # Only what is still pending: somebody else may have judged or executed it meanwhile. And only on the figures
+        # that were judged: whoever has refreshed them judges them.
+        bulk.update(Signal, rows, JUDGED, where="AND t.status = 'PENDING' AND t.refreshed_at = v.c4")
         doubted = [row for row in rows if row.status == Signal.QUARANTINED]
         if doubted:
             _tell_doubts(doubted, utc(now_ms))
@@ -87,6 +91,7 @@ def context_of(
         evidence=seen or Evidence(),
         alive_ms=max(0, now_ms - unix_ms(row.created_at)),
         cleared=frozenset(code for code, until in row.cleared.items() if until > now_ms),
+        answered_edge=Decimal(row.recheck[ANSWERED_EDGE]) if ANSWERED_EDGE in row.recheck else None,
         doubted=frozenset(reason["code"] for reason in row.reasons) & DOUBTS,
     )
 

@@ -21,8 +21,9 @@ from markets.books import BookView
 from markets.models import Market
 from markets.platforms.base import PlatformError
 from markets.store import info_of
-from signals import catalogue, decision, detection, judging, publishing, refusing, rules, services
+from signals import catalogue, decision, detection, judging, publishing, refusing, rules, services, tracks
 from signals.decision import DOUBTS, REST_CLEARS, WAS_DOUBTED, Reason, Verdict
+from signals.evidence import Evidence
 from signals.findings import Finding
 from signals.models import Refusal, Signal
 from signals.times import unix_ms, utc
@@ -47,19 +48,26 @@ def recheck(signal_ids: Iterable[str], *, clock: Callable[[], int]) -> int:
     ]
     if not rows:
         return 0
+    asked = {row.id: _doubts(row) for row in rows}
     markets = {market for row in rows for market in known.bets[str(row.bet_id)].markets}
     books, failed = read_books(markets, clock)
     now_ms = clock()
+    # A signal that was held for its figures has never been judged by the past of its prices
+    seen = tracks.recent(markets, now_ms)
     released = []
     for row in rows:
         silent = sorted({platform for platform, _ in known.bets[str(row.bet_id)].markets} & failed.keys())
         if silent:
             row.rechecked_at, row.recheck = utc(now_ms), {"error": failed[silent[0]][:500]}
-        elif _look(row, known, books, now_ms):
+        elif _look(row, known, books, seen, now_ms):
             released.append(row)
-    _write(rows, released, utc(now_ms))
+    released = _write(rows, released, asked, utc(now_ms))
     refusing.push(now_ms, at_once=True)
     return len(released)
+
+
+def _doubts(row: Signal) -> set[str]:
+    return {reason["code"] for reason in row.reasons} & DOUBTS
 
 
 def read_books(
@@ -84,7 +92,9 @@ def read_books(
     return books, failed
 
 
-def _look(row: Signal, known: catalogue.Catalogue, books: dict[MarketKey, BookView], now_ms: int) -> bool:
+def _look(
+    row: Signal, known: catalogue.Catalogue, books: dict[MarketKey, BookView], seen: Evidence, now_ms: int
+) -> bool:
     """Judge one signal on fresh books; True where it may be acted on. Its row is changed, not written."""
     bet, before = known.bets[str(row.bet_id)], judging.finding_of(row)
     result = detection.find(bet, books, known.listings, rules.rules(), now_ms)
@@ -96,8 +106,8 @@ def _look(row: Signal, known: catalogue.Catalogue, books: dict[MarketKey, BookVi
         row.recheck = {"seen": sentence}
         _refuse(row, before, Reason(GONE, sentence), now_ms)
         return False
-    context = judging.context_of(row, known, now_ms=now_ms)
-    doubts = context.doubted | {reason["code"] for reason in row.reasons if reason["code"] in DOUBTS}
+    context = judging.context_of(row, known, now_ms=now_ms, seen=seen)
+    doubts = context.doubted
     row.recheck = _seen(fresh)
     verdict = decision.decide(fresh, rules.hurdles(), now_ms, context)
     if verdict.state == decision.REFUSED:
@@ -109,14 +119,27 @@ def _look(row: Signal, known: catalogue.Catalogue, books: dict[MarketKey, BookVi
     for one in (verdict, asked):
         if not decision.clearable(one, fresh, context):
             refusing.judged(fresh, verdict, row.id, now_ms, Refusal.RECHECK)
+            _hold(row, verdict)
             return False
     answered = ({reason.code for reason in verdict.reasons} | doubts | {WAS_DOUBTED}) & REST_CLEARS
     until = now_ms + settings.ARBSITE.signals.recheck_valid_seconds * 1_000
     row.cleared = {**row.cleared, **dict.fromkeys(sorted(answered), until)}
     # Until the next window looks, it is worth what REST has shown: no more than that is planned
     services.fill_in(row, fresh, known, rules.charges(), utc(now_ms))
+    row.recheck[judging.ANSWERED_EDGE] = str(fresh.edge)
     row.status, row.reasons, row.processed_at = Signal.ACTIONABLE, [], utc(now_ms)
     return True
+
+
+def _hold(row: Signal, verdict: Verdict) -> None:
+    """Doubts that came up only now join those it is held for."""
+    held = _doubts(row)
+    row.status = Signal.QUARANTINED
+    row.reasons = row.reasons + [
+        {"code": reason.code, "sentence": reason.sentence}
+        for reason in verdict.reasons
+        if reason.code not in held
+    ]
 
 
 def _refuse(row: Signal, finding: Finding, reason: Reason, now_ms: int) -> None:
@@ -136,14 +159,28 @@ def _seen(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _write(rows: list[Signal], released: list[Signal], now: datetime) -> None:
-    """What was seen goes to every row; a verdict only to those that nobody has executed or closed meanwhile."""
-    waiting = "AND t.status IN ('QUARANTINED', 'PENDING')"
+def _write(
+    rows: list[Signal], released: list[Signal], asked: dict[str, set[str]], now: datetime
+) -> list[Signal]:
+    """What was seen goes to every row that nobody has executed or closed meanwhile; returns those really released.
+
+    A platform may take seconds to answer. Where a doubt has come up since then, the verdict knew nothing of it: the
+    row stays held, and is looked at again.
+    """
     with transaction.atomic():
-        bulk.update(Signal, rows, LOOKED, where=waiting)
+        waiting = {
+            row.pk: row
+            for row in Signal.objects.select_for_update(of=("self",))
+            .filter(pk__in=asked, status__in=(Signal.QUARANTINED, Signal.PENDING))
+            .order_by("pk")
+        }
+        rows = [row for row in rows if row.id in waiting and _doubts(waiting[row.id]) <= asked[row.id]]
+        released = [row for row in released if row in rows]
         refused = [row for row in rows if row.status == Signal.REFUSED]
-        bulk.update(Signal, refused, judging.VERDICT, where=waiting)
-        bulk.update(Signal, released, {**services.FIGURES, **judging.VERDICT}, where=waiting)
+        held = [row for row in rows if row.status == Signal.QUARANTINED and _doubts(row) > asked[row.id]]
+        bulk.update(Signal, rows, LOOKED)
+        bulk.update(Signal, [*refused, *held], judging.VERDICT)
+        bulk.update(Signal, released, {**services.FIGURES, **judging.VERDICT})
         bulk.insert(
             [
                 Notice(kind="signal_released", severity=INFO, subject=row.id, created_at=now, data=row.recheck,
@@ -151,8 +188,9 @@ def _write(rows: list[Signal], released: list[Signal], now: datetime) -> None:
                 for row in released
             ]
         )  # fmt: skip
-    publishing.status([row for row in rows if row.status == Signal.REFUSED])
+    publishing.status([*refused, *held])
     publishing.tell(released=released, now_ms=unix_ms(now))
+    return released
 
 
 def release(signal_id: str, user: Any, *, now: datetime) -> Signal:
@@ -165,10 +203,11 @@ def release(signal_id: str, user: Any, *, now: datetime) -> Signal:
         if row is None or row.status != Signal.QUARANTINED:
             raise ReleaseError("Only a signal in quarantine can be released.")
         until = unix_ms(now + timedelta(minutes=settings.ARBSITE.signals.release_minutes))
-        codes = sorted({reason["code"] for reason in row.reasons} & DOUBTS | {WAS_DOUBTED})
+        codes = sorted(_doubts(row) | {WAS_DOUBTED})
         row.cleared = {**row.cleared, **dict.fromkeys(codes, until)}
+        row.recheck.pop(judging.ANSWERED_EDGE, None)  # a person answers for any edge
         row.status = Signal.PENDING
-        row.save(update_fields=["cleared", "status"])
+        row.save(update_fields=["cleared", "recheck", "status"])
         Notice.objects.record(
             "signal_released", row.id, f"{user} released it from quarantine: {', '.join(codes)}",
             severity=HIGH, at=now, user=str(user),

@@ -4,12 +4,14 @@ The hot path pays a dictionary look-up for each refusal and one RPUSH a second. 
 yet is lost: counts, never money. `store` runs on the queue of bulk writers.
 """
 
+import logging
 import threading
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
 import msgspec
+from redis.exceptions import RedisError
 
 from arbsite import bulk, keys
 from arbsite.connections import redis_client
@@ -18,6 +20,8 @@ from signals.findings import BOOK_MISSING, EMPTY_SIDE, Finding
 from signals.findings import Refusal as Why
 from signals.models import Refusal
 from signals.times import utc
+
+log = logging.getLogger(__name__)
 
 HOUR_MS = 3_600_000
 PUSH_EVERY_MS = 1_000
@@ -100,7 +104,7 @@ def left(finding: Finding, code: str, sentence: str, signal_id: str, now_ms: int
 
 
 def push(now_ms: int, *, at_once: bool = False) -> None:
-    """Hand what is counted to Redis, about once a second."""
+    """Hand what is counted to Redis, about once a second. What Redis does not take is lost: see above."""
     global _pushed_ms, _counted
     if not _counted or (not at_once and 0 <= now_ms - _pushed_ms < PUSH_EVERY_MS):
         return
@@ -111,7 +115,10 @@ def push(now_ms: int, *, at_once: bool = False) -> None:
     pipe.rpush(keys.REFUSALS, _encode(list(taken.items())))
     pipe.ltrim(keys.REFUSALS, -keys.REFUSALS_LENGTH, -1)
     pipe.expire(keys.REFUSALS, keys.REFUSALS_TTL)
-    pipe.execute()
+    try:
+        pipe.execute()
+    except RedisError as error:  # gone, or full and refusing writes: no trade waits for counts
+        log.warning("refusals not counted", extra={"count": len(taken), "error": str(error)})
 
 
 def forget() -> None:

@@ -33,7 +33,15 @@ from signals import (
 )
 from signals.closing import GAP_GONE, GONE, do_not_wait_for_the_disk, expire
 from signals.edge import Charges
-from signals.findings import Finding, Refusal
+from signals.findings import (
+    BOOK_FUTURE,
+    BOOK_MALFORMED,
+    BOOK_MISSING,
+    BOOK_STALE,
+    BOOKS_APART,
+    Finding,
+    Refusal,
+)
 from signals.judging import VERDICT, WAITING, decide, found_in, judge
 from signals.models import ARBITRAGE, COMPOSITE, Signal
 from signals.times import utc
@@ -41,6 +49,8 @@ from signals.times import utc
 __all__ = ["VERDICT", "decide", "detect", "examine", "expire", "found_in", "judge", "scan", "unserved"]
 
 REFRESH_AFTER = timedelta(seconds=1)  # a row that says nearly the same is not written more often
+# Nothing is known of a gap whose books cannot be read
+UNSEEN = frozenset({BOOK_MISSING, BOOK_STALE, BOOK_FUTURE, BOOKS_APART, BOOK_MALFORMED})
 BATCH = 500  # bets, or books, that a scan takes at once
 FIGURES = {
     "profit_pct": "numeric", "confidence": "numeric", "metadata": "jsonb", "size": "numeric", "outlay": "numeric",
@@ -104,12 +114,13 @@ def examine(bets: Sequence[BetValue], known: catalogue.Catalogue, *, now_ms: int
     books = live.book_views(market for bet in bets for market in bet.markets)
     limits = rules.rules()
     findings: list[Finding] = []
-    refusals: dict[tuple[str, str], Refusal] = {}
+    refused: list[Refusal] = []
     for bet in bets:
         result = detection.find(bet, books, known.listings, limits, now_ms, known.certificates)
         findings += result.findings
-        refusals |= {(refusal.bet_id, refusal.direction): refusal for refusal in result.refusals}
-    refusing.detected(refusals.values(), now_ms)
+        refused += result.refusals
+    refusals = {(refusal.bet_id, refusal.direction): refusal for refusal in refused}
+    refusing.detected(refused, now_ms)  # all of them: a wide bet has one for each market it has to leave out
     refusing.push(now_ms)
     return _write([bet.id for bet in bets], findings, refusals, known, now_ms, window_id)
 
@@ -135,10 +146,17 @@ def _write(
     renewed = [
         _renew(row, found[key], known, charges, now)
         for key, row in standing.items()
-        if key in found and _worth_writing(row, found[key], now)
+        if key in found and row.refreshed_at <= now and _worth_writing(row, found[key], now)
     ]
-    gone = [_end(row, refusals.get((str(row.bet_id), row.direction)) or refusals.get((str(row.bet_id), "")), now)
-            for key, row in standing.items() if key not in found]  # fmt: skip
+    # What was confirmed later than these books were read is not ours to end: another worker saw newer ones
+    gone = []
+    for (bet_id, direction), row in standing.items():
+        why = refusals.get((str(bet_id), direction)) or refusals.get((str(bet_id), ""))
+        if (bet_id, direction) in found or row.refreshed_at > now:
+            continue
+        if row.status == Signal.EXECUTED and why is not None and why.code in UNSEEN:
+            continue  # nobody saw its gap go: opened anew, the same levels would be bought again
+        gone.append(_end(row, why, now))
     if fresh or renewed or gone:
         fresh = _store(fresh, renewed, gone, now)
         publishing.tell(fresh, renewed, gone, now_ms=now_ms)

@@ -33,9 +33,10 @@ def decide(*, window_id: str) -> None:
 def sweep() -> None:
     """Judge what was forgotten, close what nobody confirms any more and what lost its bet."""
     now = timezone.now()
-    judging.judge(services.unserved(now=now, older_than=LATE), now_ms=_now_ms())
-    closing.expire(now=now)
+    # First what must not be acted on: a signal that cannot be judged then ends like any other
     closing.close_suspended(now=now)
+    closing.expire(now=now)
+    judging.judge(services.unserved(now=now, older_than=LATE), now_ms=_now_ms())
 
 
 @shared_task(name="signals.close_suspended")

@@ -9,12 +9,13 @@ import pytest
 from django.core.management import CommandError, call_command
 from hypothesis import given
 from hypothesis import strategies as st
+from redis.exceptions import ResponseError
 
 from arbsite import keys
 from markets.models import Market
 from markets.platforms.base import KALSHI, POLYMARKET, SETTLED
-from signals import closing, fates, judging, refusing, services
-from signals.findings import BOOK_STALE, EMPTY_SIDE
+from signals import closing, fates, judging, refusing, services, tasks
+from signals.findings import BOOK_STALE, EMPTY_SIDE, Result
 from signals.findings import Refusal as Why
 from signals.models import Refusal, Signal
 from signals.refusing import Tally
@@ -242,3 +243,35 @@ def test_the_api_lists_and_reports(ledger, client):
 def test_the_oldest_are_forgotten(ledger):
     assert fates.forget_before(ledger) == 0
     assert fates.forget_before(ledger + timedelta(days=1)) == 4
+
+
+def test_no_trade_waits_for_counts(monkeypatch):
+    def full(*_args, **_more):
+        raise ResponseError("OOM command not allowed when used memory > 'maxmemory'.")
+
+    monkeypatch.setattr("redis.client.Pipeline.execute", full)
+    refusing.detected([Why("b", BOOK_STALE, "old")], 10_000)
+    refusing.push(10_000, at_once=True)
+    assert not refusing._counted, "and nothing piles up"
+
+
+def test_every_reason_of_a_wide_bet_is_counted(redis, db, monkeypatch):
+    factories.a_pair()
+    both = (Why("w", "rules_missing", "one has no rules", "cover"), Why("w", "no_profit", "fees", "cover"))
+    monkeypatch.setattr("signals.detection.find", lambda *_: Result(refusals=both))
+    at_ms = factories.unix_ms()
+    services.detect(show(at_ms, *GAP)[0], now_ms=at_ms)
+    assert {row.code for row in stored()} == {"rules_missing", "no_profit"}
+
+
+def test_a_signal_that_cannot_be_judged_still_ends(redis, db, monkeypatch):
+    factories.a_pair()
+    at_ms = factories.unix_ms()
+    for window_id in show(at_ms, *GAP):
+        services.detect(window_id, now_ms=at_ms)
+    row = Signal.objects.get()
+    backdate(row, seconds=90)
+    Signal.objects.update(metadata={})
+    tasks.sweep()
+    row.refresh_from_db()
+    assert row.status == Signal.EXPIRED

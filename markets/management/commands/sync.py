@@ -23,17 +23,16 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, platform: str | None, **__: Any) -> None:
         """Discover, then take over the sandbox's pairs where it stands for the platforms."""
-        now = timezone.now()
         failed = []
         for name in (platform,) if platform else PLATFORMS:
             try:
-                self.stdout.write(f"{name}: {services.discover(name, now=now)} markets")
+                self.stdout.write(f"{name}: {services.discover(name, now=timezone.now())} markets")
             except PlatformError as error:
                 failed.append(f"{name}: {error}")
         url = settings.ARBSITE.sandbox.control_url
         if url and not failed:
             try:
-                self.stdout.write(f"sandbox: {sandbox_pairs.import_pairs(url, now=now)} new pairs")
+                self.stdout.write(f"sandbox: {sandbox_pairs.import_pairs(url, now=timezone.now())} new pairs")
             except (PlatformError, ValueError) as error:
                 failed.append(str(error))
         if failed:

@@ -1,0 +1,72 @@
+"""What stands between an actionable signal and an order, when things change while it waits."""
+
+import time
+
+import pytest
+
+from execution import holdings, overlaps, services
+from execution.models import Plan
+from markets.models import Bet
+from markets.platforms.base import KALSHI, POLYMARKET
+from signals import catalogue
+from signals import services as detection
+from signals.models import Signal
+from tests import factories
+from tests.factories import IDS
+from tests.signals.windows import *  # noqa: F403
+from tests.signals.windows import GAP, detect_and_judge, show
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def an_actionable_signal() -> Signal:
+    factories.a_pair()
+    detect_and_judge(*show(factories.unix_ms(), *GAP))
+    row = Signal.objects.get()
+    assert row.status == Signal.ACTIONABLE
+    return row
+
+
+def test_a_suspended_bet_is_not_traded_though_nobody_heard_of_it(redis):
+    row = an_actionable_signal()
+    # As when Redis cannot be reached at that moment: the word in it stays, and so does every process's copy
+    Bet.objects.filter(pk=row.bet_id).update(status=Bet.SUSPENDED)
+    assert row.bet_id in catalogue.current().bets
+    assert services.act_on([row.id], now_ms=factories.unix_ms()) == 0
+    row.refresh_from_db()
+    assert (row.status, row.reasons[0]["code"]) == (Signal.REFUSED, "bet_suspended")
+    assert not Plan.objects.exists()
+
+
+def test_books_age_while_somebody_else_holds_the_ledger(redis, monkeypatch):
+    row = an_actionable_signal()
+    lock = holdings.lock_ledger
+
+    def wait():
+        time.sleep(2.2)
+        lock()
+
+    monkeypatch.setattr("execution.services.holdings.lock_ledger", wait)
+    assert services.act_on([row.id], now_ms=factories.unix_ms()) == 0
+    row.refresh_from_db()
+    assert (row.status, row.reasons[0]["code"]) == (Signal.REFUSED, "book_stale")
+
+
+def test_what_was_bought_is_spoken_for_whatever_its_signal_says_by_now(redis):
+    row = an_actionable_signal()
+    assert services.act_on([row.id], now_ms=factories.unix_ms()) == 1
+    Signal.objects.update(metadata={"legs": []})  # refreshed: the best legs are others now
+    assert overlaps.acted_on() == {
+        (POLYMARKET, IDS[POLYMARKET], "YES"): row.id,
+        (KALSHI, IDS[KALSHI], "NO"): row.id,
+    }
+
+
+def test_a_book_that_is_silent_for_a_moment_does_not_have_its_levels_bought_again(redis):
+    factories.a_pair()
+    for number, at_ms in enumerate(factories.unix_ms() + after for after in (0, 3_000, 6_000)):
+        windows = show(at_ms, *GAP, number=number)
+        detect_and_judge(*windows, now_ms=at_ms)
+        services.act_on(Signal.objects.values_list("id", flat=True), now_ms=at_ms)
+        detection.detect(windows[0], now_ms=at_ms + 2_500)  # nobody has confirmed its books since
+    assert Signal.objects.get().status == Signal.EXECUTED and Plan.objects.count() == 1
