@@ -4,6 +4,9 @@ Whoever acts on one of them has bought what all of them saw. Until that gap is g
 """
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from django.db.models import Q
 
 from execution.ledger import PositionKey
 from execution.models import Order
@@ -14,10 +17,15 @@ from signals.models import Signal
 LEVELS_TAKEN = "levels_taken"
 
 
-def acted_on() -> dict[PositionKey, str]:
+# An expired signal was not seen to end: books fell silent, and may come back as they were
+EXPIRED_COUNTS = timedelta(minutes=10)
+
+
+def acted_on(now: datetime) -> dict[PositionKey, str]:
     """Platform, market and outcome that were bought for signals whose gap still stands, with the signal's id."""
     # By its orders, not its figures: those are refreshed, and the best legs may be others by now
-    acted = Order.objects.filter(signal__status=Signal.EXECUTED).values_list(
+    unseen = Q(signal__status=Signal.EXPIRED, signal__closed_at__gt=now - EXPIRED_COUNTS)
+    acted = Order.objects.filter(Q(signal__status=Signal.EXECUTED) | unseen).values_list(
         "platform", "market_id", "outcome", "signal_id"
     )
     return {(platform, market_id, outcome): signal_id for platform, market_id, outcome, signal_id in acted}
@@ -29,5 +37,5 @@ def refusal(finding: Finding, taken: Mapping[PositionKey, str]) -> NoPlan | None
         other = taken.get((leg.platform, leg.market_id, leg.outcome))
         if other is not None:
             what = f"{leg.outcome} of {leg.platform}:{leg.market_id}"
-            return NoPlan(LEVELS_TAKEN, f"{what} was bought for {other}, whose gap still stands")
+            return NoPlan(LEVELS_TAKEN, f"{what} was bought for {other}, whose gap was not seen to end")
     return None

@@ -86,7 +86,7 @@ def act_on(signal_ids: Iterable[str], *, now_ms: int) -> int:
         # Somebody else may have held the ledger for long: books are as old as they are now
         now_ms += int((time.monotonic() - began) * 1_000)
         now = datetime.fromtimestamp(now_ms / 1_000, UTC)
-        batch = Batch(held=holdings.held(PAPER, known), acted_on=overlaps.acted_on())
+        batch = Batch(held=holdings.held(PAPER, known), acted_on=overlaps.acted_on(now))
         books = live.book_views(
             market
             for signal in signals

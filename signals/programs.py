@@ -6,7 +6,10 @@ paid for, is largest. `best_whole`: the same where sizes are multiples of steps 
 `weights`: weights of the states that prove that no purchase can gain, where there are such.
 """
 
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -148,18 +151,19 @@ def best_whole(program: Program, lots: Sequence[Lot]) -> Plan | None:
     )
     counts = sparse.diags([-np.asarray(steps)], [0])
     empty = sparse.csc_matrix((program.matrix.shape[0], claims))
-    result = milp(
-        np.concatenate([program.objective, np.zeros(claims)]),
-        integrality=np.concatenate([np.zeros(variables), kinds]),
-        bounds=Bounds(
-            np.concatenate([np.zeros(variables), low]), np.concatenate([program.upper, high])
-        ),
-        constraints=[
-            LinearConstraint(sparse.hstack([program.matrix, empty]), -np.inf, program.limits),
-            LinearConstraint(sparse.hstack([link, counts]), 0, 0),
-        ],
-        options={"node_limit": MOST_NODES, "mip_rel_gap": 1e-6},
-    )  # fmt: skip
+    with _said_as_an_error():
+        result = milp(
+            np.concatenate([program.objective, np.zeros(claims)]),
+            integrality=np.concatenate([np.zeros(variables), kinds]),
+            bounds=Bounds(
+                np.concatenate([np.zeros(variables), low]), np.concatenate([program.upper, high])
+            ),
+            constraints=[
+                LinearConstraint(sparse.hstack([program.matrix, empty]), -np.inf, program.limits),
+                LinearConstraint(sparse.hstack([link, counts]), 0, 0),
+            ],
+            options={"node_limit": MOST_NODES, "mip_rel_gap": 1e-6},
+        )  # fmt: skip
     if result.x is None:
         return None
     contracts = [
@@ -167,6 +171,22 @@ def best_whole(program: Program, lots: Sequence[Lot]) -> Plan | None:
         for count, step, kind in zip(result.x[variables:], steps, kinds, strict=True)
     ]
     return Plan(tuple(contracts), -float(result.fun))
+
+
+@contextmanager
+def _said_as_an_error() -> Iterator[None]:
+    """Let what the solver prints go to standard error: a line of its own among a command's JSON would spoil it.
+
+    Below Python's streams, since HiGHS prints from C now and then, whatever its options say.
+    """
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        os.dup2(2, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def weights(rows: Sequence[Rows], prices: Sequence[float], states: int) -> Floats | None:

@@ -51,6 +51,7 @@ __all__ = ["VERDICT", "decide", "detect", "examine", "expire", "found_in", "judg
 REFRESH_AFTER = timedelta(seconds=1)  # a row that says nearly the same is not written more often
 # Nothing is known of a gap whose books cannot be read
 UNSEEN = frozenset({BOOK_MISSING, BOOK_STALE, BOOK_FUTURE, BOOKS_APART, BOOK_MALFORMED})
+DOUBTS_LAST = timedelta(minutes=1)  # after the signal that was held for them
 BATCH = 500  # bets, or books, that a scan takes at once
 FIGURES = {
     "profit_pct": "numeric", "confidence": "numeric", "metadata": "jsonb", "size": "numeric", "outlay": "numeric",
@@ -143,6 +144,7 @@ def _write(
     found = {(finding.bet_id, finding.direction): finding for finding in findings}
     charges = rules.charges()
     fresh = [_row(finding, known, charges, now) for key, finding in found.items() if key not in standing]
+    _remember_doubts(fresh, now)
     renewed = [
         _renew(row, found[key], known, charges, now)
         for key, row in standing.items()
@@ -193,6 +195,24 @@ def _notice(kind: str, row: Signal, now: datetime) -> Notice:
     return Notice(
         kind=kind, severity=INFO, subject=row.id, message=text, data={"bet": row.bet_id}, created_at=now
     )
+
+
+def _remember_doubts(fresh: Sequence[Signal], now: datetime) -> None:
+    """A gap that flickers comes back as a new row: what the last one was held for is not answered by that."""
+    if not fresh:
+        return
+    lately = Signal.objects.filter(
+        bet_id__in={row.bet_id for row in fresh},
+        status__in=(Signal.CLOSED, Signal.EXPIRED),
+        closed_at__gt=now - DOUBTS_LAST,
+    )
+    held = {
+        (row.bet_id, row.direction): row.reasons
+        for row in lately.order_by("closed_at").only("bet_id", "direction", "reasons")
+    }
+    for row in fresh:
+        reasons = held.get((row.bet_id, row.direction), [])
+        row.reasons = [reason for reason in reasons if reason["code"] in decision.DOUBTS]
 
 
 def _row(finding: Finding, known: catalogue.Catalogue, charges: Charges, now: datetime) -> Signal:

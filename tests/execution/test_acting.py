@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from django.utils import timezone
 
 from execution import holdings, overlaps, services
 from execution.models import Plan
@@ -56,7 +57,7 @@ def test_what_was_bought_is_spoken_for_whatever_its_signal_says_by_now(redis):
     row = an_actionable_signal()
     assert services.act_on([row.id], now_ms=factories.unix_ms()) == 1
     Signal.objects.update(metadata={"legs": []})  # refreshed: the best legs are others now
-    assert overlaps.acted_on() == {
+    assert overlaps.acted_on(timezone.now()) == {
         (POLYMARKET, IDS[POLYMARKET], "YES"): row.id,
         (KALSHI, IDS[KALSHI], "NO"): row.id,
     }
@@ -70,3 +71,17 @@ def test_a_book_that_is_silent_for_a_moment_does_not_have_its_levels_bought_agai
         services.act_on(Signal.objects.values_list("id", flat=True), now_ms=at_ms)
         detection.detect(windows[0], now_ms=at_ms + 2_500)  # nobody has confirmed its books since
     assert Signal.objects.get().status == Signal.EXECUTED and Plan.objects.count() == 1
+
+
+def test_what_fell_silent_for_long_is_not_bought_again_when_it_comes_back(redis):
+    row = an_actionable_signal()
+    assert services.act_on([row.id], now_ms=factories.unix_ms()) == 1
+    Signal.objects.update(status=Signal.EXPIRED, closed_at=timezone.now())  # nobody saw the gap end
+    detect_and_judge(*show(factories.unix_ms(), *GAP, number=2))
+    again = Signal.objects.exclude(pk=row.pk).get()
+    assert again.status == Signal.ACTIONABLE
+    assert services.act_on([again.id], now_ms=factories.unix_ms()) == 0
+    again.refresh_from_db()
+    assert again.reasons[0]["code"] == "levels_taken"
+    Signal.objects.filter(pk=row.pk).update(closed_at=timezone.now() - 2 * overlaps.EXPIRED_COUNTS)
+    assert overlaps.acted_on(timezone.now()) == {}

@@ -1,5 +1,6 @@
 """Wide bets: numbers worked by hand, equality with trying every size, and rules that hold for any books."""
 
+import os
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal as D
@@ -10,7 +11,7 @@ import pytest
 from markets import bets
 from markets.books import NO, YES, BookView
 from markets.platforms.base import KALSHI, POLYMARKET, TickBand
-from signals import search, wide_search
+from signals import programs, search, wide_search
 from signals.certificates import Certificates
 from signals.detection import Rules, find
 from signals.sides import Side
@@ -455,3 +456,10 @@ def test_an_offer_on_thousandths_is_a_price_like_any_other():
         EVENT, [("0.281", "0.303", 50)] * 3, polymarket("0.05"), ticks=(TickBand(D(0), D(1), D("0.001")),)
     )
     assert only(w.look()).legs[0].limit_price == D("0.303")
+
+
+def test_what_the_solver_prints_does_not_reach_standard_output(capfd):
+    with programs._said_as_an_error():
+        os.write(1, b"HighsMipSolverData: a line\n")
+    out, error = capfd.readouterr()
+    assert out == "" and "a line" in error

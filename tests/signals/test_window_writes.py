@@ -6,6 +6,7 @@ import pytest
 
 from signals import judging, services
 from signals.models import Signal
+from signals.times import utc
 from tests import factories
 from tests.signals.windows import *  # noqa: F403
 from tests.signals.windows import GAP, HUGE, NONE, detect_and_judge, show
@@ -40,3 +41,23 @@ def test_a_verdict_on_older_figures_does_not_count_for_newer_ones(redis, monkeyp
     detect_and_judge(*show(at_ms, *GAP), now_ms=at_ms)
     row = Signal.objects.get()
     assert row.edge > Decimal("0.1") and row.status == Signal.PENDING, "it waits for its own judge"
+
+
+def test_a_gap_that_flickers_is_still_held_for_what_it_was_doubted_for(redis):
+    factories.a_pair()
+    at_ms = factories.unix_ms()
+    for number, books in enumerate((HUGE, NONE, GAP)):
+        detect_and_judge(*show(at_ms + 100 * number, *books, number=number), now_ms=at_ms + 100 * number)
+    first, second = Signal.objects.order_by("created_at")
+    assert first.status == Signal.CLOSED and second.status == Signal.QUARANTINED
+    assert [reason["code"] for reason in second.reasons] == ["was_doubted"]
+
+
+def test_doubts_are_forgotten_after_a_while(redis):
+    factories.a_pair()
+    at_ms = factories.unix_ms()
+    for number, books in enumerate((HUGE, NONE)):
+        detect_and_judge(*show(at_ms + 100 * number, *books, number=number), now_ms=at_ms + 100 * number)
+    Signal.objects.update(closed_at=utc(at_ms) - 2 * services.DOUBTS_LAST)
+    detect_and_judge(*show(at_ms + 300, *GAP, number=3), now_ms=at_ms + 300)
+    assert Signal.objects.latest("created_at").status == Signal.ACTIONABLE
