@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from arbsite.registry import Panel
+from signals import wording
 from signals.models import Signal
 
 SHOWN = 8
@@ -23,7 +24,7 @@ def opportunities(now: datetime) -> Panel:
         rows.append(
             (*[*names, "", ""][:2], f"{row.size:.0f}", f"${row.net_profit:.2f}", f"{row.profit_pct:.2%}",
              "-" if row.expected_edge is None else f"{row.expected_edge * 100:.2f} ¢",
-             "at once" if row.annualised is None else f"{row.annualised:.0%}", _state(row))
+             wording.a_year(row), _state(row))
         )  # fmt: skip
     columns = ("market A", "market B", "size", "net", "net edge", "expected", "annualised", "state")
     return Panel(f"Open opportunities ({found.count()})", columns, rows)

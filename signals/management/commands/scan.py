@@ -14,7 +14,7 @@ from rich.table import Table
 
 from arbsite.exact_json import encode
 from markets.platforms.base import PLATFORMS
-from signals import scanning, storing
+from signals import scanning, storing, wording
 from signals.decision import SPREAD
 from signals.models import Signal
 from signals.scanning import Scan
@@ -112,7 +112,7 @@ def _cells(row: Signal, now: datetime) -> list[str]:
     cents = {step.name: step.per_dollar * CENTS for step in storing.steps_of(row.metadata)}
     hurdle = sum((cents.get(name, Decimal(0)) for name in HURDLE), Decimal(0))
     half = "-" if row.half_profit is None else f"{row.half_profit:.2f}"
-    year = "at once" if row.annualised is None else f"{row.annualised:.0%}"
+    year = wording.a_year(row)
     state = row.status if row.label != SPREAD else f"{row.status} {SPREAD}"
     return [
         _legs(row),
