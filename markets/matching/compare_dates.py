@@ -46,6 +46,8 @@ def _both(found: "Findings", a: Facts, b: Facts, one: list[Window], two: list[Wi
     if not left or not right:
         extra = left or right
         found.doubt("date", f"{', '.join(map(str, extra))} is said by one platform only")
+    elif len(left) == len(right) == 1 and _same_end(left[0], right[0]) and _running(left[0], right[0]):
+        found.agree("date", f"{left[0]}, {right[0]}: that year has begun, so both count from now to its end")
     elif len(left) == len(right) == 1 and _same_end(left[0], right[0]):
         found.doubt("window", f"{left[0]} against {right[0]}", "timing")
     elif len(left) == len(right) == 1 and _meeting(left[0], right[0], a, b):
@@ -66,6 +68,12 @@ def _equal(one: Window, two: Window) -> bool:
 def _same_end(one: Window, two: Window) -> bool:
     """A deadline and a period that end on one day: the same only if nothing can happen before the period."""
     return (one.month, one.day) == (two.month, two.day) and _years_fit(one, two)
+
+
+def _running(one: Window, two: Window) -> bool:
+    """`in 2026` and `before 2027` once 2026 has begun: what is left of both is the same."""
+    year = one.year or two.year
+    return {one.kind, two.kind} == {YEAR, DEADLINE} and year is not None and year <= date.today().year
 
 
 def _meeting(one: Window, two: Window, a: Facts, b: Facts) -> bool:

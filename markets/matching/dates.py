@@ -89,10 +89,12 @@ def _window(lead: str, kind: str, year: int | None, month: int, day: int) -> Win
         or day > max(last_day(year, month), 29 if month == 2 else 0)
     ):
         return None
+    if lead.startswith(("before", "prior to")) and "end of" in lead:
+        return Window(DEADLINE, year, month, day)
     if lead.startswith(("before", "prior to")):
         year, month, day = _first_of(kind, year, month, day)
         return _day_before(year, month, day)
-    if lead.startswith("at") and "end of" in lead:
+    if re.match(r"(?:at |on |as of )?(?:the )?end of", lead):
         return Window(DAY, year, month, day)
     if lead.startswith(("by", "until", "till", "through")) or "end of" in lead or "year" in lead:
         return Window(DEADLINE, year, month, day)

@@ -1,7 +1,7 @@
 """The alias tables beside this module, read once: phrases, places, names, teams and sources.
 
 A line is `kind:value = alias | alias`; aliases are lower case, folded as `text.fold` folds. Kind `-` means a word that
-carries no fact.
+carries no fact, `=` that the words mean the one word behind it, `!` before a kind the opposite of that fact.
 """
 
 from collections.abc import Iterator
@@ -11,6 +11,8 @@ from pathlib import Path
 
 DATA = Path(__file__).parent / "data"
 DROPPED = "-"
+WORD = "="  # the value is an everyday word that stands for its synonyms
+OPPOSITE = "!"  # before a kind: the fact, with YES and NO swapped
 _TITLED = {"nba", "wnba", "mlb", "nhl", "nfl", "ncaab", "ncaaf"}  # leagues whose one champion is their title
 
 Fact = tuple[str, str]  # (kind, value)
@@ -60,9 +62,10 @@ def teams() -> tuple[Team, ...]:
 def phrases() -> dict[tuple[str, ...], Fact]:
     """Alias words → fact; a team's full name is a fact, its city or nickname alone is not."""
     table: dict[tuple[str, ...], Fact] = {}
-    for name in ("phrases.txt", "places.txt", "names.txt"):
+    for name in ("phrases.txt", "places.txt", "names.txt", "words.txt"):
         for fact, alias in _rows(name):
-            table.setdefault(alias, fact)
+            if fact[0] != "~":
+                table.setdefault(alias, fact)
     for alias, (kind, league) in list(table.items()):
         if kind == "league" and league in _TITLED:
             for word in (
@@ -79,6 +82,27 @@ def phrases() -> dict[tuple[str, ...], Fact]:
     for team in teams():
         for nickname in team.nicknames:
             table.setdefault(team.city + nickname, ("team", f"{team.league}.{'_'.join(team.nicknames[0])}"))
+    return table
+
+
+@cache
+def weak() -> frozenset[str]:
+    """Words that tell nothing beyond what the other title says, where that has no word of its own for it."""
+    return frozenset(alias[0] for fact, alias in _rows("words.txt") if fact[0] == "~")
+
+
+@cache
+def given_names() -> frozenset[str]:
+    """Names that people are given."""
+    return frozenset(word for line in lines("given.txt") for word in line.split())
+
+
+@cache
+def implied() -> dict[str, tuple[str, ...]]:
+    """`kind:value` → phrases (with a blank around them) beside which it goes without saying."""
+    table: dict[str, tuple[str, ...]] = {}
+    for (kind, value), alias in _rows("implied.txt"):
+        table[f"{kind}:{value}"] = (*table.get(f"{kind}:{value}", ()), f" {' '.join(alias)} ")
     return table
 
 
