@@ -62,6 +62,8 @@ def compare_words(found: "Findings", a: Facts, b: Facts) -> None:
             found.agree("subject", next(iter(teams[0])))
             return
     if one and two:
+        if all(word in tables.weak() for word in one) != all(word in tables.weak() for word in two):
+            one, two = ([] if all(word in tables.weak() for word in left) else left for left in (one, two))
         one, two = ([word for word in left if not is_part_of_name(word, told, silent)]
                     for left, told, silent in ((one, a, b), (two, b, a)))  # fmt: skip
     if bool(one) != bool(two):

@@ -148,11 +148,13 @@ def canonical(text: str) -> tuple[dict[str, set[str]], tuple[str, ...], dict[str
                 if kind.startswith(tables.OPPOSITE):
                     kind = kind.removeprefix(tables.OPPOSITE)
                     kinds.setdefault("neg", set()).add(f"opposite of {value}")
-                if kind == tables.WORD:
-                    words.append(value)
-                elif kind != tables.DROPPED:
-                    kinds.setdefault(kind, set()).add(value)
-                    aliases.setdefault(f"{kind}:{value}", alias)
+                for one in f"{kind}:{value}".split("+"):  # `scoring title` is to lead, in points, per game
+                    kind, _, value = one.partition(":")
+                    if kind == tables.WORD:
+                        words.append(value)
+                    elif kind != tables.DROPPED:
+                        kinds.setdefault(kind, set()).add(value)
+                        aliases.setdefault(one, alias)
                 place += size
                 break
         else:

@@ -91,7 +91,9 @@ def event(found: Findings, a: Facts, b: Facts) -> None:
         if one:
             found.agree("event", say(one))
         return
-    if "announce" in one ^ two:
+    if one ^ two == {"release", "launch"}:
+        found.agree("event", say(one))
+    elif "announce" in one ^ two:
         found.veto("announcement", f"{say(one)} against {say(two)}: announcing is not doing")
     elif _told_by_children("act", one, two, a, b) or _goes_without_saying("act", one, two, a, b):
         found.agree("event", say(one | two))

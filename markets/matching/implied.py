@@ -6,6 +6,7 @@ from markets.matching import tables
 from markets.matching.facts import Facts
 
 _WORD = re.compile(r"[a-z0-9]+")
+_SMALL = frozenset(["of", "the", "and", "for", "in", "to"])
 # Before a surname they tell only what the person is
 HONORIFICS = frozenset(["justice", "judge", "secretary", "coach", "king", "queen", "prince", "princess", "chancellor",
                         "minister", "pope", "general", "sir", "lord", "lady", "rapper", "singer", "actor", "actress",
@@ -39,9 +40,30 @@ def is_part_of_name(word: str, told: Facts, silent: Facts) -> bool:
     """A given name or a title before a surname, or a middle name, that only one side writes."""
     if word in tables.given_names() or word in HONORIFICS:
         return _names_same_family(word, told, silent)
+    if 2 <= len(word) <= 6 and _abbreviates(word, silent):
+        return True
+    if _spelled_out(word, told, silent):
+        return True
     words = _WORD.findall(told.folded)
     for before, middle, after in zip(words, words[1:], words[2:], strict=False):
         if middle == word and before in tables.given_names() and {before, after} <= set(silent.words):
+            return True
+    return False
+
+
+def _abbreviates(short: str, silent: Facts) -> bool:
+    """Whether the other side spells it out: `ECB` and `European Central Bank`."""
+    letters = "".join(word[0] for word in _WORD.findall(silent.folded) if word not in _SMALL)
+    return len(short) > 2 and short in letters
+
+
+def _spelled_out(word: str, told: Facts, silent: Facts) -> bool:
+    """The other way round: the word is part of what the other side's abbreviation stands for."""
+    words = [text for text in _WORD.findall(told.folded) if text not in _SMALL]
+    letters = "".join(text[0] for text in words)
+    for short in silent.words:
+        start = letters.find(short) if 2 < len(short) <= 6 else -1
+        if start >= 0 and word in words[start : start + len(short)]:
             return True
     return False
 

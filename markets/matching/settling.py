@@ -19,19 +19,8 @@ GROWING = {
     "gdp",
     "temperature_anomaly",
 }  # rates of growth: `rises by 2 %` is `is 2 %`
+LARGE = 1_000_000
 YEARLY = Decimal("1.5")  # percent of inflation that no single month brings
-ROUNDS = frozenset(
-    [
-        "playoffs",
-        "final",
-        "semifinal",
-        "quarterfinal",
-        "final_four",
-        "elite_eight",
-        "sweet_sixteen",
-        "knockout",
-    ]
-)
 RATE_MOVES = {"cut", "hike", "hold"}
 FED_STEP = Decimal("0.25")  # percentage points: the Fed moves in quarters
 _LEAGUE_SERIES = re.compile(r"WNBA|NBA|MLB|NHL|NFL")
@@ -43,6 +32,8 @@ def settle(facts: "Facts") -> None:
     league = _LEAGUE_SERIES.search(facts.ticker.series)
     if league and "league" not in kinds and "title" not in kinds:
         kinds["league"] = {league[0].lower()}
+    if kinds.get("conf", set()) & {"al", "nl"} and not kinds.keys() & {"title", "stat", "div"}:
+        kinds["title"] = {f"mlb_{value}" for value in kinds.pop("conf")}
     for name in ("city", "state", "country", "measure", "commodity", "coin"):
         if _is_part_of_a_name(facts, name):
             for value in sorted(kinds.pop(name)):
@@ -71,20 +62,32 @@ def settle(facts: "Facts") -> None:
         facts.bounds = tuple(numbers.stepped(bound, FED_STEP) for bound in facts.bounds)
     if kinds.get("move", set()) & {"cut", "hike"} and [b.values for b in facts.bounds] == [{Decimal(0)}]:
         kinds["move"], facts.bounds = {"hold"}, ()  # Kalshi lists "hike by 0" for no change
-    facts.bounds = tuple(touched(bound, kinds.get("move", set())) for bound in facts.bounds)
+    facts.bounds = tuple(_large(touched(bound, kinds.get("move", set()))) for bound in facts.bounds)
+    if not facts.is_price and "tenor" not in kinds and "touch_high" in kinds.get("move", ()):
+        kinds["move"].discard("touch_high")  # a count that reaches a number is at least that number
+        if not kinds["move"]:
+            kinds.pop("move")
     if facts.counts:
         facts.bounds = tuple(numbers.whole(bound) if not bound.unit else bound for bound in facts.bounds)
     if facts.ticker.coin and "coin" not in kinds:
         kinds["coin"] = {facts.ticker.coin}
 
 
+def _large(bound: numbers.Bound) -> numbers.Bound:
+    """`have 500 million subscribers` is not exactly that many."""
+    if bound.low is not None and bound.low == bound.high and bound.low >= LARGE:
+        return numbers.at_least(bound.low, bound.unit)
+    return bound
+
+
 def _settle_moves(facts: "Facts") -> None:
     """`hold` and `cut` are moves of rates and prices only; an increase by a figure is the figure."""
     kinds = facts.kinds
     moves, measures = kinds.get("move", set()), kinds.get("measure", set())
-    if moves & RATE_MOVES and not (facts.is_price or measures or kinds.keys() & {"actor", "fx"}):
-        for value in sorted(moves & RATE_MOVES):
-            facts.words += facts.aliases.get(f"move:{value}", (value,))
+    if moves & RATE_MOVES and not (
+        facts.is_price or measures or kinds.keys() & {"actor", "fx"} or {"rate", "rates"} & set(facts.words)
+    ):
+        facts.words += tuple(sorted(moves & RATE_MOVES))
         moves -= RATE_MOVES
     if measures & GROWING and facts.bounds:
         moves -= {"hike", "up"}
@@ -104,7 +107,7 @@ def _settle_moves(facts: "Facts") -> None:
 def _settle_stage_reached(facts: "Facts") -> None:
     """`make`, `reach` or `miss` the playoffs or a round."""
     kinds = facts.kinds
-    if not (kinds.get("title", set()) & ROUNDS or kinds.get("part")):
+    if not (kinds.get("title") or kinds.get("part")) or facts.bounds:
         return
     reached = kinds.get("move", set()) & {"touch_high"}
     if reached or {"make", "makes", "miss"} & set(facts.words):

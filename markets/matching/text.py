@@ -74,7 +74,10 @@ _LABELS = (
     (re.compile(r"(?:#|\bno\. ?|\bnumber )(\d{1,3})\b"), r" rank__\1 "),
     (re.compile(r"\b(\d{1,2})[- ]?(?:year|yr)\b(?= (?:fixed|mortgage|treasur|us treas|yield|note|bond|t-|gilt))"),
      r" tenor__\1 "),
+    (re.compile(r"\bwomens? march madness\b"), " title__ncaaw "),
     (re.compile(r"\bmarch madness\b"), " title__ncaab "),
+    (re.compile(r"\b(gta|grand theft auto|artemis|wrestlemania|final fantasy|half life|elder scrolls|pope leo|king charles) (\d{1,2})\b"),
+     r" \1 edition__\2 "),
     (re.compile(r"\b(season|super bowl|ufc) (\d{1,3})\b"), r" \1 edition__\2 "),
     (re.compile(r"\b(map|game|set|week|round|matchday|leg|inning|stage|heat|race|period) ?(\d{1,2})\b"),
      r" part__\1\2 "),
@@ -136,6 +139,9 @@ _EDITION = re.compile(
     + ")"
 )
 _ROMAN = re.compile(r"\bsuper bowl ([lxvi]+)\b")
+_NUMBERED = re.compile(
+    r"\b(gta|grand theft auto|artemis|wrestlemania|final fantasy|half life|elder scrolls|pope leo|king charles) ([xvi]+)\b"
+)
 _SUPER_BOWL = 1966
 
 
@@ -146,6 +152,7 @@ def _edition_year(match: re.Match[str]) -> str:
 def _edition_years(text: str) -> str:
     """`98th Academy Awards` and `Super Bowl LX` by the year in which they are held."""
     text = _EDITION.sub(_edition_year, text)
+    text = _NUMBERED.sub(lambda match: f"{match[1]} {_roman(match[2])}", text)
     return _ROMAN.sub(lambda match: f"{_SUPER_BOWL + _roman(match[1])} super bowl", text)
 
 
@@ -160,6 +167,7 @@ AT_LARGE = {"ak", "de", "nd", "sd", "vt", "wy"}  # one seat: written AL, 00 or 0
 @cache
 def _state_seat() -> re.Pattern[str]:
     names = {" ".join(alias): fact[1] for alias, fact in tables.phrases().items() if fact[0] == "state"}
+    names |= {"new york": "ny", "washington": "wa"}
     _STATE_CODES.update(names)
     return re.compile(
         rf"\b({'|'.join(sorted(names, key=len, reverse=True))})s? (\d{{1,2}})(?:st|nd|rd|th)?\b"
