@@ -62,8 +62,6 @@ def compare_words(found: "Findings", a: Facts, b: Facts) -> None:
             found.agree("subject", next(iter(teams[0])))
             return
     if one and two:
-        if all(word in tables.weak() for word in one) != all(word in tables.weak() for word in two):
-            one, two = ([] if all(word in tables.weak() for word in left) else left for left in (one, two))
         one, two = ([word for word in left if not is_part_of_name(word, told, silent)]
                     for left, told, silent in ((one, a, b), (two, b, a)))  # fmt: skip
     if bool(one) != bool(two):
@@ -137,6 +135,9 @@ def _named_by(name: str, facts: Facts, other: Facts) -> bool:
     if any(set(nickname) <= words for nickname in team.nicknames):
         return True
     league = other.league or facts.league
+    moves = facts.kinds.get("act", set()) & other.kinds.get("act", set()) & {"trade", "sign_with"}
+    if not league and moves:
+        league = team.league  # where the player plays
     if league != team.league or not set(team.city) <= words:
         return False
     rivals = [t for t in tables.teams() if t.league == league and t.city == team.city and t != team]

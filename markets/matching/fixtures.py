@@ -194,7 +194,7 @@ def close(one: str, two: str) -> bool:
         return False
     if one.startswith(two) or two.startswith(one):
         return True
-    return fuzz.ratio(one, two) >= 82
+    return one[0] == two[0] and fuzz.ratio(one, two) >= 82  # `descheduled` is not `rescheduled`
 
 
 def pairing(one: Fixture, two: Fixture, league: str = "") -> bool | None:

@@ -160,6 +160,12 @@ def _implied(kind: str, extra: set[str], a: Facts, b: Facts) -> bool:
     """What the rest of the question says anyway: `U.S. House`, `out as President`, `round 2` of a series."""
     both = [facts.kinds for facts in (a, b)]
     if kind == "country" and extra == {"us"}:
+        if (
+            a.bounds
+            and b.bounds
+            and not any("visit" in f.get("act", ()) or "hurricanes" in f.get("measure", ()) for f in both)
+        ):
+            return True  # a statistic that names no country is America's
         if all(facts.get("act", set()) & {"recession", "shutdown", "default"} for facts in both):
             return True
         return all(
@@ -169,6 +175,10 @@ def _implied(kind: str, extra: set[str], a: Facts, b: Facts) -> bool:
         return True
     if kind in ("state", "country", "city") and _is_city_of_team(extra, kind, a, b):
         return True
+    if kind == "ord" and extra == {"next"}:
+        return all("election" in f"{f.folded} {f.question.event_title}".lower() for f in (a, b)) and all(
+            f.get("office", set()) & {"president", "governor", "mayor"} for f in both
+        )
     if kind == "office":
         return all(facts.get("act", set()) & {"leave", "retire", "resign"} for facts in both) or (
             extra == {"president"} and all("nominee" in facts.get("stage", ()) for facts in both)

@@ -12,14 +12,8 @@ if TYPE_CHECKING:
     from markets.matching.facts import Facts
 
 COUNTED = {"hurricanes", "named_storms", "earthquakes", "rotten_tomatoes"}
-GROWING = {
-    "cpi",
-    "core_cpi",
-    "pce",
-    "gdp",
-    "temperature_anomaly",
-}  # rates of growth: `rises by 2 %` is `is 2 %`
-LARGE = 1_000_000
+GROWING = {"cpi", "core_cpi", "pce", "core_pce", "gdp", "temperature_anomaly"}  # `rises by 2 %` is `is 2 %`
+LARGE = 1_000_000  # round numbers of this size are thresholds
 YEARLY = Decimal("1.5")  # percent of inflation that no single month brings
 RATE_MOVES = {"cut", "hike", "hold"}
 FED_STEP = Decimal("0.25")  # percentage points: the Fed moves in quarters
@@ -89,10 +83,12 @@ def _settle_moves(facts: "Facts") -> None:
     ):
         facts.words += tuple(sorted(moves & RATE_MOVES))
         moves -= RATE_MOVES
+    if measures & {"pce", "core_pce"}:
+        measures.discard("cpi")
     if measures & GROWING and facts.bounds:
         moves -= {"hike", "up"}
         large = all(value >= YEARLY for bound in facts.bounds for value in bound.values)
-        if measures & {"cpi", "core_cpi", "pce"} and "mom" not in measures and large:
+        if measures & {"cpi", "core_cpi", "pce", "core_pce"} and "mom" not in measures and large:
             measures.add("yoy")
     if not moves:
         kinds.pop("move", None)

@@ -13,6 +13,7 @@ DATA = Path(__file__).parent / "data"
 DROPPED = "-"
 WORD = "="  # the value is an everyday word that stands for its synonyms
 OPPOSITE = "!"  # before a kind: the fact, with YES and NO swapped
+_SAID_IN_TITLES = ("polls", "ranking", "boxoffice")  # classes of sources that titles name
 _TITLED = {"nba", "wnba", "mlb", "nhl", "nfl", "ncaab", "ncaaf"}  # leagues whose one champion is their title
 
 Fact = tuple[str, str]  # (kind, value)
@@ -58,6 +59,24 @@ def teams() -> tuple[Team, ...]:
     return tuple(found)
 
 
+def _inflect(table: dict[tuple[str, ...], Fact]) -> None:
+    """`abolishes`, `abolished` and `abolishing` beside `abolish`; never a team's nickname."""
+    nicknames = {word for team in teams() for nickname in team.nicknames for word in nickname}
+    for alias, fact in list(table.items()):
+        word = alias[-1]
+        if (
+            len(alias) > 1
+            or len(word) < 4
+            or fact[0] not in (WORD, "act")
+            or word.endswith(("s", "ed", "ing"))
+        ):
+            continue
+        stem = word[:-1] if word.endswith("e") else word
+        for form in (f"{word}s", f"{stem}ed", f"{stem}ing", f"{word}es"):
+            if form not in nicknames:
+                table.setdefault((form,), fact)
+
+
 @cache
 def phrases() -> dict[tuple[str, ...], Fact]:
     """Alias words → fact; a team's full name is a fact, its city or nickname alone is not."""
@@ -66,6 +85,10 @@ def phrases() -> dict[tuple[str, ...], Fact]:
         for fact, alias in _rows(name):
             if fact[0] != "~":
                 table.setdefault(alias, fact)
+    for fact, alias in _rows("sources.txt"):
+        if fact[0] in _SAID_IN_TITLES:
+            table.setdefault(alias, ("src", fact[1]))
+    _inflect(table)
     for alias, (kind, league) in list(table.items()):
         if kind == "league" and league in _TITLED:
             for word in (

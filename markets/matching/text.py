@@ -66,6 +66,9 @@ STATES = frozenset(
     ]
 )
 _DISTRICT = re.compile(r"\b([a-z]{2})[- ]?0*(\d{1,2}|al)\b(?! ?(?:am|pm))")
+_NUMBERED_NAMES = (  # what is told apart by a number, in digits or in Roman ones
+    "gta|grand theft auto|artemis|wrestlemania|final fantasy|half life|elder scrolls|pope leo|king charles"
+)
 _LABELS = (
     (re.compile(r"\btop ?-?(\d{1,3})\b(?!\.)"), r" rank__top\1 "),
     (re.compile(r"\b(\d{1,2})(?:st|nd|rd|th) overall\b"), r" rank__\1 "),
@@ -76,7 +79,7 @@ _LABELS = (
      r" tenor__\1 "),
     (re.compile(r"\bwomens? march madness\b"), " title__ncaaw "),
     (re.compile(r"\bmarch madness\b"), " title__ncaab "),
-    (re.compile(r"\b(gta|grand theft auto|artemis|wrestlemania|final fantasy|half life|elder scrolls|pope leo|king charles) (\d{1,2})\b"),
+    (re.compile(rf"\b({_NUMBERED_NAMES}) (\d{{1,2}})\b"),
      r" \1 edition__\2 "),
     (re.compile(r"\b(season|super bowl|ufc) (\d{1,3})\b"), r" \1 edition__\2 "),
     (re.compile(r"\b(map|game|set|week|round|matchday|leg|inning|stage|heat|race|period) ?(\d{1,2})\b"),
@@ -139,9 +142,7 @@ _EDITION = re.compile(
     + ")"
 )
 _ROMAN = re.compile(r"\bsuper bowl ([lxvi]+)\b")
-_NUMBERED = re.compile(
-    r"\b(gta|grand theft auto|artemis|wrestlemania|final fantasy|half life|elder scrolls|pope leo|king charles) ([xvi]+)\b"
-)
+_NUMBERED = re.compile(rf"\b({_NUMBERED_NAMES}) ([xvi]+)\b")
 _SUPER_BOWL = 1966
 
 
