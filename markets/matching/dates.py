@@ -29,13 +29,35 @@ _QUARTER = re.compile(_LEAD + r"(?:\bq([1-4]),?(?: of)?(?: " + _YEAR + r")?|" + 
 _SEASON = re.compile(r"\b(20[1-6]\d)[-/](?:20)?([1-6]\d)\b")
 _YEAR_ONLY = re.compile(_LEAD + r"\b" + _YEAR + r"\b(?!\.\d)(?!,\d{3})")
 _RELATIVE = re.compile(r"\b(?:today|tonight|tomorrow|this (?:week|weekend|month|year|season))\b")
-_TIME = re.compile(
-    r"(?:\bat )?\b(\d{1,2})(?::(\d\d))?(?::(\d\d))? ?(am|pm)\b(?:[ (]*(et|est|edt|utc|gmt|pt|ct)\b\)?)?"
-    r"|\b(\d{1,2}):(\d\d)(?::(\d\d))? ?\(?(et|est|edt|utc|gmt|pt|ct|eastern|new york)?\b\)?"
-    r"|\b(noon|midnight)\b(?: (et|est|edt|utc|gmt))?"
+_CITY = "london|hong kong|tokyo|los angeles|chicago|washington"
+_ZONED = (  # `12:00 PM ET`, `noon, New York time`, `17:00 (UTC)`, `12pm Eastern Standard Time`, `noon in London`
+    r"[ ,]{{0,2}}(?:in )?\(?(?P<{0}>(?:eastern|pacific|central|mountain)(?! (?:conf|div|bank|europe))|coordinated universal"
+    rf"|greenwich mean|new york|(?:{_CITY})(?= time)|(?<=in )(?:{_CITY})"
+    r"|utc|gmt|est|edt|et|pst|pdt|pt|cst|cdt|ct|mst|mdt|mt|bst|cest|cet|hkt|jst|zulu|z)\b"
+    r"(?:(?: (?:standard|daylight))? time\b|/(?:edt|est|dt)\b|/new york\b)?\)?"
 )
-ZONES = {"est": "ET", "edt": "ET", "et": "ET", "eastern": "ET", "new york": "ET", "gmt": "UTC", "utc": "UTC",
-         "pt": "PT", "ct": "CT"}  # fmt: skip
+_TIME = re.compile(
+    r"(?:\bat )?\b(?P<h12>\d{1,2})(?:[:.](?P<m12>\d\d))?(?::(?P<s12>\d\d))? ?(?P<half>[ap])\.?m\b\.?(?:"
+    + _ZONED.format("z12")
+    + ")?"
+    r"|\b(?P<h24>\d{1,2}):(?P<m24>\d\d)(?::(?P<s24>\d\d))?(?: (?:noon|hours|hrs))?(?:"
+    + _ZONED.format("z24")
+    + ")?"
+    r"|\bat (?P<h4>[01]\d|2[0-3])(?P<m4>[0-5]\d)(?: (?:hours|hrs))?"
+    + _ZONED.format("z4")
+    + r"|\b(?:(?P<zw0>new york|eastern|utc|london) )?(?:12 )?(?P<word>noon|midday|midnight)\b(?:"
+    + _ZONED.format("zw")
+    + ")?"
+)
+ZONES = {"est": "ET", "edt": "ET", "et": "ET", "eastern": "ET", "new york": "ET", "washington": "ET", "gmt": "UTC",
+         "utc": "UTC", "zulu": "UTC", "z": "UTC", "coordinated universal": "UTC", "greenwich mean": "UTC", "pt": "PT",
+         "pst": "PT", "pdt": "PT", "pacific": "PT", "los angeles": "PT", "ct": "CT", "cst": "CT", "cdt": "CT",
+         "central": "CT", "chicago": "CT", "mt": "MT", "mst": "MT", "mdt": "MT", "mountain": "MT", "london": "London",
+         "bst": "London", "cet": "CET", "cest": "CET", "hkt": "HKT", "hong kong": "HKT", "jst": "JST",
+         "tokyo": "JST"}  # fmt: skip
+AREAS = {"ET": "America/New_York", "UTC": "UTC", "PT": "America/Los_Angeles", "CT": "America/Chicago",
+         "MT": "America/Denver", "London": "Europe/London", "CET": "Europe/Berlin", "HKT": "Asia/Hong_Kong",
+         "JST": "Asia/Tokyo"}  # fmt: skip
 _MAY_AS_VERB = re.compile(r"\bmay (?=[a-z])")
 
 _MEETING = re.compile(r"\b(?:after|following) (?:the |their |its )?(?=[a-z0-9, ]{3,30}? meeting)")
@@ -192,19 +214,37 @@ def _season(match: re.Match[str], found: Dates) -> str:
     return " "
 
 
+def clock(text: str) -> tuple[tuple[int, str, int], ...]:
+    """(second of the day, zone or empty, place) of every clock time in a folded text."""
+    found = [
+        (time, match.start()) for match in _TIME.finditer(text) if (time := _clock_time(match)) is not None
+    ]
+    return tuple((second, zone, place) for (second, zone), place in found)
+
+
+def _clock_time(match: re.Match[str]) -> tuple[int, str] | None:
+    part = match.groupdict()
+    if part["word"]:
+        seconds = 0 if part["word"] == "midnight" else 43_200
+    elif part["half"]:
+        hours = int(part["h12"]) % 12 + (12 if part["half"] == "p" else 0)
+        seconds = hours * 3_600 + int(part["m12"] or 0) * 60 + int(part["s12"] or 0)
+    elif part["h4"]:
+        seconds = int(part["h4"]) * 3_600 + int(part["m4"]) * 60
+    else:
+        seconds = int(part["h24"]) * 3_600 + int(part["m24"]) * 60 + int(part["s24"] or 0)
+    if seconds >= 86_400:
+        return None
+    zone = part["z12"] or part["z24"] or part["z4"] or part["zw"] or part["zw0"] or ""
+    return seconds, ZONES.get(zone, "")
+
+
 def _hours(text: str, found: Dates) -> str:
     def take(match: re.Match[str]) -> str:
-        hour, minute, second, half, zone, hour24, minute24, second24, zone24, word, word_zone = match.groups()
-        if word:
-            seconds = 43_200 if word == "noon" else 0
-        elif half:
-            hours = int(hour) % 12 + (12 if half == "pm" else 0)
-            seconds = hours * 3_600 + int(minute or 0) * 60 + int(second or 0)
-        else:
-            seconds = int(hour24) * 3_600 + int(minute24) * 60 + int(second24 or 0)
-        if seconds >= 86_400:
+        time = _clock_time(match)
+        if time is None:
             return match.group()
-        found.hours.add((seconds, ZONES.get(zone or zone24 or word_zone or "", "")))
+        found.hours.add(time)
         return " "
 
     return _TIME.sub(take, text)

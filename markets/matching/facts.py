@@ -4,11 +4,13 @@ import re
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from markets.matching import children, dates, fixtures, numbers, rules, settling, tables, tickers
+from markets.matching import children, dates, fixtures, numbers, polarity, rules, settling, tickers
 from markets.matching.dates import Dates
 from markets.matching.fixtures import Fixture
 from markets.matching.numbers import Bound
+from markets.matching.polarity import MainClause
 from markets.matching.questions import Question
+from markets.matching.reading import canonical
 from markets.matching.strikes import read_strikes
 from markets.matching.text import fold, name_numbers
 from markets.platforms.base import KALSHI
@@ -23,7 +25,6 @@ _OR = re.compile(
 )
 _CROSS = re.compile(r"(?<=[a-z]) x (?=[a-z])")  # `Russia x Ukraine ceasefire`
 _YEAR = re.compile(r"20[0-9][0-9]")
-_WORD = re.compile(r"[a-z][a-z0-9]*(?:__[a-z0-9_.]+)?|\d+[a-z]+|[a-z0-9]+__word")
 
 
 @dataclass(slots=True)
@@ -43,14 +44,16 @@ class Facts:
     ticker: tickers.Ticker = tickers.NOTHING
     fixture: Fixture | None = None
     hours: frozenset[tuple[int, str]] = frozenset()
+    midnights: frozenset[tuple[int, str]] = frozenset()  # `at 00:00 UTC`: a measuring hour where no day ends
     cutoffs: frozenset[str] = frozenset()
     sources: dict[str, frozenset[str]] = field(default_factory=dict)
     assumed_source: bool = False
-    stated: str = ""  # the source in the rule text's own words
+    stated: frozenset[str] = frozenset()  # sources in the rule text's own words
     stations: frozenset[str] = frozenset()
     voids: frozenset[str] = frozenset()
     start_rule: str = ""
     terms: dict[str, frozenset[str]] = field(default_factory=dict)  # what only the rules settle
+    main: MainClause = field(default_factory=MainClause)  # what the rules make of the question
     placeholder: str = ""
     blank: str = ""
     alternatives: str = ""  # `A or B`: YES is one of them, and which is not said
@@ -122,47 +125,6 @@ def _read_title(facts: Facts, folded: str) -> None:
     facts.kinds, facts.words, facts.aliases = canonical(_CROSS.sub(" ", rest))
 
 
-def canonical(text: str) -> tuple[dict[str, set[str]], tuple[str, ...], dict[str, tuple[str, ...]]]:
-    """Kinds, left words, and where each fact came from. The longest alias wins."""
-    tokens = _WORD.findall(text)
-    table, longest = tables.phrases(), tables.longest()
-    kinds: dict[str, set[str]] = {}
-    aliases: dict[str, tuple[str, ...]] = {}
-    words: list[str] = []
-    place = 0
-    while place < len(tokens):
-        token = tokens[place]
-        if "__" in token:
-            kind, _, value = token.partition("__")
-            if value == "word":
-                words.append(kind)
-            else:
-                kinds.setdefault(kind, set()).add(value)
-            place += 1
-            continue
-        for size in range(min(longest.get(token, 0), len(tokens) - place), 0, -1):
-            alias = tuple(tokens[place : place + size])
-            fact = table.get(alias)
-            if fact is not None:
-                kind, value = fact
-                if kind.startswith(tables.OPPOSITE):
-                    kind = kind.removeprefix(tables.OPPOSITE)
-                    kinds.setdefault("neg", set()).add(f"opposite of {value}")
-                for one in f"{kind}:{value}".split("+"):  # `scoring title` is to lead, in points, per game
-                    kind, _, value = one.partition(":")
-                    if kind == tables.WORD:
-                        words.append(value)
-                    elif kind != tables.DROPPED:
-                        kinds.setdefault(kind, set()).add(value)
-                        aliases.setdefault(one, alias)
-                place += size
-                break
-        else:
-            words.append(token)
-            place += 1
-    return kinds, tuple(dict.fromkeys(words)), aliases
-
-
 def _add_label(facts: Facts) -> None:
     """A market's own answer (Kalshi's yes_sub_title), where the title does not hold it."""
     label = fold(facts.question.outcome_label)
@@ -198,7 +160,12 @@ def _read_rules(facts: Facts) -> None:
         facts.start_rule = rules.start_rule(question.rules)
         facts.terms = rules.terms(question.rules)
         facts.stated = rules.stated(question.rules)
+        facts.voids = rules.voids(question.rules)
+        label = "" if facts.fixture else question.outcome_label
+        facts.main = polarity.read(f"{question.title} {label}", question.rules, facts.bounds)
     facts.hints = frozenset(hints)
+    facts.hours = rules.hours("\n".join((question.title, question.rules)))
+    facts.midnights = rules.midnights(question.rules)
     facts.cutoffs = rules.cutoffs(everything)
     if facts.is_weather:
         facts.stations = rules.stations(everything)
@@ -211,7 +178,6 @@ def _read_rules(facts: Facts) -> None:
 
 def _read_price(facts: Facts) -> None:
     """Hour and price source. Where a coin's source is not written, the platform's usual one is taken."""
-    facts.hours = rules.hours("\n".join((facts.question.title, facts.question.rules)))
     if not facts.hours and facts.ticker.hour is not None:
         facts.hours = frozenset({(facts.ticker.hour * 3_600, "ET")})
     silent = "price" not in facts.sources and not facts.stated

@@ -229,6 +229,7 @@ def competition(found: Findings, a: Facts, b: Facts) -> None:
 
 CHECKS: tuple[Callable[[Findings, Facts, Facts], None], ...] = (
     readable, compare_game.bundle, compare_game.game, stage, event, kinds, competition, compare_words,
-    compare_values.values, compare_dates.compare, compare_terms.hour, compare_values.polarity, compare_terms.source,
+    compare_values.values, compare_dates.compare, compare_terms.hour, compare_values.polarity, compare_values.main_clause,
+    compare_terms.source,
     compare_terms.cutoff, compare_terms.void, compare_terms.terms,
 )  # fmt: skip

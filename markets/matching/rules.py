@@ -3,7 +3,7 @@
 import re
 
 from markets.matching import tables
-from markets.matching.dates import ZONES, Dates
+from markets.matching.dates import MONTHS, ZONES, Dates, clock
 from markets.matching.dates import read as read_dates
 from markets.matching.text import flat, fold
 
@@ -11,17 +11,34 @@ _PLACEHOLDER = re.compile(
     r"\|\|[^|]{0,60}\|\||\{\{[^}]{0,60}\}\}|\[\[[^\]]{0,60}\]\]|<[A-Z_ ]{3,40}>|\$\{[^}]{1,40}\}",
     re.IGNORECASE,
 )
+_ZONE = rf"(?P<{{0}}>{'|'.join(sorted((re.escape(zone) for zone in ZONES if zone != 'z'), key=len, reverse=True))})"
 _CUTOFF = re.compile(
-    r"(?:11:59(?::59)? ?pm|23:59(?::59)?|12:00 ?am|12 ?am|midnight|00:00(?::00)?)[ ,(]*(et|est|edt|utc|gmt|eastern|pt)\b"
-    r"|\b(et|est|edt|utc|gmt|eastern)\)? midnight"
+    r"(?:11:59(?::59)? ?p\.?m\.?|23:59(?::59)?|12:00(?::00)? ?a\.?m\.?|12 ?a\.?m\.?|midnight|00:00(?::00)?|24:00"
+    r"|(?:end|close) of (?:the |that )?(?:calendar )?day)[ ,(]*(?:in )?" + _ZONE.format("after") + r"\b"
+    r"|\b" + _ZONE.format("before") + r"(?: time)?\)? midnight"
 )
 _VOID = re.compile(
-    r"cancel|walk ?over|postpone|abandon|forfeit|not played|no contest|void|unable to (?:play|compete)"
+    r"cancel|walk ?over|postpone|abandon|forfeit|not played|no contest|\bvoid|unable to (?:play|compete)|suspended"
+    r"|no (?:[a-z]+ )?(?:figure|data|value|price|reading|result|report|winner|release|number|statement|print|fix)s?\b"
+    r"[a-z ]{0,20}"
+    r"(?:published|released|available|announced|reported|recorded|declared|given|made)"
+    r"|(?:figure|data|value|price|reading|result|report|release|number)s? (?:is|are|was|were|has|have|does|do)(?: not|nt) "
+    r"(?:been |be )?"
+    r"(?:published|released|available|announced|reported|recorded|made|appear)|unavailable"
 )
-_FIFTY = re.compile(r"50 ?[-/] ?50")
+_FIFTY = re.compile(
+    r"50(?: ?%)? ?[-/:] ?50|\b50 ?(?:%|percent|cents)|(?<![\d,])\$?0?\.50?\b"
+    r"|(?:resolv|pay|settl)\w* (?:[a-z]+ ){0,3}half\b|evenly|equal(?:ly)? (?:split|between)"
+)
 _FAIR = re.compile(r"fair (?:market )?(?:price|value)|last (?:traded|fair) price")
-_RESOLVES_NO = re.compile(r"= ?\"?no\b|resolves? (?:to )?\"?no\b|counts as (?:a )?(?:no|loss)")
-_REFUND = re.compile(r"(?<!no )refund")
+_PAYS_NO, _PAYS_YES = (
+    re.compile(
+        rf"= ?\"?{word}\b|counts as (?:an? )?(?:{word}\b|{other})"
+        rf"|(?:resolv|settl)\w* (?:to |as |at |in favou?r of )?\"?{word}\b(?! later| more| less| sooner| change)"
+    )
+    for word, other in (("no", "loss"), ("yes", "win"))
+)
+_REFUND = re.compile(r"(?<!no )(?<!not )refund|stakes? (?:is|are) returned|money back")
 _FIRST_OUTCOME = re.compile(
     r"outcomes? ?[:=]?\s*\[?\s*[\"']?([^,\]\"'\[]{2,60})[\"']?\s*,\s*[\"']?([^\]\"',]{2,60})"
 )
@@ -64,14 +81,35 @@ def open_blank(title: str) -> str:
 
 
 _STATED = re.compile(
-    r"(?:according to|as (?:published|reported) by|resolution source (?:is|will be)) ([^,.;\n]{3,60})"
+    r"(?:according to|as (?:published|reported|measured|determined|recorded|announced|stated|shown|compiled) "
+    r"(?:by|on|at)"
+    r"|(?:resolution |settlement |data |price )?source"
+    r"(?: (?:for|of|in) (?:this|the) (?:market|contract|question))?(?: (?:is|will be)|:)"
+    r"|(?:based on|using|by|per) (?:the )?(?:data|figures|numbers|statistics|reports?) (?:of|from|by|published by)"
+    r"|(?:published|reported) by|\bper) ([^,;:\n]{3,80})"
 )
+_NAME_ENDS = re.compile(
+    r"\. |\.$|\(|\b(?:for|on|in|at|and|or|this|then|as|from|shows?|is|are|was|were|will|by|before|after|during|with|which"
+    r"|that"
+    r"|when|if|reports?|data|website|page|official)\b"
+)
+_DATED = re.compile(rf"\d|\b(?:{'|'.join(MONTHS)})\b")
+_NO_NAME = tables.words("no_name")
 
 
-def stated(text: str) -> str:
-    """Whom a rule text names as the one who says how it ended, in its own words; empty if nobody."""
-    match = _STATED.search(fold(text))
-    return match[1].strip() if match else ""
+def stated(text: str) -> frozenset[str]:
+    """Whom a rule text names as those who say how it ended, in its own words."""
+    found = set()
+    for match in _STATED.finditer(fold(text)):
+        said = re.sub(
+            r"^(?:the |an? |official |data |figures? |information |reports? |published |released |from |of |by )+",
+            "",
+            match[1],
+        )
+        name = _NAME_ENDS.split(said, maxsplit=1)[0].strip(" .\"'()")
+        if len(name) > 2 and not _DATED.search(name) and set(re.findall(r"[a-z]+", name)) - _NO_NAME:
+            found.add(name)
+    return frozenset(found)
 
 
 def sources(text: str) -> dict[str, frozenset[str]]:
@@ -90,31 +128,41 @@ def stations(text: str) -> frozenset[str]:
     return frozenset(name for name, alias in tables.stations() if alias in words)
 
 
+_DAY_ENDS = (0, 86_340, 86_399)
+_DEADLINE = re.compile(r"\b(?:by|before|until|till|through|prior to|deadline|ends?|ending|and)\b[^.;]{0,40}$")
+
+
 def hours(text: str) -> frozenset[tuple[int, str]]:
     """(second of the day, zone or empty) of every clock time in a text; end-of-day cut-offs are no hours."""
-    found, _ = read_dates(fold(text))
-    return frozenset((second, zone) for second, zone in found.hours if second not in (0, 86_340, 86_399))
+    return frozenset((second, zone) for second, zone, _ in clock(fold(text)) if second not in _DAY_ENDS)
+
+
+def midnights(text: str) -> frozenset[tuple[int, str]]:
+    """Midnights that end no period: `the price at 00:00 UTC`."""
+    folded = fold(text)
+    return frozenset(
+        (second, zone)
+        for second, zone, place in clock(folded)
+        if second == 0 and not _DEADLINE.search(folded[max(0, place - 60) : place])
+    )
 
 
 def cutoffs(text: str) -> frozenset[str]:
     """Time zones in which a text ends the last day."""
-    return frozenset(ZONES[one or two] for one, two in _CUTOFF.findall(fold(text)))
+    return frozenset(ZONES[match["after"] or match["before"]] for match in _CUTOFF.finditer(fold(text)))
 
 
 def voids(text: str) -> frozenset[str]:
-    """What happens to a cancelled or postponed game: `fifty`, `fair`, `refund`, `no`."""
+    """What happens to a cancelled or postponed game, or without a figure: `fifty`, `fair`, `refund`, `no`, `yes`."""
     folded = fold(text)
     if not _VOID.search(folded):
         return frozenset()
     found = set()
-    for sentence in re.split(r"[.\n;]", folded):
+    for sentence in re.split(r"\.(?!\d)|[\n;]", folded):
         if _VOID.search(sentence):
             for name, pattern in (
-                ("fifty", _FIFTY),
-                ("fair", _FAIR),
-                ("refund", _REFUND),
-                ("no", _RESOLVES_NO),
-            ):
+                ("fifty", _FIFTY), ("fair", _FAIR), ("refund", _REFUND), ("no", _PAYS_NO), ("yes", _PAYS_YES),
+            ):  # fmt: skip
                 if pattern.search(sentence):
                     found.add(name)
     return frozenset(found)

@@ -81,7 +81,7 @@ def _inflect(table: dict[tuple[str, ...], Fact]) -> None:
 def phrases() -> dict[tuple[str, ...], Fact]:
     """Alias words → fact; a team's full name is a fact, its city or nickname alone is not."""
     table: dict[tuple[str, ...], Fact] = {}
-    for name in ("phrases.txt", "places.txt", "names.txt", "words.txt"):
+    for name in ("phrases.txt", "places.txt", "names.txt", "everyday.txt"):
         for fact, alias in _rows(name):
             if fact[0] != "~":
                 table.setdefault(alias, fact)
@@ -111,7 +111,7 @@ def phrases() -> dict[tuple[str, ...], Fact]:
 @cache
 def weak() -> frozenset[str]:
     """Words that tell nothing beyond what the other title says, where that has no word of its own for it."""
-    return frozenset(alias[0] for fact, alias in _rows("words.txt") if fact[0] == "~")
+    return frozenset(alias[0] for fact, alias in _rows("everyday.txt") if fact[0] == "~")
 
 
 @cache
@@ -152,6 +152,13 @@ def with_digits() -> tuple[tuple[str, ...], ...]:
 def sources() -> tuple[tuple[str, str, str], ...]:
     """(class, source, alias with a blank around it) of sources.txt."""
     return tuple((kind, value, f" {' '.join(alias)} ") for (kind, value), alias in _rows("sources.txt"))
+
+
+@cache
+def words(name: str) -> frozenset[str]:
+    """The words of one list of words.txt."""
+    rows = (line.partition(" = ") for line in lines("words.txt"))
+    return frozenset(word for head, _, tail in rows if head == name for word in tail.split())
 
 
 @cache

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 
 from markets.matching import tables
 
@@ -101,6 +101,7 @@ LONGEST = 20_000  # characters of a text that are read; the longest real rule te
 _ENDLESS = re.compile(r"\d{25,}")  # token ids and the like, which no question means
 
 
+@lru_cache(maxsize=256)  # a rule text is folded by every reader in turn
 def fold(text: str) -> str:
     """Lower case, without accents, one kind of dash and quote; apostrophes vanish, `A's` is the Athletics."""
     text = _ENDLESS.sub(" ", text[:LONGEST]).translate(_QUOTES).lower()

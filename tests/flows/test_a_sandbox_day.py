@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from markets.matching import Candidate
 
 from markets import bets, building, matching
 from markets.building import EventFacts
+from markets.matching import Candidate
 from markets.platforms.base import KALSHI, POLYMARKET
 from markets.sandbox import plants, scenario, wide
 from markets.sandbox.clock import ManualClock
