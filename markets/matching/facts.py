@@ -18,6 +18,7 @@ from markets.platforms.base import KALSHI
 PRICE_KINDS = ("coin", "index", "commodity", "fx")
 WEATHER = {"high_temperature", "low_temperature", "rain", "snow"}
 SPORT_KINDS = ("league", "title", "conf", "div", "stat", "team", "game", "club")
+_LEAGUE_OF = {"al": "mlb", "nl": "mlb", "afc": "nfl", "nfc": "nfl"}  # by the first word of a division
 LONGEST_TITLE = 500  # characters
 _OR = re.compile(
     r"\b([a-z]\w+) or "
@@ -93,6 +94,9 @@ class Facts:
             for value in sorted(self.kinds.get(kind, ())):
                 if value.split("_")[0] in {"nba", "mlb", "nhl", "nfl", "wnba"}:
                     return value.split("_")[0]
+        for value in sorted(self.kinds.get("div", set()) | self.kinds.get("conf", set())):
+            if value.split("_")[0] in _LEAGUE_OF:
+                return _LEAGUE_OF[value.split("_")[0]]
         return {"afc": "nfl", "nfc": "nfl"}.get(next(iter(sorted(self.kinds.get("title", ()))), ""), "")
 
 

@@ -52,7 +52,7 @@ def settle(facts: "Facts") -> None:
         kinds.setdefault("act", set()).add("leave")
         facts.negated = not facts.negated
     _settle_moves(facts)
-    if "fed_rate" in kinds.get("measure", ()) and "move" in kinds:
+    if "move" in kinds and ("fed_rate" in kinds.get("measure", ()) or "fed" in kinds.get("actor", ())):
         facts.bounds = tuple(numbers.stepped(bound, FED_STEP) for bound in facts.bounds)
     if kinds.get("move", set()) & {"cut", "hike"} and [b.values for b in facts.bounds] == [{Decimal(0)}]:
         kinds["move"], facts.bounds = {"hold"}, ()  # Kalshi lists "hike by 0" for no change
@@ -85,6 +85,8 @@ def _settle_moves(facts: "Facts") -> None:
         moves -= RATE_MOVES
     if measures & {"pce", "core_pce"}:
         measures.discard("cpi")
+    if "gdp" in measures and not any(window.kind == "quarter" for window in facts.when.windows):
+        measures.discard("yoy")
     if measures & GROWING and facts.bounds:
         moves -= {"hike", "up"}
         large = all(value >= YEARLY for bound in facts.bounds for value in bound.values)
