@@ -1,9 +1,9 @@
 """Dates against dates: deadlines, days, periods, and the year, which is often told by the ticker only."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from markets.matching.dates import DAY, DEADLINE, MONTH, YEAR, Window
+from markets.matching.dates import DAY, DEADLINE, MONTH, QUARTER, YEAR, Window
 from markets.matching.facts import Facts
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ def _both(found: "Findings", a: Facts, b: Facts, one: list[Window], two: list[Wi
     if not left or not right:
         extra = left or right
         found.doubt("date", f"{', '.join(map(str, extra))} is said by one platform only")
+    elif len(left) == len(right) == 1 and _same_end(left[0], right[0]) and _running(left[0], right[0]):
+        found.agree("date", f"{left[0]}, {right[0]}: that year has begun, so both count from now to its end")
     elif len(left) == len(right) == 1 and _same_end(left[0], right[0]):
         found.doubt("window", f"{left[0]} against {right[0]}", "timing")
     elif len(left) == len(right) == 1 and _meeting(left[0], right[0], a, b):
@@ -66,6 +68,12 @@ def _equal(one: Window, two: Window) -> bool:
 def _same_end(one: Window, two: Window) -> bool:
     """A deadline and a period that end on one day: the same only if nothing can happen before the period."""
     return (one.month, one.day) == (two.month, two.day) and _years_fit(one, two)
+
+
+def _running(one: Window, two: Window) -> bool:
+    """`in 2026` and `before 2027` once 2026 has begun: what is left of both is the same."""
+    year = one.year or two.year
+    return {one.kind, two.kind} == {YEAR, DEADLINE} and year is not None and year <= datetime.now(UTC).year
 
 
 def _meeting(one: Window, two: Window, a: Facts, b: Facts) -> bool:
@@ -89,6 +97,8 @@ def _one_sided(found: "Findings", windows: list[Window], silent: Facts) -> None:
             if (same and window.kind in (DAY, MONTH)) or before:
                 found.agree("date", f"{window}, by the ticker of the other")
                 continue
+        if window.kind == QUARTER and "earnings" in silent.words:
+            continue  # the call after the quarter, which the other side names by its ticker or not at all
         found.doubt("date", f"{window} is said by one platform only")
 
 
@@ -127,6 +137,12 @@ def _other_name_of_season(a: Facts, b: Facts, one: set[int], two: set[int]) -> b
 
 def _year_by_hint(found: "Findings", told: Facts, silent: Facts) -> None:
     years, hints = _cycle(told), silent.hints
+    football = told.kinds.get("league", set()) & {"nfl", "ncaaf"} or told.kinds.get("title", set()) & {
+        "nfl",
+        "ncaaf",
+    }
+    if football:  # `2026-27`, by a ticker of 2026
+        years = years | {year - 1 for year in told.when.seasons}
     if years & hints:
         found.agree("year", f"{_say(years & hints)}, by the other's ticker, closing time or rules")
     elif hints:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 def values(found: "Findings", a: Facts, b: Facts) -> None:
     """Numbers, units, comparison; complementary intervals are one bet with YES and NO swapped."""
-    one, two = list(a.bounds), list(b.bounds)
-    for bound in a.bounds:
+    one, two = _without_editions(a, b), _without_editions(b, a)
+    for bound in list(one):
         twin = next((other for other in two if numbers.equal(bound, other)), None)
         if twin is not None:
             two.remove(twin)
@@ -30,6 +30,12 @@ def values(found: "Findings", a: Facts, b: Facts) -> None:
     else:
         side = a if one else b
         found.doubt("number", f"{'; '.join(map(str, one or two))} is said by {side.question.platform} only")
+
+
+def _without_editions(facts: Facts, other: Facts) -> list[numbers.Bound]:
+    """`Survivor 50` is `Survivor Season 50`: a bare number that the other side calls an edition."""
+    editions = other.kinds.get("edition", set()) - facts.kinds.get("edition", set())
+    return [b for b in facts.bounds if not (b.low == b.high and not b.unit and f"{b.low:f}" in editions)]
 
 
 def _unread_comparison(found: "Findings", a: Facts, b: Facts) -> None:

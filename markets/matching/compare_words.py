@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from markets.matching import tables
 from markets.matching.facts import Facts
 from markets.matching.fixtures import FILLERS, close, team_names
+from markets.matching.implied import adds_nothing, is_part_of_name
 from markets.matching.text import shown
 
 if TYPE_CHECKING:
@@ -60,6 +61,13 @@ def compare_words(found: "Findings", a: Facts, b: Facts) -> None:
         if len(teams[0]) == 1 and teams[0] == teams[1]:
             found.agree("subject", next(iter(teams[0])))
             return
+    if one and two:
+        one, two = ([word for word in left if not is_part_of_name(word, told, silent)]
+                    for left, told, silent in ((one, a, b), (two, b, a)))  # fmt: skip
+    if bool(one) != bool(two):
+        told, silent = (a, b) if one else (b, a)
+        one = two = [word for word in one or two if not adds_nothing(word, told, silent)]
+        one, two = (one, []) if told is a else ([], two)
     if not one and not two:
         shared = _names(a) | set(a.words)
         if shared:
@@ -127,6 +135,9 @@ def _named_by(name: str, facts: Facts, other: Facts) -> bool:
     if any(set(nickname) <= words for nickname in team.nicknames):
         return True
     league = other.league or facts.league
+    moves = facts.kinds.get("act", set()) & other.kinds.get("act", set()) & {"trade", "sign_with"}
+    if not league and moves:
+        league = team.league  # where the player plays
     if league != team.league or not set(team.city) <= words:
         return False
     rivals = [t for t in tables.teams() if t.league == league and t.city == team.city and t != team]

@@ -60,6 +60,9 @@ AREAS = {"ET": "America/New_York", "UTC": "UTC", "PT": "America/Los_Angeles", "C
          "JST": "Asia/Tokyo"}  # fmt: skip
 _MAY_AS_VERB = re.compile(r"\bmay (?=[a-z])")
 
+_OCCASION = re.compile(
+    r" (?:us |nba |nfl |mlb |nhl )?(?:midterm|election|finals|playoffs|draft|olympic|world cup)"
+)
 _MEETING = re.compile(r"\b(?:after|following) (?:the |their |its )?(?=[a-z0-9, ]{3,30}? meeting)")
 
 DEADLINE, DAY, MONTH, QUARTER, YEAR, AFTER = "deadline", "day", "month", "quarter", "year", "after"
@@ -111,10 +114,12 @@ def _window(lead: str, kind: str, year: int | None, month: int, day: int) -> Win
         or day > max(last_day(year, month), 29 if month == 2 else 0)
     ):
         return None
+    if lead.startswith(("before", "prior to")) and "end of" in lead:
+        return Window(DEADLINE, year, month, day)
     if lead.startswith(("before", "prior to")):
         year, month, day = _first_of(kind, year, month, day)
         return _day_before(year, month, day)
-    if lead.startswith("at") and "end of" in lead:
+    if re.match(r"(?:at |on |as of )?(?:the )?end of", lead):
         return Window(DAY, year, month, day)
     if lead.startswith(("by", "until", "till", "through")) or "end of" in lead or "year" in lead:
         return Window(DEADLINE, year, month, day)
@@ -195,6 +200,9 @@ def _bare_year(found: Dates, match: re.Match[str]) -> str:
     if lead.endswith("the") and re.match(r" [a-z]", rest) and "end of" not in lead:
         found.years.add(year)  # `before the 2026 election`: an event, not a day
         return " ord__before " if lead.startswith(("before", "by", "prior", "until")) else " "
+    if lead.startswith(("after", "before", "by", "until")) and _OCCASION.match(rest):
+        found.years.add(year)
+        return " ord__before " if not lead.startswith("after") else " "
     if lead.startswith(("in", "during")):
         found.years.add(year)
         if not re.match(r"\W*(?:\w+__\w+|[a-z]+)", rest) or rest.strip(" ?.!") == "":

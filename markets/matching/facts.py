@@ -2,32 +2,30 @@
 
 import re
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from functools import lru_cache
 
-from markets.matching import children, dates, fixtures, numbers, polarity, rules, tickers
+from markets.matching import children, dates, fixtures, numbers, polarity, rules, settling, tickers
 from markets.matching.dates import Dates
 from markets.matching.fixtures import Fixture
 from markets.matching.numbers import Bound
 from markets.matching.polarity import MainClause
 from markets.matching.questions import Question
 from markets.matching.reading import canonical
-from markets.matching.strikes import read_strikes, touched
-from markets.matching.text import AT_LARGE, fold, name_numbers
+from markets.matching.strikes import read_strikes
+from markets.matching.text import fold, name_numbers
 from markets.platforms.base import KALSHI
 
 PRICE_KINDS = ("coin", "index", "commodity", "fx")
 WEATHER = {"high_temperature", "low_temperature", "rain", "snow"}
-COUNTED = {"hurricanes", "named_storms", "earthquakes"}
 SPORT_KINDS = ("league", "title", "conf", "div", "stat", "team", "game", "club")
+_LEAGUE_OF = {"al": "mlb", "nl": "mlb", "afc": "nfl", "nfc": "nfl"}  # by the first word of a division
 LONGEST_TITLE = 500  # characters
-FED_STEP = Decimal("0.25")  # percentage points: the Fed moves in quarters
 _OR = re.compile(
     r"\b([a-z]\w+) or "
     r"(?!(?:more|less|fewer|above|below|higher|lower|over|under|greater|before|later)\b)([a-z]\w+)\b"
 )
+_CROSS = re.compile(r"(?<=[a-z]) x (?=[a-z])")  # `Russia x Ukraine ceasefire`
 _YEAR = re.compile(r"20[0-9][0-9]")
-_LEAGUE_SERIES = re.compile(r"WNBA|NBA|MLB|NHL|NFL")
 
 
 @dataclass(slots=True)
@@ -84,7 +82,7 @@ class Facts:
     def counts(self) -> bool:
         """Whether only whole numbers can happen."""
         return bool(
-            self.kinds.get("measure", set()) & COUNTED or self.kinds.get("polity", set()) & {"seats"}
+            self.kinds.get("measure", set()) & settling.COUNTED or self.kinds.get("polity", set()) & {"seats"}
             or "stat" in self.kinds or "game" in self.kinds or "launch" in self.kinds.get("act", set())
             or {"launches", "times", "goals", "tweets", "posts", "people", "ships", "storms", "games"} & set(self.words)
         )  # fmt: skip
@@ -96,6 +94,9 @@ class Facts:
             for value in sorted(self.kinds.get(kind, ())):
                 if value.split("_")[0] in {"nba", "mlb", "nhl", "nfl", "wnba"}:
                     return value.split("_")[0]
+        for value in sorted(self.kinds.get("div", set()) | self.kinds.get("conf", set())):
+            if value.split("_")[0] in _LEAGUE_OF:
+                return _LEAGUE_OF[value.split("_")[0]]
         return {"afc": "nfl", "nfc": "nfl"}.get(next(iter(sorted(self.kinds.get("title", ()))), ""), "")
 
 
@@ -109,7 +110,7 @@ def facts_of(question: Question) -> Facts:
     _read_title(facts, folded)
     _add_label(facts)
     read_strikes(facts)
-    _settle_kinds(facts)
+    settling.settle(facts)
     _read_rules(facts)
     _read_children(facts)
     return facts
@@ -125,7 +126,7 @@ def _read_title(facts: Facts, folded: str) -> None:
         facts.alternatives = either.group()
     if facts.fixture:  # `Como 1907`, `Schalke 04`: years and numbers in names of clubs
         facts.bounds = tuple(b for b in facts.bounds if b.low != b.high or b.unit)
-    facts.kinds, facts.words, facts.aliases = canonical(rest)
+    facts.kinds, facts.words, facts.aliases = canonical(_CROSS.sub(" ", rest))
 
 
 def _add_label(facts: Facts) -> None:
@@ -146,53 +147,6 @@ def _add_label(facts: Facts) -> None:
     for kind, values in kinds.items():
         facts.kinds.setdefault(kind, set()).update(values)
     facts.aliases = aliases | facts.aliases
-
-
-def _settle_kinds(facts: Facts) -> None:
-    """Words that mean another thing in another company: cities, states of teams, the Fed's steps."""
-    kinds = facts.kinds
-    for name in ("city", "state", "country", "measure", "commodity", "coin"):
-        if _is_part_of_a_name(facts, name):
-            for value in sorted(kinds.pop(name)):
-                facts.words += facts.aliases.get(f"{name}:{value}", (value,))
-    if (
-        kinds.get("office") == {"house"}
-        and kinds.get("state")
-        and kinds["state"] <= AT_LARGE
-        and "seat" not in kinds
-    ):
-        kinds["seat"] = {f"{state}al" for state in kinds.get("state", ())}
-    if kinds.get("seat"):
-        kinds.pop("state", None)
-    facts.negated = "not" in kinds.pop("neg", set())
-    if "keep" in kinds:  # to stay in office is not to leave it
-        kinds.pop("keep")
-        kinds.setdefault("act", set()).add("leave")
-        facts.negated = not facts.negated
-    if "fed_rate" in kinds.get("measure", ()) and "move" in kinds:
-        facts.bounds = tuple(numbers.stepped(bound, FED_STEP) for bound in facts.bounds)
-    if kinds.get("move", set()) & {"cut", "hike"} and [b.values for b in facts.bounds] == [{Decimal(0)}]:
-        kinds["move"], facts.bounds = {"hold"}, ()  # Kalshi lists "hike by 0" for no change
-    facts.bounds = tuple(touched(bound, kinds.get("move", set())) for bound in facts.bounds)
-    if facts.counts:
-        facts.bounds = tuple(numbers.whole(bound) if not bound.unit else bound for bound in facts.bounds)
-    league = _LEAGUE_SERIES.search(facts.ticker.series)
-    if league and "league" not in kinds and "title" not in kinds:
-        kinds["league"] = {league[0].lower()}
-    if facts.ticker.coin and "coin" not in kinds:
-        kinds["coin"] = {facts.ticker.coin}
-
-
-def _is_part_of_a_name(facts: Facts, kind: str) -> bool:
-    """Cities outside weather, states and coins in sport (`Minnesota`, `Hurricanes`, `Avalanche`)."""
-    kinds = facts.kinds
-    if kind not in kinds:
-        return False
-    if kind == "city":
-        return not facts.is_weather
-    if not facts.is_sport or "office" in kinds:
-        return False
-    return kind in ("state", "commodity", "coin") or (kind == "measure" and bool(kinds["measure"] & COUNTED))
 
 
 def _read_rules(facts: Facts) -> None:
@@ -246,10 +200,10 @@ def _read_outcomes(facts: Facts) -> None:
 
 
 def _read_children(facts: Facts) -> None:
-    """What an event's markets say beside its title."""
+    """What an event's markets say beside its title, and a market's event beside its own."""
     facts.child_kinds = children.kinds_of(facts.question, game=facts.fixture is not None)
     listed = [line for line in facts.question.rules.splitlines() if line.rstrip().endswith("?")]
-    for child in facts.question.children or listed:
+    for child in (*(facts.question.children or listed), facts.question.event_title):
         _, rest = dates.read(name_numbers(fold(child)))
         kinds, words, _ = canonical(numbers.read(rest)[1])
         facts.child_words |= frozenset(words)

@@ -10,10 +10,11 @@ from markets.matching.text import shown
 
 _VERSUS = re.compile(r"\s(?:vs?\.?|versus|@)\s")
 _BEAT = re.compile(
-    r"^will (?:the )?(.+?) (?:beat|defeat|win against|win over) (?:the )?(.+?)(?:\?| on | in |\(|$)"
+    r"^(?:[^:?]{2,30}: )?will (?:the )?(.+?) (?:beat|defeat|win against|win over) (?:the )?(.+?)(?:\?| on | in |\(|$)"
 )
 _AT = re.compile(
-    r"^(?:[\w ]{1,12}: )?((?!will|what|who|how|highest|lowest)[\w .'-]{2,40}?) at ([\w .'-]{2,40}?)(?= winner|:|\?|$)"
+    r"^(?:[\w ]{1,12}: )?((?!will|what|who|how|highest|lowest)[\w .'-]{2,40}?)"
+    r" at (?!the\b|end\b)([\w .'-]{2,40}?)(?= winner|:|\?|$)"
 )
 _WILL = re.compile(r"^will (?:the )?(.+?) (?:win|beat|defeat)\b")
 _LEFT_CUT = re.compile(r":|\bin the\b|\bwin the\b|\?| - |\bwill\b")
@@ -146,8 +147,14 @@ def team_names(words: Side, league: str) -> set[str]:
             continue
         named = any(set(nick) <= held for nick in team.nicknames)
         rest = [word for word in words if word not in team.city]
-        in_city = set(team.city) <= held and all(
-            len(word) <= 2 and any(nick[0].startswith(word[0]) for nick in team.nicknames) for word in rest
+        city = set(team.city) - FILLERS
+        in_city = (
+            bool(city)
+            and city <= held
+            and all(
+                len(word) <= 2 and any(nick[0].startswith(word[0]) for nick in team.nicknames)
+                for word in rest
+            )
         )
         if named or in_city:
             found.add(team.name)
@@ -187,7 +194,7 @@ def close(one: str, two: str) -> bool:
         return False
     if one.startswith(two) or two.startswith(one):
         return True
-    return fuzz.ratio(one, two) >= 82
+    return one[0] == two[0] and fuzz.ratio(one, two) >= 82  # `descheduled` is not `rescheduled`
 
 
 def pairing(one: Fixture, two: Fixture, league: str = "") -> bool | None:

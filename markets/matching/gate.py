@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from markets.matching import compare_dates, compare_game, compare_terms, compare_values
+from markets.matching import compare_dates, compare_game, compare_terms, compare_values, implied, tables
 from markets.matching.compare_words import compare_words
 from markets.matching.facts import Facts
 from markets.matching.text import say
@@ -43,6 +43,8 @@ CODE = {"act": "event", "ord": "event", "move": "direction", "game": "market_kin
         "coin": "subject", "index": "subject", "commodity": "subject", "person": "subject", "club": "subject",
         "team": "subject", "measure": "measure", "stat": "measure", "polity": "measure", "league": "league",
         "gender": "gender", "edition": "season"}  # fmt: skip
+WOMENS = {"wta", "wnba", "lpga", "womensworldcup", "ncaaw"}
+SINGLES = {"wimbledon", "us_open", "french_open", "australian_open", "grand_slam"}  # players, not teams
 NAMES = ("person", "club", "team", "company")  # compared together with the words that are left
 
 
@@ -89,14 +91,28 @@ def event(found: Findings, a: Facts, b: Facts) -> None:
         if one:
             found.agree("event", say(one))
         return
-    if "announce" in one ^ two:
+    if one ^ two == {"release", "launch"}:
+        found.agree("event", say(one))
+    elif "announce" in one ^ two:
         found.veto("announcement", f"{say(one)} against {say(two)}: announcing is not doing")
-    elif _told_by_children("act", one, two, a, b):
+    elif _told_by_children("act", one, two, a, b) or _goes_without_saying("act", one, two, a, b):
         found.agree("event", say(one | two))
     elif one and two and one.isdisjoint(two):
         found.veto("event", f"{say(one)} against {say(two)}")
     else:
         found.doubt("event", f"{say(one)} against {say(two)}")
+
+
+def _goes_without_saying(kind: str, one: set[str], two: set[str], a: Facts, b: Facts) -> bool:
+    """Whether what one side adds is clear from what both say."""
+    return (one < two or two < one) and all(
+        implied.goes_without_saying(f"{kind}:{value}", a, b) for value in one ^ two
+    )
+
+
+def _told_elsewhere(kind: str, a: Facts, b: Facts) -> bool:
+    one, two = a.kinds.get(kind, set()), b.kinds.get(kind, set())
+    return _goes_without_saying(kind, one, two, a, b) or _told_by_children(kind, one, two, a, b)
 
 
 def _told_by_children(kind: str, one: set[str], two: set[str], a: Facts, b: Facts) -> bool:
@@ -111,6 +127,8 @@ def kinds(found: Findings, a: Facts, b: Facts) -> None:
         one, two = a.kinds.get(kind, set()), b.kinds.get(kind, set())
         if one == two:
             found.agree(CODE.get(kind, kind), say(one))
+        elif kind == "gender" and "women" in one ^ two and not _of_one_gender(a, b):
+            found.veto("gender", f"{say(one)} against {say(two)}")
         elif (
             one
             and two
@@ -123,8 +141,15 @@ def kinds(found: Findings, a: Facts, b: Facts) -> None:
             kind not in OPTIONAL
             and not _told_by_children(kind, one, two, a, b)
             and not _implied(kind, one ^ two, a, b)
+            and not _goes_without_saying(kind, one, two, a, b)
         ):
             found.doubt(CODE.get(kind, kind), f"{say(one)} against {say(two)}")
+
+
+def _of_one_gender(a: Facts, b: Facts) -> bool:
+    """Whether it is about a person or a competition of which only women can be meant."""
+    fields = [f.kinds.get("league", set()) | f.kinds.get("title", set()) for f in (a, b)]
+    return all(bool(held & (SINGLES | WOMENS)) for held in fields)
 
 
 def _silent_game(values: set[str]) -> bool:
@@ -135,6 +160,12 @@ def _implied(kind: str, extra: set[str], a: Facts, b: Facts) -> bool:
     """What the rest of the question says anyway: `U.S. House`, `out as President`, `round 2` of a series."""
     both = [facts.kinds for facts in (a, b)]
     if kind == "country" and extra == {"us"}:
+        if (
+            a.bounds
+            and b.bounds
+            and not any("visit" in f.get("act", ()) or "hurricanes" in f.get("measure", ()) for f in both)
+        ):
+            return True  # a statistic that names no country is America's
         if all(facts.get("act", set()) & {"recession", "shutdown", "default"} for facts in both):
             return True
         return all(
@@ -142,8 +173,14 @@ def _implied(kind: str, extra: set[str], a: Facts, b: Facts) -> bool:
         )
     if kind == "country" and (a.fixture or all(facts.keys() & {"title", "league"} for facts in both)):
         return True
+    if kind in ("state", "country", "city") and _is_city_of_team(extra, kind, a, b):
+        return True
+    if kind == "ord" and extra == {"next"}:
+        return all("election" in f"{f.folded} {f.question.event_title}".lower() for f in (a, b)) and all(
+            f.get("office", set()) & {"president", "governor", "mayor"} for f in both
+        )
     if kind == "office":
-        return all("leave" in facts.get("act", ()) for facts in both) or (
+        return all(facts.get("act", set()) & {"leave", "retire", "resign"} for facts in both) or (
             extra == {"president"} and all("nominee" in facts.get("stage", ()) for facts in both)
         ) or all("seat" in facts for facts in both)  # fmt: skip
     if kind == "polity" and extra <= {"majority", "midterms"}:
@@ -158,6 +195,13 @@ def _implied(kind: str, extra: set[str], a: Facts, b: Facts) -> bool:
         and extra <= {"up", "down"}
         and all("up_or_down" in facts.get("move", ()) for facts in both)
     )
+
+
+def _is_city_of_team(extra: set[str], kind: str, a: Facts, b: Facts) -> bool:
+    """`Colorado` beside `Colorado Avalanche`."""
+    words = {word for facts in (a, b) for value in extra for word in facts.aliases.get(f"{kind}:{value}", ())}
+    teams = [tables.team_by_id()[name] for facts in (a, b) for name in facts.kinds.get("team", ())]
+    return bool(words) and any(words <= set(team.city) for team in teams)
 
 
 def competition(found: Findings, a: Facts, b: Facts) -> None:
@@ -177,6 +221,8 @@ def competition(found: Findings, a: Facts, b: Facts) -> None:
             found.agree("competition", say(one))
     elif (one and two and (one.isdisjoint(two) or (one - two and two - one))) or groups[0] != groups[1]:
         found.veto("competition", f"{say(one)} against {say(two)}")
+    elif all(_told_elsewhere(kind, a, b) for kind in COMPETITION if a.kinds.get(kind) != b.kinds.get(kind)):
+        found.agree("competition", say(one | two))
     else:
         found.doubt("competition", f"{say(one)} against {say(two)}")
 

@@ -29,9 +29,17 @@ def canonical(text: str) -> tuple[dict[str, set[str]], tuple[str, ...], dict[str
             alias = tuple(tokens[place : place + size])
             fact = table.get(alias)
             if fact is not None:
-                if fact[0] != tables.DROPPED:
-                    kinds.setdefault(fact[0], set()).add(fact[1])
-                    aliases.setdefault(f"{fact[0]}:{fact[1]}", alias)
+                kind, value = fact
+                if kind.startswith(tables.OPPOSITE):
+                    kind = kind.removeprefix(tables.OPPOSITE)
+                    kinds.setdefault("neg", set()).add(f"opposite of {value}")
+                for one in f"{kind}:{value}".split("+"):  # `scoring title` is to lead, in points, per game
+                    kind, _, value = one.partition(":")
+                    if kind == tables.WORD:
+                        words.append(value)
+                    elif kind != tables.DROPPED:
+                        kinds.setdefault(kind, set()).add(value)
+                        aliases.setdefault(one, alias)
                 place += size
                 break
         else:

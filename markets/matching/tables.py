@@ -1,7 +1,7 @@
 """The alias tables beside this module, read once: phrases, places, names, teams and sources.
 
 A line is `kind:value = alias | alias`; aliases are lower case, folded as `text.fold` folds. Kind `-` means a word that
-carries no fact.
+carries no fact, `=` that the words mean the one word behind it, `!` before a kind the opposite of that fact.
 """
 
 from collections.abc import Iterator
@@ -11,6 +11,9 @@ from pathlib import Path
 
 DATA = Path(__file__).parent / "data"
 DROPPED = "-"
+WORD = "="  # the value is an everyday word that stands for its synonyms
+OPPOSITE = "!"  # before a kind: the fact, with YES and NO swapped
+_SAID_IN_TITLES = ("polls", "ranking", "boxoffice")  # classes of sources that titles name
 _TITLED = {"nba", "wnba", "mlb", "nhl", "nfl", "ncaab", "ncaaf"}  # leagues whose one champion is their title
 
 Fact = tuple[str, str]  # (kind, value)
@@ -56,13 +59,36 @@ def teams() -> tuple[Team, ...]:
     return tuple(found)
 
 
+def _inflect(table: dict[tuple[str, ...], Fact]) -> None:
+    """`abolishes`, `abolished` and `abolishing` beside `abolish`; never a team's nickname."""
+    nicknames = {word for team in teams() for nickname in team.nicknames for word in nickname}
+    for alias, fact in list(table.items()):
+        word = alias[-1]
+        if (
+            len(alias) > 1
+            or len(word) < 4
+            or fact[0] not in (WORD, "act")
+            or word.endswith(("s", "ed", "ing"))
+        ):
+            continue
+        stem = word[:-1] if word.endswith("e") else word
+        for form in (f"{word}s", f"{stem}ed", f"{stem}ing", f"{word}es"):
+            if form not in nicknames:
+                table.setdefault((form,), fact)
+
+
 @cache
 def phrases() -> dict[tuple[str, ...], Fact]:
     """Alias words → fact; a team's full name is a fact, its city or nickname alone is not."""
     table: dict[tuple[str, ...], Fact] = {}
-    for name in ("phrases.txt", "places.txt", "names.txt"):
+    for name in ("phrases.txt", "places.txt", "names.txt", "everyday.txt"):
         for fact, alias in _rows(name):
-            table.setdefault(alias, fact)
+            if fact[0] != "~":
+                table.setdefault(alias, fact)
+    for fact, alias in _rows("sources.txt"):
+        if fact[0] in _SAID_IN_TITLES:
+            table.setdefault(alias, ("src", fact[1]))
+    _inflect(table)
     for alias, (kind, league) in list(table.items()):
         if kind == "league" and league in _TITLED:
             for word in (
@@ -79,6 +105,27 @@ def phrases() -> dict[tuple[str, ...], Fact]:
     for team in teams():
         for nickname in team.nicknames:
             table.setdefault(team.city + nickname, ("team", f"{team.league}.{'_'.join(team.nicknames[0])}"))
+    return table
+
+
+@cache
+def weak() -> frozenset[str]:
+    """Words that tell nothing beyond what the other title says, where that has no word of its own for it."""
+    return frozenset(alias[0] for fact, alias in _rows("everyday.txt") if fact[0] == "~")
+
+
+@cache
+def given_names() -> frozenset[str]:
+    """Names that people are given."""
+    return frozenset(word for line in lines("given.txt") for word in line.split())
+
+
+@cache
+def implied() -> dict[str, tuple[str, ...]]:
+    """`kind:value` → phrases (with a blank around them) beside which it goes without saying."""
+    table: dict[str, tuple[str, ...]] = {}
+    for (kind, value), alias in _rows("implied.txt"):
+        table[f"{kind}:{value}"] = (*table.get(f"{kind}:{value}", ()), f" {' '.join(alias)} ")
     return table
 
 

@@ -56,7 +56,9 @@ def read(ticker: str) -> Ticker:
     years |= {2000 + int(text) for text in _YEAR.findall(body)}
     coin = _COIN_SERIES.match(series)
     value = Decimal(strike[2]) if strike else None
-    if plain and int(Decimal(plain[1])) + 2000 not in years:
+    if plain and len(plain[1]) == 4 and plain[1].startswith("20"):
+        years.add(int(plain[1]))  # `CONTROLH-2026`
+    elif plain and int(Decimal(plain[1])) + 2000 not in years:
         value = Decimal(plain[1])
     return Ticker(series, year, month, day, hour, value, bool(strike and strike[1] == "T"), frozenset(years),
                   coin[1].lower() if coin else "")  # fmt: skip
