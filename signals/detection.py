@@ -12,12 +12,12 @@ from decimal import Decimal
 
 from markets.bets import Bet, Claim, Cover, MarketKey
 from markets.books import MICRO, YES, BookView, dollars
-from signals import edge, wide
+from signals import wide
+from signals.assembling import assemble
 from signals.certificates import Certificates
 from signals.findings import (
     BOOK_MISSING,
     BOOKS_APART,
-    CROSSED,
     EMPTY_SIDE,
     Finding,
     Leg,
@@ -124,31 +124,10 @@ def _finding(
     half: Decimal | None,
     now_ms: int,
 ) -> Finding:
-    size = dollars(trade.size)
-    falls = edge.waterfall(
-        payoff=size,
-        notional=trade.costs[0].notional + trade.costs[1].notional,
-        fee=trade.costs[0].fee + trade.costs[1].fee,
-        formula_fee=formula_fee(sides[0], trade.size) + formula_fee(sides[1], trade.size),
-    )
     legs = tuple(
         leg_of(sides[i], trade.size, trade.limits[i], trade.fills[i], trade.costs[i], now_ms) for i in (0, 1)
     )
-    now = wide.frees_now(bet.kind, legs)
-    frees_at, days = wide.cash_at([side.listing for side in sides], now, now_ms)
-    return Finding(
-        bet_id=bet.id,
-        kind=bet.kind,
-        direction=direction,
-        legs=legs,
-        size=size,
-        waterfall=falls,
-        days_to_cash=days,
-        annualised=edge.annualised(falls.profit_pct, days) if days is not None else None,
-        limited_by=trade.limited_by,
-        frees_now=now,
-        frees_at=frees_at,
-        found_ms=now_ms,
-        cautions=(CROSSED,) if any(side.book.crossed for side in sides) else (),
-        half_profit=half,
-    )
+    return assemble(
+        bet, direction, sides, legs, size=dollars(trade.size), limited_by=trade.limited_by, half=half, now_ms=now_ms,
+        formula_fee=formula_fee(sides[0], trade.size) + formula_fee(sides[1], trade.size),
+    )  # fmt: skip

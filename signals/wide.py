@@ -4,14 +4,12 @@ A market that must not be traded costs the bet only that market's claims: the re
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
 from decimal import Decimal
 
-from markets.bets import COVER, NEG_RISK, Bet, MarketKey
-from markets.books import MICRO, NO, YES, BookView, dollars
-from markets.platforms.base import POLYMARKET
+from markets.bets import COVER, Bet, MarketKey
+from markets.books import MICRO, YES, BookView, dollars
 from signals import certificates as proofs
-from signals import edge
+from signals.assembling import assemble
 from signals.certificates import Certificates
 from signals.findings import (
     BOOK_MISSING,
@@ -19,7 +17,6 @@ from signals.findings import (
     EMPTY_SIDE,
     NO_PROFIT,
     Finding,
-    Leg,
     Listing,
     Refusal,
     Result,
@@ -147,53 +144,11 @@ def _covers(bet: Bet, sides: Sequence[Side]) -> bool:
 
 
 def _finding(bet: Bet, best: Purchase, half: Decimal | None, now_ms: int) -> Finding:
-    payoff = dollars(best.payoff)
+    sides = [order.side for order in best.orders]
     legs = tuple(
         leg_of(order.side, order.size, order.limit, order.fills, order.cost, now_ms) for order in best.orders
     )
-    falls = edge.waterfall(
-        payoff=payoff,
-        notional=sum((leg.cost.notional for leg in legs), Decimal(0)),
-        fee=sum((leg.cost.fee for leg in legs), Decimal(0)),
-        formula_fee=best.formula_fee,
-    )
-    now = frees_now(bet.kind, legs)
-    frees_at, days = cash_at([order.side.listing for order in best.orders], now, now_ms)
-    return Finding(
-        bet_id=bet.id,
-        kind=bet.kind,
-        direction=COVER,
-        legs=legs,
-        size=payoff,
-        waterfall=falls,
-        days_to_cash=days,
-        annualised=edge.annualised(falls.profit_pct, days) if days is not None else None,
-        limited_by=best.limited_by,
-        frees_now=now,
-        frees_at=frees_at,
-        found_ms=now_ms,
-        half_profit=half,
-    )
-
-
-def frees_now(kind: str, legs: Sequence[Leg]) -> bool:
-    """Whether the money returns at once: YES + NO of one market, or NO contracts of one neg-risk event.
-
-    Polymarket's adapter turns one NO each of m markets of an event into m - 1 dollars. So a basket of NO
-    contracts, whatever their sizes, gives their sum less the largest: exactly what it pays in its worst state.
-    """
-    if len({(leg.platform, leg.market_id) for leg in legs}) == 1:
-        return True
-    return kind == NEG_RISK and all(leg.platform == POLYMARKET and leg.outcome == NO for leg in legs)
-
-
-def cash_at(
-    listings: Sequence[Listing], at_once: bool, now_ms: int
-) -> tuple[datetime | None, Decimal | None]:
-    """When the last leg pays, and the days until then; None where a leg does not say."""
-    if at_once:
-        return edge.EPOCH + timedelta(milliseconds=now_ms), Decimal(0)
-    settles = [listing.settles for listing in listings if listing.settles is not None]
-    if len(settles) < len(listings):
-        return None, None
-    return max(settles), edge.days_between(now_ms, max(settles))
+    return assemble(
+        bet, COVER, sides, legs, size=dollars(best.payoff), formula_fee=best.formula_fee,
+        limited_by=best.limited_by, half=half, now_ms=now_ms,
+    )  # fmt: skip
