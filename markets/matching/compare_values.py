@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 def values(found: "Findings", a: Facts, b: Facts) -> None:
     """Numbers, units, comparison; complementary intervals are one bet with YES and NO swapped."""
     one, two = _without_editions(a, b), _without_editions(b, a)
+    if a.counts != b.counts:  # one title says that it counts, so both do
+        one, two = ([b if b.unit else numbers.whole(b) for b in side] for side in (one, two))
     for bound in list(one):
         twin = next((other for other in two if numbers.equal(bound, other)), None)
         if twin is not None:

@@ -69,7 +69,7 @@ def compare_words(found: "Findings", a: Facts, b: Facts) -> None:
         one = two = [word for word in one or two if not adds_nothing(word, told, silent)]
         one, two = (one, []) if told is a else ([], two)
     if not one and not two:
-        shared = _names(a) | set(a.words)
+        shared = _names(a) | (set(a.words) - tables.weak())  # `year` alone is no subject
         if shared:
             found.agree("subject", shown(", ".join(sorted(shared))))
         return

@@ -44,6 +44,7 @@ CODE = {"act": "event", "ord": "event", "move": "direction", "game": "market_kin
         "team": "subject", "measure": "measure", "stat": "measure", "polity": "measure", "league": "league",
         "gender": "gender", "edition": "season"}  # fmt: skip
 WOMENS = {"wta", "wnba", "lpga", "womensworldcup", "ncaaw"}
+DIRECTED = {"strike", "invade", "acquire", "declare_war"}  # one does it to the other
 SINGLES = {"wimbledon", "us_open", "french_open", "australian_open", "grand_slam"}  # players, not teams
 NAMES = ("person", "club", "team", "company")  # compared together with the words that are left
 
@@ -88,7 +89,9 @@ def event(found: Findings, a: Facts, b: Facts) -> None:
     """What happens: announcing is not doing, retiring is not resigning."""
     one, two = a.kinds.get("act", set()), b.kinds.get("act", set())
     if one == two:
-        if one:
+        if one & DIRECTED and _swapped(a, b):
+            found.veto("subject", f"{say(one)}: who does it to whom is the other way round")
+        elif one:
             found.agree("event", say(one))
         return
     if one ^ two == {"release", "launch"}:
@@ -101,6 +104,14 @@ def event(found: Findings, a: Facts, b: Facts) -> None:
         found.veto("event", f"{say(one)} against {say(two)}")
     else:
         found.doubt("event", f"{say(one)} against {say(two)}")
+
+
+def _swapped(a: Facts, b: Facts) -> bool:
+    """Whether the same two parties stand in the other order."""
+    parties = [
+        [name for name in f.aliases if name.startswith(("country:", "person:", "company:"))] for f in (a, b)
+    ]
+    return len(parties[0]) > 1 and set(parties[0]) == set(parties[1]) and parties[0] != parties[1]
 
 
 def _goes_without_saying(kind: str, one: set[str], two: set[str], a: Facts, b: Facts) -> bool:
