@@ -13,7 +13,7 @@ from arbsite.registry import Figure
 from markets import matching
 from markets.matching import blocking
 from markets.matching.facts import facts_of
-from markets.matching_labels import Row, Split, load, own_rows
+from markets.matching_labels import LABELLED_IN, Row, Split, load, own_rows
 from markets.platforms.base import KALSHI, POLYMARKET
 
 SHARED = Path(os.environ.get("ARBSITE_SHARED", BASE_DIR.parent / "shared"))
@@ -77,7 +77,7 @@ def tally(rows: Sequence[Row]) -> Tally:
     """Judge every row and count."""
     total = Tally()
     for row in rows:
-        verdict = matching.judge(row.polymarket, row.kalshi).verdict
+        verdict = matching.judge(row.polymarket, row.kalshi, this_year=LABELLED_IN).verdict
         wanted, got = row.label in SAME, verdict in FOUND
         hit = wanted and verdict == ("same" if row.label == "same" else "inverted")
         total.right += hit

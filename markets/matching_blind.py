@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from markets.matching import Question, judge, question_of_payload
-from markets.matching_labels import OURS
+from markets.matching_labels import LABELLED_IN, OURS
 from markets.platforms.base import KALSHI, POLYMARKET
 
 FOLDER = OURS / "blind"
@@ -30,7 +30,7 @@ class BlindRow:
     @property
     def verdict(self) -> str:
         """What the matcher says."""
-        return judge(self.polymarket, self.kalshi).verdict
+        return judge(self.polymarket, self.kalshi, this_year=LABELLED_IN).verdict
 
 
 @dataclass(frozen=True, slots=True)

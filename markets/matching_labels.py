@@ -18,6 +18,7 @@ from markets.matching import Question, question_of_payload
 from markets.platforms.base import KALSHI, POLYMARKET
 
 OURS = BASE_DIR / "tests" / "markets" / "matching"
+LABELLED_IN = 2026  # the year in which the labels were given
 FILES = (
     "events_2026-06.jsonl", "markets_discovery_2026.jsonl", "markets_embedding_candidates_2026.jsonl",
     "nominees_2026-08.jsonl", "crypto_hourly_traps_2026-07.jsonl", "crypto_monthly_strikes_2026-07.jsonl",

@@ -27,17 +27,21 @@ PAIRED = 9  # rarest words of a text whose pairs are features too
 
 
 def match(
-    polymarket: Sequence[Question], kalshi: Sequence[Question], *, per_market: int = 5
+    polymarket: Sequence[Question],
+    kalshi: Sequence[Question],
+    *,
+    per_market: int = 5,
+    this_year: int | None = None,
 ) -> list[Candidate]:
     """The judged candidates, best first: for each market of either side its `per_market` best counterparts.
 
-    The order of the two sequences changes nothing; a repeated id counts once.
+    The order of the two sequences changes nothing; a repeated id counts once. `this_year` as in `judge`.
     """
     left = [facts_of(question) for question in _ordered(polymarket)]
     right = [facts_of(question) for question in _ordered(kalshi)]
     if not left or not right:
         return []
-    found = [judge_facts(left[i], right[j]) for i, j in candidates(left, right, per_market)]
+    found = [judge_facts(left[i], right[j], this_year) for i, j in candidates(left, right, per_market)]
     return sorted(found, key=lambda c: (-c.score, c.polymarket_id, c.kalshi_id))
 
 

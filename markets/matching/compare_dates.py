@@ -1,6 +1,6 @@
 """Dates against dates: deadlines, days, periods, and the year, which is often told by the ticker only."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import TYPE_CHECKING
 
 from markets.matching.dates import DAY, DEADLINE, MONTH, QUARTER, YEAR, Window
@@ -46,7 +46,11 @@ def _both(found: "Findings", a: Facts, b: Facts, one: list[Window], two: list[Wi
     if not left or not right:
         extra = left or right
         found.doubt("date", f"{', '.join(map(str, extra))} is said by one platform only")
-    elif len(left) == len(right) == 1 and _same_end(left[0], right[0]) and _running(left[0], right[0]):
+    elif (
+        len(left) == len(right) == 1
+        and _same_end(left[0], right[0])
+        and _running(left[0], right[0], found.this_year)
+    ):
         found.agree("date", f"{left[0]}, {right[0]}: that year has begun, so both count from now to its end")
     elif len(left) == len(right) == 1 and _same_end(left[0], right[0]):
         found.doubt("window", f"{left[0]} against {right[0]}", "timing")
@@ -70,10 +74,11 @@ def _same_end(one: Window, two: Window) -> bool:
     return (one.month, one.day) == (two.month, two.day) and _years_fit(one, two)
 
 
-def _running(one: Window, two: Window) -> bool:
+def _running(one: Window, two: Window, this_year: int | None) -> bool:
     """`in 2026` and `before 2027` once 2026 has begun: what is left of both is the same."""
     year = one.year or two.year
-    return {one.kind, two.kind} == {YEAR, DEADLINE} and year is not None and year <= datetime.now(UTC).year
+    known = year is not None and this_year is not None
+    return {one.kind, two.kind} == {YEAR, DEADLINE} and known and year <= this_year  # type: ignore[operator]
 
 
 def _meeting(one: Window, two: Window, a: Facts, b: Facts) -> bool:

@@ -18,6 +18,7 @@ class Findings:
     doubts: list[str] = field(default_factory=list)  # unknown, or the same question under another rule
     flips: int = 0
     flags: set[str] = field(default_factory=set)  # source, timing, void: for the settlement class
+    this_year: int | None = None  # the year now, where it is known
 
     def agree(self, code: str, text: str) -> None:
         """Both sides say the same."""
@@ -49,9 +50,9 @@ SINGLES = {"wimbledon", "us_open", "french_open", "australian_open", "grand_slam
 NAMES = ("person", "club", "team", "company")  # compared together with the words that are left
 
 
-def compare(a: Facts, b: Facts) -> Findings:
+def compare(a: Facts, b: Facts, this_year: int | None = None) -> Findings:
     """Every check, in the order in which a person would ask."""
-    found = Findings()
+    found = Findings(this_year=this_year)
     for check in CHECKS:
         check(found, a, b)
     return found

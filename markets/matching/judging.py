@@ -43,16 +43,19 @@ class Candidate:
         }
 
 
-def judge(a: Question, b: Question) -> Candidate:
-    """Compare two questions fact by fact; which of them is Polymarket's is seen from their platforms."""
+def judge(a: Question, b: Question, *, this_year: int | None = None) -> Candidate:
+    """Compare two questions fact by fact; which of them is Polymarket's is seen from their platforms.
+
+    `this_year` is the year now: `in 2026` and `before 2027` are one window once 2026 has begun. Not given, it has not.
+    """
     if b.platform == POLYMARKET and a.platform != POLYMARKET:
         a, b = b, a
-    return judge_facts(facts_of(a), facts_of(b))
+    return judge_facts(facts_of(a), facts_of(b), this_year)
 
 
-def judge_facts(a: Facts, b: Facts) -> Candidate:
+def judge_facts(a: Facts, b: Facts, this_year: int | None = None) -> Candidate:
     """The same for facts that are read already; `a` is Polymarket's."""
-    found = compare(a, b)
+    found = compare(a, b, this_year)
     similarity = similar(a.folded, b.folded)
     verdict = _verdict(found)
     reasons = (f"title: {similarity:.2f} similar", *dict.fromkeys(found.reasons))

@@ -55,9 +55,8 @@ class Command(BaseCommand):
             self._database(options)
         else:
             sides = self._file(one, POLYMARKET), self._file(two, KALSHI)
-            self._print(
-                matching.match(*sides, per_market=options["per_market"]), sides, as_json=options["json"]
-            )
+            found = matching.match(*sides, per_market=options["per_market"], this_year=datetime.now(UTC).year)
+            self._print(found, sides, as_json=options["json"])
 
     def _file(self, path: Path, platform: str) -> list[matching.Question]:
         try:
@@ -82,7 +81,7 @@ class Command(BaseCommand):
             [question_of_row(row) for row in held.filter(platform=platform).iterator()]
             for platform in (POLYMARKET, KALSHI)
         )
-        candidates = matching.match(*sides, per_market=options["per_market"])
+        candidates = matching.match(*sides, per_market=options["per_market"], this_year=now.year)
         # What is different makes no pair, but a pair that waits must hear that it now looks different
         known = set(Pair.objects.values_list("polymarket_id", "kalshi_id"))
         worth = [

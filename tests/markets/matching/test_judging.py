@@ -133,3 +133,12 @@ def test_json_has_the_shape_of_the_contract():
     row = pair("Will it rain?", "Will it snow?").as_json()
     assert list(row) == ["polymarket_id", "kalshi_id", "score", "verdict", "settlement", "reasons", "vetoes"]
     assert 0 <= row["score"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("this_year", "verdict"), [(2026, "review"), (2027, "same"), (2028, "same"), (None, "review")]
+)
+def test_in_a_year_and_before_the_next_are_one_window_once_it_has_begun(this_year, verdict):
+    one = Question("polymarket", "p", "Will Mira Holt resign as mayor of Velm in 2027?")
+    two = Question("kalshi", "k", "Will Mira Holt resign as mayor of Velm before 2028?")
+    assert judge(one, two, this_year=this_year).verdict == verdict
