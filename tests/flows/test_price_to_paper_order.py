@@ -26,6 +26,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def _fresh_catalogue():
     catalogue.forget()
+    yield
+    # Django empties the tables it manages after such a test; this one it does not
+    Price.objects.all().delete()
 
 
 def through_the_chain(window_id: str) -> None:
