@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
@@ -113,7 +114,11 @@ class Polymarket(Section):
     clob_url: str = "https://clob.polymarket.com"
     data_url: str = "https://data-api.polymarket.com"
     ws_url: str = "wss://ws-subscriptions-clob.polymarket.com/ws/market"
+    user_ws_url: str = "wss://ws-subscriptions-clob.polymarket.com/ws/user"
+    geoblock_url: str = "https://polymarket.com/api/geoblock"
     private_key_file: str = ""  # read by `manage.py signer` alone
+    signature_type: int = Field(0, ge=0, le=3)
+    funder: str = ""
     timeout_seconds: Decimal = Field(Decimal(10), gt=0)
     window_ms: int = Field(50, ge=5, le=100)
     stall_seconds: int = Field(30, gt=0)
@@ -131,6 +136,9 @@ class Kalshi(Section):
     timeout_seconds: Decimal = Field(Decimal(10), gt=0)
     window_ms: int = Field(100, ge=5, le=100)
     read_tokens_per_second: int = Field(200, gt=0)
+    write_tokens_per_second: int = Field(100, gt=0)
+    subaccount: int = Field(0, ge=0, le=63)
+    order_group_contracts: int = Field(0, ge=0)
 
 
 class Connector(Section):
@@ -222,7 +230,28 @@ class Risk(Section):
     max_bet_notional: Decimal = Field(Decimal(500), gt=0)
     max_platform_notional: Decimal = Field(Decimal(10_000), gt=0)
     max_total_notional: Decimal = Field(Decimal(20_000), gt=0)
+    max_group_notional: Decimal = Field(Decimal(1_000), gt=0)
+    max_order_contracts: Decimal = Field(Decimal(5_000), gt=0)
+    max_open_orders: int = Field(50, gt=0)
+    max_orders_per_minute: int = Field(120, gt=0)
     price_collar: Decimal = Field(Decimal("0.05"), gt=0, lt=1)
+    min_cash: Decimal = Field(Decimal(0), ge=0)
+    daily_loss_pct: Decimal = Field(Decimal("0.05"), gt=0, lt=1)
+    daily_loss_cancel_pct: Decimal = Field(Decimal("0.10"), gt=0, lt=1)
+    max_drawdown_pct: Decimal = Field(Decimal("0.20"), gt=0, lt=1)
+    position_loss_pct: Decimal = Field(Decimal("0.05"), gt=0, lt=1)
+    kelly_fraction: Decimal = Field(Decimal("0.25"), gt=0, le=1)
+    max_unknown_orders: int = Field(3, ge=0)
+    max_stale_seconds: int = Field(60, gt=0)
+    max_clock_skew_ms: int = Field(5_000, gt=0)
+    time_zone: str = "UTC"
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError(f"{name!r} is no time zone, such as America/New_York")
+        return name
 
 
 class Sandbox(Section):
@@ -239,6 +268,52 @@ class Trading(Section):
     mode: Literal["paper", "sandbox", "live"] = "paper"
     live_confirmed: bool = False
     paper_cash: Decimal = Field(Decimal(10_000), gt=0)
+    paper_polymarket_ms: int = Field(576, ge=0)
+    paper_kalshi_ms: int = Field(243, ge=0)
+    paper_fill_rates: str = "0:0.90,0.06:0.80,0.10:0.70,0.20:0.63"
+    shadow: bool = True
+
+    @field_validator("paper_fill_rates")
+    @classmethod
+    def _readable_rates(cls, text: str) -> str:
+        fill_bands(text)
+        return text
+
+    @property
+    def paper_bands(self) -> tuple[tuple[Decimal, Decimal], ...]:
+        """(edge from which it holds, chance that what the book shows is still there), ascending."""
+        return fill_bands(self.paper_fill_rates)
+
+
+class Execution(Section):
+    """How plans are worked: patience, tries, and what a lone remainder may cost."""
+
+    model_config = SettingsConfigDict(env_prefix="EXECUTION_")
+    workers: int = Field(4, ge=1, le=32)
+    intent_seconds: Decimal = Field(Decimal(2), gt=0)
+    look_up_seconds: Decimal = Field(Decimal(35), gt=0)
+    look_up_every_ms: int = Field(250, ge=10)
+    max_sends: int = Field(3, ge=1, le=3)
+    retry_backoff_ms: int = Field(250, ge=1)
+    rest_seconds: Decimal = Field(Decimal(5), gt=0)
+    at_once: Literal["measured", "never", "always"] = "measured"
+    loss_limit_pct: Decimal = Field(Decimal("0.05"), ge=0, lt=1)
+    unwind_seconds: Decimal = Field(Decimal(20), gt=0)
+    auto_exit: bool = False
+    exit_gain_pct: Decimal = Field(Decimal("0.01"), ge=0, lt=1)
+    reconcile_orders_seconds: int = Field(60, ge=1)
+    reconcile_positions_seconds: int = Field(300, ge=1)
+
+
+class Signer(Section):
+    """Limits of the signer's own, which no other process can widen."""
+
+    model_config = SettingsConfigDict(env_prefix="SIGNER_")
+    max_order_notional: Decimal = Field(Decimal(500), gt=0)
+    max_order_contracts: Decimal = Field(Decimal(10_000), gt=0)
+    max_price: Decimal = Field(Decimal("0.999"), gt=0, lt=1)
+    orders_per_minute: int = Field(120, gt=0)
+    secret_command: str = ""
 
 
 class Archive(Section):
@@ -262,6 +337,8 @@ class Config:
         self.risk = Risk()
         self.sandbox = Sandbox()
         self.trading = Trading()
+        self.execution = Execution()
+        self.signer = Signer()
         self.archive = Archive()
 
     def platform(self, name: str) -> "Polymarket | Kalshi":

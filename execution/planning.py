@@ -39,6 +39,7 @@ class Ticket:
         Decimal  # what leaves the account as planned or, if dearer, all at the limit; with fees; 0 for a sale
     )
     time_in_force: str = IOC
+    shard: int = 0  # where the platform keeps money apart
 
     @property
     def side_of_book(self) -> tuple[str, str, str]:

@@ -280,3 +280,36 @@ class CalendarEvent(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class LegOutcome(models.Model):
+    """What became of one order of a plan, or of a remainder that was sold back: what fill rates are measured from.
+
+    Written by execution through `signals.fill_rates`. `loss` is dollars lost by selling back, for UNWIND only.
+    """
+
+    LEG, UNWIND = "LEG", "UNWIND"
+
+    id = models.BigAutoField(primary_key=True)
+    mode = models.CharField(max_length=16)
+    kind = models.CharField(max_length=16, default=LEG)
+    plan = models.CharField(max_length=64)
+    order = models.CharField(max_length=64, unique=True)
+    platform = models.CharField(max_length=32)
+    place = models.PositiveSmallIntegerField()  # 0: the first leg sent
+    edge = models.DecimalField(
+        max_digits=10, decimal_places=6
+    )  # that the finding showed, dollars per $1 of payoff
+    asked = models.DecimalField(max_digits=20, decimal_places=8)  # contracts
+    filled = models.DecimalField(max_digits=20, decimal_places=8)
+    took_ms = models.PositiveIntegerField(null=True)  # from sending to the answer
+    loss = models.DecimalField(max_digits=20, decimal_places=6, null=True)
+    at = models.DateTimeField(default=timezone.now, db_default=Now())
+
+    class Meta:
+        db_table = "leg_outcomes"
+        indexes = [models.Index(fields=["mode", "-at"], name="idx_leg_outcomes_at")]
+        constraints = [one_of("kind", ("LEG", "UNWIND"), "leg_outcomes_kind_known")]
+
+    def __str__(self) -> str:
+        return f"{self.filled} of {self.asked} on {self.platform}"
