@@ -52,6 +52,11 @@ KINDS: dict[str, Kind] = {
         "no useful answer (status, or a cut socket), yet the request is served `ms` later",
     ),
     "match_delay": Kind("match_delay", {"ms": (*_MS, True)}, "marketable orders are held before they match"),
+    "front_run": Kind(
+        "front_run",
+        {"leave_pct": (*_whole(0, 99), False)},
+        "a stranger takes what a marketable order is about to take, and leaves so many percent of it (default 0)",
+    ),
     "mode": Kind("mode", {"mode": (*_one_of(*MODES), True)}, "the platform's trading mode"),
     "trade_fail": Kind(
         "trade_fail",
@@ -79,7 +84,9 @@ class Rule:
     id: int
     kind: str
     platform: str = "*"
-    endpoint: str = "*"  # glob over "METHOD /path", or over the channel of a socket
+    endpoint: str = (
+        "*"  # glob over "METHOD /path", or over the channel of a socket (Kalshi: or of a subscription)
+    )
     market: str = ""  # market id or token id; empty: any
     count: int | None = None  # how often it still fires; None: until cleared
     probability: float = 1.0
@@ -91,12 +98,16 @@ class Rule:
         """True when it will not fire any more."""
         return (self.count is not None and self.count <= 0) or bool(self.until_ms and now_ms >= self.until_ms)
 
-    def covers(self, platform: str, endpoint: str, market_id: str) -> bool:
-        """True where it is meant for this platform, endpoint and market."""
+    def covers(self, platform: str, endpoint: str, market_id: str, channel: str = "") -> bool:
+        """True where it is meant for this platform, endpoint (or `channel` on it) and market."""
         return (
             (self.platform in ("*", platform))
             and (not self.market or self.market == market_id)
-            and (self.endpoint == "*" or fnmatchcase(endpoint, self.endpoint))
+            and (
+                self.endpoint == "*"
+                or fnmatchcase(endpoint, self.endpoint)
+                or (bool(channel) and fnmatchcase(channel, self.endpoint))
+            )
         )
 
     def as_json(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from markets.books import MICRO, NO, YES
 from markets.platforms.base import OPEN, PAUSED, POLYMARKET, UNOPENED
 from markets.platforms.polymarket.amounts import DECIMALS
 from markets.sandbox import orders as o
+from markets.sandbox import rushing
 from markets.sandbox.market import SandboxMarket
 from markets.sandbox.orders import BUY, OPPOSITE, SELL, Rejected
 from markets.sandbox.polymarket import lifecycle, records
@@ -285,6 +286,7 @@ def _crosses(face: Face, note: Note) -> bool:
 
 def _submit(face: Face, note: Note, amounts: Amounts) -> None:
     side, price = _yes_terms(note)
+    rushing.front_run(face.sandbox, note.market, side, price)
     size, budget = amounts.shares, None
     if note.by_cash:  # cheaper levels give more shares for the same cash
         budget = note.asked
