@@ -74,7 +74,7 @@ KINDS: dict[str, Kind] = {
     "ws_raw": Kind("now", {"text": (*_TEXT, False), "base64": (*_TEXT, False)}, "a malformed frame is sent, at once"),
 }  # fmt: skip
 
-COMMON = {"kind", "platform", "endpoint", "market", "count", "probability", "seconds"}
+COMMON = {"kind", "platform", "endpoint", "market", "count", "skip", "probability", "seconds"}
 
 
 @dataclass(slots=True, eq=False)
@@ -89,6 +89,7 @@ class Rule:
     )
     market: str = ""  # market id or token id; empty: any
     count: int | None = None  # how often it still fires; None: until cleared
+    skip: int = 0  # so many occasions still pass unharmed before it fires for the first time
     probability: float = 1.0
     until_ms: int = 0  # 0: no end
     settings: dict[str, Any] = field(default_factory=dict)
@@ -115,7 +116,7 @@ class Rule:
         shown = {name: value for name, value in self.settings.items() if name != "data"}
         return {
             "id": self.id, "kind": self.kind, "platform": self.platform, "endpoint": self.endpoint,
-            "market": self.market, "count": self.count, "probability": self.probability,
+            "market": self.market, "count": self.count, "skip": self.skip, "probability": self.probability,
             "until_ms": self.until_ms, "fired": self.fired, "settings": shown,
         }  # fmt: skip
 
@@ -155,12 +156,15 @@ def _check_common(rule: Rule, fault: dict[str, Any], now_ms: int) -> None:
     count, probability, seconds = fault.get("count"), fault.get("probability", 1), fault.get("seconds")
     if count is not None and (type(count) is not int or count < 1):
         raise ValueError(f"'count' must be a whole number of at least 1, not {count!r}")
+    skip = fault.get("skip", 0)
+    if type(skip) is not int or skip < 0:
+        raise ValueError(f"'skip' must be a whole number of at least 0, not {skip!r}")
     if type(probability) not in (int, float) or not 0 < probability <= 1:
         raise ValueError(f"'probability' must be above 0 and at most 1, not {probability!r}")
     if seconds is not None and (type(seconds) not in (int, float) or not 0 < seconds <= 86_400):
         raise ValueError(f"'seconds' must be above 0 and at most 86400, not {seconds!r}")
     rule.platform, rule.endpoint, rule.market = platform, fault.get("endpoint", "*"), fault.get("market", "")
-    rule.count, rule.probability = count, probability
+    rule.count, rule.skip, rule.probability = count, skip, probability
     rule.until_ms = now_ms + round(seconds * 1000) if seconds else 0
 
 

@@ -317,6 +317,9 @@ class Faults:
                 continue
             if rule.probability < 1 and self._random.random() >= rule.probability:
                 continue
+            if rule.skip:
+                rule.skip -= 1
+                continue
             if rule.count is not None:
                 rule.count -= 1
             self._count(rule)

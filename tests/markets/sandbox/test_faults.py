@@ -191,3 +191,13 @@ def test_somebody_quicker_is_asked_for_by_market(faults: Faults) -> None:
     faults.set({"kind": "front_run", "platform": POLYMARKET, "market": "m", "leave_pct": 40, "count": 1})
     assert faults.front_run(POLYMARKET, "other") is None
     assert [faults.front_run(POLYMARKET, "m") for _ in range(2)] == [40, None]
+
+
+def test_a_fault_may_let_the_first_ones_pass(faults: Faults) -> None:
+    faults.set(
+        {"kind": "drop_response", "platform": KALSHI, "endpoint": "POST /order", "skip": 2, "count": 1}
+    )
+    dropped = [faults.rest(KALSHI, "POST /order").drop for _ in range(4)]
+    assert dropped == [False, False, True, False]
+    with pytest.raises(FaultError, match="'skip' must be"):
+        faults.set({"kind": "drop_response", "skip": -1})
