@@ -113,7 +113,9 @@ def befall(plan_id: str, faults: list[dict[str, Any]]) -> None:
     for fault in faults:
         platform = legs[fault["leg"]]
         more = ex.REFUSED[platform] if fault.get("kind") == "refuse" else {}
-        endpoint = {"cancel": ex.CANCELS, "order": ex.ORDERS, "": {}}[fault.get("at", "order")].get(platform, "*")
+        endpoint = {"cancel": ex.CANCELS, "order": ex.ORDERS, "": {}}[fault.get("at", "order")].get(
+            platform, "*"
+        )
         given = {name: value for name, value in fault.items() if name not in ("leg", "at", "kind")}
         kind = more.get("kind", fault["kind"])
         where = {} if kind in ("front_run", "mode", "match_delay", "trade_fail") else {"endpoint": endpoint}

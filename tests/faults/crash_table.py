@@ -140,7 +140,11 @@ def cases() -> list[Case]:
             for point in ("submitted", "answered", "recorded"):
                 made.append(Case(10, f"complete:{point}", fault, REFUSED, first, leg=1, skip=1))
                 made.append(Case(10, f"unwind:{point}", fault, FOR_GOOD, first, leg=0, skip=1))
-        made += [Case(13, f"fills:stored{pass_}", fault, first=first) for pass_ in ("", "@2") for fault in (NONE, LOST)]
+        made += [
+            Case(13, f"fills:stored{pass_}", fault, first=first)
+            for pass_ in ("", "@2")
+            for fault in (NONE, LOST)
+        ]
     made += [Case(12, "plan:before_commit", more=(("reserved", True),))]
     return made + special()
 
@@ -191,7 +195,8 @@ def run(lane: Lane, case: Case, mutant: str = "") -> Result:
     env = {"CRASH_AT": case.point} if case.point else {}
     if case.act == "two":
         both = lane.at_once(
-            {"do": "trade", "with": act, "env": env}, {"do": "second_executor", "with": {"pair": pair}, "env": {}}
+            {"do": "trade", "with": act, "env": env},
+            {"do": "second_executor", "with": {"pair": pair}, "env": {}},
         )
         died, *others = both
         result.violations += [f"the second executor failed: {one['error']}" for one in others if one["error"]]
@@ -219,7 +224,12 @@ def _judge(lane: Lane, pair: dict[str, Any], result: Result) -> None:
         result.violations.append(f"settling failed: {after['error']}")
     told = lane.said("look", pair=pair, before=lane.differences)
     result.violations += told["violations"]
-    result.ended, result.orders, result.steps, result.halts = told["plans"], told["orders"], told["steps"], told["halts"]
+    result.ended, result.orders, result.steps, result.halts = (
+        told["plans"],
+        told["orders"],
+        told["steps"],
+        told["halts"],
+    )
     lane.differences = told["differences"]
 
 
@@ -227,7 +237,14 @@ def _books(lane: Lane, pair: dict[str, Any], first: str) -> None:
     """A gap of eight cents for forty contracts; the leg on `first` is the thinner one, so it goes first."""
     lane.exchange.gap(pair["id"], cents=8, size=40, cheap=POLYMARKET, ask="0.40")
     if first == KALSHI:
-        body = {"market": pair["polymarket"], "side": "SELL", "outcome": "YES", "price": "0.40", "size": "20", "tif": "GTC"}
+        body = {
+            "market": pair["polymarket"],
+            "side": "SELL",
+            "outcome": "YES",
+            "price": "0.40",
+            "size": "20",
+            "tif": "GTC",
+        }
         lane.exchange.control("POST", "order", body)
 
 
@@ -265,7 +282,10 @@ def run_all(chosen: Sequence[Case], beside: Sequence[Lane], mutant: str = "") ->
 def document(results: Sequence[Result]) -> str:
     """The table as it lies in docs/crashes.md."""
     lines = [INTRO.format(cases=len(results), killed=sum(one.killed for one in results))]
-    lines += ["| # | The process dies | Recovery must | Cases | SIGKILLs | Ended | Violations |", "|" + "---|" * 7]
+    lines += [
+        "| # | The process dies | Recovery must | Cases | SIGKILLs | Ended | Violations |",
+        "|" + "---|" * 7,
+    ]
     for row, (where, must) in ROWS.items():
         mine = [one for one in results if one.case.row == row]
         ends: dict[str, int] = {}
@@ -273,8 +293,15 @@ def document(results: Sequence[Result]) -> str:
             ends[one.outcome] = ends.get(one.outcome, 0) + 1
         told = ", ".join(f"{count} {name}" for name, count in sorted(ends.items()))
         bad = sum(bool(one.violations) for one in mine)
-        lines.append(f"| {row} | {where} | {must} | {len(mine)} | {sum(one.killed for one in mine)} | {told} | {bad} |")
-    lines += ["", "## Every case", "", "| # | Dies at | Befalls the request | Second leg | First leg on | Killed | Ended |"]
+        lines.append(
+            f"| {row} | {where} | {must} | {len(mine)} | {sum(one.killed for one in mine)} | {told} | {bad} |"
+        )
+    lines += [
+        "",
+        "## Every case",
+        "",
+        "| # | Dies at | Befalls the request | Second leg | First leg on | Killed | Ended |",
+    ]
     lines.append("|" + "---|" * 7)
     for one in results:
         case = one.case
@@ -328,7 +355,21 @@ def main() -> None:
 
     os.environ |= {"CRASH_TABLE_WRITE": "1" if given.write else "", "CRASH_TABLE_WORDS": words}
     os.environ["CRASH_TABLE_LANES"] = str(given.lanes)
-    sys.exit(pytest.main(["-q", "-n", "0", "-s", str(ROOT / "tests/faults/test_crash_table.py"), "-k", "whole_table", "-m", "long"]))
+    sys.exit(
+        pytest.main(
+            [
+                "-q",
+                "-n",
+                "0",
+                "-s",
+                str(ROOT / "tests/faults/test_crash_table.py"),
+                "-k",
+                "whole_table",
+                "-m",
+                "long",
+            ]
+        )
+    )
 
 
 if __name__ == "__main__":

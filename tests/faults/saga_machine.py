@@ -164,7 +164,7 @@ class Desk:
             Row(f"leg{number}", number, saga.LEG, ticket, self.created_at)
             for number, ticket in enumerate(made.tickets)
         ]
-        self.missing: dict[str, datetime] = {}
+        self.missing: dict[str, tuple[datetime, datetime]] = {}
         self.finished = ""
 
     def now(self) -> datetime:
@@ -196,6 +196,8 @@ class Desk:
             self._row(step.line).move(UNKNOWN)
         elif isinstance(step, saga.LookUp | saga.Watch):
             self._look_up(self._row(step.line))
+        elif isinstance(step, saga.Gone):
+            self.hear(self._row(step.line), Theirs(step.line, self._row(step.line).ticket, ZERO, "CANCELLED"))
         elif isinstance(step, saga.Cancel):
             self._cancel(self._row(step.line))
         elif isinstance(step, saga.GiveUp):
@@ -264,9 +266,11 @@ class Desk:
             return
         found = platform.of(row.id)
         if found:
+            self.missing.pop(row.id, None)
             self.hear(row, found[0])
         else:
-            self.missing[row.id] = self.now()
+            now = self.true_time  # by a clock that does not jump
+            self.missing[row.id] = (self.missing.get(row.id, (now, now))[0], now)
 
     def _cancel(self, row: Row) -> None:
         if row.status != CANCELLING:

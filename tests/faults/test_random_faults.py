@@ -140,3 +140,16 @@ class RetriesBlindly(Machine):
 def test_a_mutant_is_caught(mutant):
     with pytest.raises(AssertionError):
         _run(mutant, 300)
+
+
+def test_a_clock_that_jumps_is_no_proof_that_an_order_is_not_there():
+    """The next leg's answer is lost, the clock jumps by five minutes, and only then does the platform take the order."""
+    desk = m.Desk()
+    desk.step(m.OK)
+    desk.step(m.LATE)
+    desk.skew = timedelta(minutes=5)
+    for _ in range(40):
+        desk.step()
+        desk.check()
+        desk.wait(1)
+    desk.end()
