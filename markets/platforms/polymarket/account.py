@@ -24,8 +24,8 @@ from markets.platforms.polymarket.account_wire import (
     Position,
     Trade,
 )
-from markets.platforms.polymarket.http import JsonHttp
 from markets.platforms.polymarket.contracts import NAMES
+from markets.platforms.polymarket.http import JsonHttp
 from markets.platforms.polymarket.reports import Owner
 from markets.platforms.polymarket.rules import Settlement, settlement
 from markets.platforms.polymarket.terms import Terms

@@ -87,7 +87,7 @@ class JsonHttp:
     def send(
         self, endpoint: str, method: str, path: str, body: bytes | None = None, *, cost: int = 1
     ) -> Reply:
-        """One request that changes something, sent once; the answer as it came. `cost`: how much of the rate limit it takes.
+        """One request that changes something, sent once; the answer as it came. `cost` counts against the rate limit.
 
         Raises NotSent where nothing has left, NoAnswer where nobody knows, PlatformError where the throttle is full.
         """

@@ -1,4 +1,4 @@
-"""From a request to the order that is signed: exact amounts, the platform's order type, and everything that makes it unique.
+"""From a request to the order that is signed: exact amounts, the order type, and everything that makes it unique.
 
 The same request gives the same order: the salt comes from the client id and the timestamp from the intent's time. So an
 order that is sent again is refused as a duplicate and can never fill twice.

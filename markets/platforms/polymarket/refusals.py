@@ -42,7 +42,7 @@ from markets.platforms.trading import (
 
 # The platform's words, in lower case, the first that is found decides; and what to do, where that is ours to say
 WORDS: tuple[tuple[str, str, str], ...] = (
-    ("not enough balance", INSUFFICIENT_BALANCE, "Cash, or an approval of the exchange, is missing: see the wallet's state."),
+    ("not enough balance", INSUFFICIENT_BALANCE, "Cash or an approval is missing: see the wallet."),
     ("breaks minimum tick size", OFF_TICK, "The market's tick has changed: read it again."),
     ("invalid price", OFF_TICK, "The price does not lie on the market's grid."),
     ("lower than the minimum", BELOW_MINIMUM, ""),
@@ -60,7 +60,7 @@ WORDS: tuple[tuple[str, str, str], ...] = (
     ("cancel-only", TRADING_PAUSED, ""),
     ("trading is disabled", TRADING_PAUSED, ""),
     ("trading is currently disabled", TRADING_PAUSED, ""),
-    ("order_version_mismatch", INVALID, "The order was signed for another exchange: sync the market, its version has changed."),
+    ("order_version_mismatch", INVALID, "Signed for another exchange: sync the market."),
     ("address banned", FORBIDDEN, ""),
     ("closed only mode", FORBIDDEN, "The account may only reduce what it holds."),
     ("closed_only", FORBIDDEN, "The account may only reduce what it holds."),

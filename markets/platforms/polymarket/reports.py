@@ -121,12 +121,14 @@ def fill_reports(trade: Trade, owner: Owner, outcome_of: OutcomeOf) -> list[Fill
         side = _side(trade.side)
         for suffix, price, size in _taken(trade, makers):
             parts.append((suffix, trade.taker_order_id, trade.asset_id, side, price, size, True))
-    for maker in makers:
-        if owner.owns(maker):
-            parts.append((
-                f":{_id(maker.order_id)}", maker.order_id, maker.asset_id, _maker_side(trade, maker),
-                amount(maker.price), amount(maker.matched_amount), False,
-            ))  # fmt: skip
+    parts += [
+        (
+            f":{_id(maker.order_id)}", maker.order_id, maker.asset_id, _maker_side(trade, maker),
+            amount(maker.price), amount(maker.matched_amount), False,
+        )
+        for maker in makers
+        if owner.owns(maker)
+    ]  # fmt: skip
     return [
         FillReport(
             fill_id=trade.id + suffix,

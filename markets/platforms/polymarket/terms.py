@@ -1,6 +1,6 @@
 """What an order on a market must keep to, out of the facts that come with a request or from the order book's side."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -71,6 +71,38 @@ def facts_of(info: MarketInfo) -> dict[str, Any]:
         "tick": plain(info.ticks[0].step),
         "min_size": plain(info.min_size),
     }
+
+
+def facts_of_row(
+    outcomes: Sequence[Mapping[str, Any]],
+    ticks: Sequence[Sequence[str]],
+    min_size: Decimal,
+    metadata: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The same from what a market's row keeps; no tick where the row has none, so that it is asked for."""
+    tick = {"tick": ticks[0][2]} if ticks else {}
+    return {**metadata, "token_ids": _ids(outcomes), "min_size": plain(min_size), **tick}
+
+
+class TermsBook:
+    """Terms by market id: from what is stored (`facts`), else from the platform (`rules`); remembered.
+
+    Which token is which never changes; the tick does, so a request brings its own where it can.
+    """
+
+    def __init__(
+        self, facts: Callable[[str], Mapping[str, Any]], rules: Callable[[str], TradingRules]
+    ) -> None:
+        self._facts, self._rules = facts, rules
+        self._known: dict[str, Terms] = {}
+
+    def __call__(self, market_id: str) -> Terms:
+        """Raises PlatformError where the platform cannot be asked, ValueError for a market that cannot be used."""
+        found = self._known.get(market_id)
+        if found is None:
+            found = from_facts(self._facts(market_id)) or from_rules(self._rules(market_id))
+            self._known[market_id] = found
+        return found
 
 
 def _ids(outcomes: Sequence[Mapping[str, Any]]) -> list[str]:
