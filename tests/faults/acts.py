@@ -22,9 +22,9 @@ TRIES = 40
 
 def imported() -> None:
     """Import everything once, in the zygote, and draw up the URL map and models."""
-    import execution.executor  # noqa: F401
-    import execution.manual  # noqa: F401
-    import execution.reconcile
+
+
+    import execution.ordering  # noqa: F401
     import execution.services
     import execution.working  # noqa: F401
     import signals.services  # noqa: F401

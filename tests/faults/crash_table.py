@@ -182,6 +182,21 @@ def special() -> list[Case]:
     return made
 
 
+def short() -> list[Case]:
+    """Those that run in every check: every point, fault and second leg, with the first leg on either platform."""
+    return cases()
+
+
+def telling() -> list[Case]:
+    """A few that a careless executor fails: answers that are lost, and orders that are taken late."""
+    chosen = [
+        case for case in cases()
+        if case.fault in (LOST, LATE) and case.second in (ACCEPTED, REFUSED) and case.act == "trade"
+        and case.point in ("first:recorded", "next:recorded", "unwind:recorded", "complete:recorded")
+    ]  # fmt: skip
+    return chosen[:16]
+
+
 # --- running
 
 

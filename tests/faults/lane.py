@@ -67,6 +67,7 @@ class Lane:
         assert self._answer() == "ready"
         self.pairs = self.exchange.pairs()
         self.used = 0
+        self.differences: dict[str, str] = {}  # between the exchange's cash and ours, when the last case ended
 
     def _run(self, command: list[str], env: dict[str, str], **more: Any) -> "subprocess.Popen[Any]":
         more.setdefault("stdout", self.log)
@@ -156,7 +157,7 @@ def lanes(count: int, folder: Path, pairs: int, **changes: Any) -> Iterator[list
                 number, folder / f"lane{number}", _database(url, names[number]), redis_url, pairs, **changes
             )
             made.append(lane)
-            lane.said("prepare")
+            lane.differences = lane.said("prepare")
         except BaseException as error:  # noqa: BLE001 - raised again below
             errors.append(error)
 
