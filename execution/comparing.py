@@ -589,6 +589,23 @@ def pieces(report: FillReport, held: Mapping[str, Decimal], fee: Decimal) -> lis
     return made
 
 
+def correction(outcome: str, amount: Decimal, held: Mapping[str, Decimal], *, nets: bool) -> list[Piece]:
+    """What makes our books hold `amount` more (or, negative, less) of `outcome`, at no price and no fee.
+
+    Where the platform nets, `amount` is of YES less NO: what is held of the other outcome goes first.
+    """
+    other = NO if outcome == YES else YES
+    grow, shrink = (outcome, other) if amount > 0 else (other, outcome)
+    size = abs(amount)
+    if not nets:
+        side = BUY if amount > 0 else "SELL"
+        size = size if amount > 0 else min(size, held.get(outcome, ZERO))
+        return [Piece(outcome, side, size, ZERO, ZERO)] if size else []
+    sold = min(size, held.get(shrink, ZERO))
+    made = [Piece(shrink, "SELL", sold, ZERO, ZERO)] if sold else []
+    return [*made, Piece(grow, BUY, size - sold, ZERO, ZERO)] if size > sold else made
+
+
 # --- words
 
 

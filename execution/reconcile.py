@@ -6,18 +6,20 @@ A platform that cannot be asked is *unknown*: the run has neither passed nor fai
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from arbsite.models import HIGH, MEDIUM, Notice
 from execution import booking, comparing, difference_rows, gathering, halts, holdings, portfolio, repairing
-from execution.comparing import Finding, Ours, Terms, Theirs
+from execution.comparing import Finding, Ours, Theirs
 from execution.difference_rows import blocking
+from execution.ledger import Entry
 from execution.models import CashMovement, Difference, Fill, Reconciliation
 from execution.repairing import Place
 from execution.trading import trading
@@ -127,7 +129,7 @@ class _Run:
         for finding in findings:
             how = repairing.repair(finding, self.place)
             if how and finding.repair != comparing.CANCEL:  # that is seen next time
-                done[finding.kind, finding.subject] = _with_repair(finding, how)
+                done[finding.kind, finding.subject] = replace(finding, repair=how)
         return done
 
     def _second_looks(self, left: list[Finding]) -> list[Finding]:
@@ -151,12 +153,6 @@ class _Run:
             left, repaired, mode=self.row.mode, platform=self.row.platform, kinds=kinds, now=self.now
         )
         _halt_for(rows, self.row.platform, self.now, self.now - self.terms.in_flight)
-
-
-def _with_repair(finding: Finding, how: str) -> Finding:
-    from dataclasses import replace
-
-    return replace(finding, repair=how)
 
 
 def _halt_for(rows: Sequence[Difference], platform: str, now: datetime, old: datetime) -> None:
@@ -271,8 +267,6 @@ def accept(difference: Difference, person: Any, why: str, *, now: datetime) -> D
     if not why.strip():
         raise CannotAccept("say why the platform is right")
     how = f"accepted by {person.get_username()}: {why.strip()}"
-    from django.db import transaction
-
     with transaction.atomic():
         holdings.lock_ledger()
         row = Difference.objects.select_for_update().get(pk=difference.pk)
@@ -302,14 +296,12 @@ def _correct_position(row: Difference, amount: Decimal, now: datetime) -> None:
     held = {key[2]: one.quantity for key, one in holdings.rows_of(row.mode, [str(row.market_id)]).items()}
     movements = [
         booking.Movement(
-            repairing.Entry(
+            Entry(
                 row.platform, str(row.market_id), piece.outcome, piece.side, piece.contracts, Decimal(0), kind=Fill.HAND
             ),
             trade_id=f"difference:{row.pk}:{piece.outcome}",
         )
-        for piece in comparing.correction(outcome, amount, held)
+        for piece in comparing.correction(outcome, amount, held, nets=row.platform in gathering.NETS)
     ]
     booking.book(movements, mode=row.mode, now=now)
 
-
-_ = Terms

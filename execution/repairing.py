@@ -20,11 +20,12 @@ from execution.ledger import Entry, LedgerError
 from execution.models import CashMovement, Fill, Order, Position
 from markets import clients, live
 from markets import services as market_services
-from markets.books import NO, YES, Level, dollars
+from markets.books import Level, dollars
 from markets.models import Market, Price
 from markets.platforms.base import KALSHI, PlatformError
 from markets.platforms.trading import (
-    CANCELLED, FILLED, PARTIAL, Balance, CashReport, FillReport, Holding, OrderReport, SettlementReport, Trading,
+    CANCELLED, FILLED, PARTIAL, Balance, CashReport, FillReport, Holding, OrderRef, OrderReport,
+    SettlementReport, Trading,
 )  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ ZERO, ONE, HALF = Decimal(0), Decimal(1), Decimal("0.5")
 PRICE_STEP, FEE_STEP = Decimal("0.000001"), Decimal("0.000000000001")
 HAND = "HAND"
 LISTS_CASH = frozenset({KALSHI})  # platforms that list deposits and withdrawals
+LEAST_MOVE = Decimal(1)  # dollars; less than that is rather a fee that we reckon differently
 NOT_ASKED = (PlatformError, OSError)
 
 
@@ -89,12 +91,13 @@ def adopt(finding: Finding, place: Place) -> str:
 
 
 def _hand_order(report: OrderReport, place: Place) -> Order:
-    status = {FILLED: Order.OPEN_STATUSES[3], PARTIAL: PARTIAL, CANCELLED: CANCELLED}.get(report.status, "OPEN")
+    name = hand_id(place, report.platform_order_id)
+    status = {FILLED: PARTIAL, PARTIAL: PARTIAL, CANCELLED: CANCELLED}.get(report.status, "OPEN")
     order, _ = Order.objects.get_or_create(
         platform=place.platform,
         platform_order_id=report.platform_order_id,
         defaults={
-            "id": hand_id(place, report.platform_order_id), "client_order_id": hand_id(place, report.platform_order_id),
+            "id": name, "client_order_id": name,
             "market_id": report.market_id, "outcome": report.outcome, "side": report.side, "quantity": report.size,
             "price": report.limit_price, "order_type": "LIMIT", "status": status, "matched_qty": report.matched,
             "role": Order.HAND, "mode": place.mode, "time_in_force": "GOOD_TILL_CANCELLED",
@@ -149,8 +152,6 @@ def _is_ours(told: OrderReport, place: Place) -> bool:
 
 def _order_of(report: FillReport, place: Place) -> OrderReport | None:
     """The order that traded, as the platform tells it; None where it does not know it any more."""
-    from markets.platforms.trading import OrderRef
-
     known = Order.objects.filter(
         platform=place.platform, platform_order_id=report.platform_order_id, mode=place.mode
     ).first()
@@ -312,7 +313,8 @@ def _second(finding: Finding, contracts_agree: bool, place: Place) -> Finding:
         )  # fmt: skip
         return replace(finding, repair=comparing.TELL, report=gone, loud=True)
     lists = place.platform in LISTS_CASH
-    if finding.kind == comparing.CASH and finding.sure and contracts_agree and not lists:
+    explained = finding.sure and contracts_agree and abs(finding.amount) >= LEAST_MOVE
+    if finding.kind == comparing.CASH and explained and not lists:
         return replace(finding, repair=comparing.MOVE, report=None, loud=True)
     return finding
 
@@ -405,6 +407,3 @@ def shard_of(market_id: str) -> int:
     """Where the platform keeps the money of a market."""
     found = Market.objects.filter(pk=market_id).values_list("metadata__exchange_index", flat=True).first()
     return int(found or 0)
-
-
-__all__ = ["NO", "YES", "Place", "repair"]
