@@ -48,7 +48,9 @@ def _enforce(halt: Halt, mode: str, now: datetime) -> int:
     platforms = (halt.platform,) if halt.platform else PLATFORMS
     left = sum(_clear(halt, platform, mode, now) for platform in platforms)
     if not left and halt.cleared_at is None and now - halt.created_at >= SETTLE:
-        Halt.objects.filter(pk=halt.pk, cleared_at__isnull=True, lifted_at__isnull=True).update(cleared_at=now)
+        Halt.objects.filter(pk=halt.pk, cleared_at__isnull=True, lifted_at__isnull=True).update(
+            cleared_at=now
+        )
     return left
 
 
@@ -61,7 +63,9 @@ def _clear(halt: Halt, platform: str, mode: str, now: datetime) -> int:
     try:
         return _cancel(trade, halt, mode, now)
     except NOT_ASKED as error:
-        log.warning("halt not enforced yet", extra={"halt": halt.pk, "platform": platform, "error": str(error)})
+        log.warning(
+            "halt not enforced yet", extra={"halt": halt.pk, "platform": platform, "error": str(error)}
+        )
         return max(1, ours.count())
 
 

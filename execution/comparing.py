@@ -8,7 +8,7 @@ make a range instead of a figure, and only what lies outside of the range is tol
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -20,7 +20,18 @@ from execution.lifecycle import OPEN as OUR_OPEN
 from execution.lifecycle import REJECTED as OUR_REJECTED
 from markets.books import NO, YES
 from markets.platforms.trading import (
-    BUY, CANCELLED, CONFIRMED, FAILED, FILLED, OPEN, PARTIAL, Balance, CashReport, FillReport, Holding, OrderReport,
+    BUY,
+    CANCELLED,
+    CONFIRMED,
+    FAILED,
+    FILLED,
+    OPEN,
+    PARTIAL,
+    Balance,
+    CashReport,
+    FillReport,
+    Holding,
+    OrderReport,
     SettlementReport,
 )  # fmt: skip
 
@@ -49,7 +60,9 @@ MARKET_UNKNOWN = "market_unknown"
 ORDERS_KINDS = frozenset(
     {ORDER_STATE, ORDER_UNKNOWN_THERE, ORDER_UNKNOWN_HERE, ORDER_STILL_OPEN, FILL_MISSING, HAND_TRADE}
 )
-STOCK_KINDS = frozenset({MARKET_UNKNOWN, CASH_MOVED, SETTLEMENT_MISSING, NETTED, POSITION, CASH, CASH_BETWEEN_SHARDS})
+STOCK_KINDS = frozenset(
+    {MARKET_UNKNOWN, CASH_MOVED, SETTLEMENT_MISSING, NETTED, POSITION, CASH, CASH_BETWEEN_SHARDS}
+)
 
 # The repairs that are safe
 TELL, ADOPT, BOOK, CANCEL, MOVE, SETTLE, NET = "tell", "adopt", "book", "cancel", "move", "settle", "net"
@@ -116,7 +129,9 @@ class Ours:
     moved: frozenset[str] = frozenset()  # references of cash movements
     young_fills: Sequence[OurFill] = ()
     young_moves: Sequence[OurMove] = ()
-    settled: Mapping[str, Decimal] = field(default_factory=dict)  # what YES paid where the ledger has the settlement
+    settled: Mapping[str, Decimal] = field(
+        default_factory=dict
+    )  # what YES paid where the ledger has the settlement
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,12 +380,12 @@ class Range:
         """Nothing is in flight."""
         return self.low == self.high
 
-    def misses(self, figure: Decimal, tolerance: Decimal) -> Decimal:
-        """By how much a figure lies outside; zero where it does not."""
-        if figure > self.high + tolerance:
-            return figure - self.high
-        if figure < self.low - tolerance:
-            return figure - self.low
+    def beyond(self, other: "Range", tolerance: Decimal) -> Decimal:
+        """By how much this one lies beyond the other; zero where they meet."""
+        if self.low > other.high + tolerance:
+            return self.low - other.high
+        if self.high < other.low - tolerance:
+            return self.high - other.low
         return ZERO
 
 
@@ -384,9 +399,7 @@ def stocks(ours: Ours, theirs: Theirs, *, terms: Terms) -> list[Finding]:
     return found
 
 
-def _positions(
-    ours: Ours, theirs: Theirs, holdings: Sequence[Holding], terms: Terms
-) -> Iterator[Finding]:
+def _positions(ours: Ours, theirs: Theirs, holdings: Sequence[Holding], terms: Terms) -> Iterator[Finding]:
     expected = _expected_contracts(ours, theirs)
     told_by: dict[Place, Decimal] = defaultdict(lambda: ZERO)
     for holding in holdings:
@@ -396,7 +409,7 @@ def _positions(
         expected, told_by = _netted(expected), _netted_sizes(told_by)
     for place in sorted(expected.keys() | told_by.keys()):
         figure, wanted = told_by.get(place, ZERO), expected.get(place, Range())
-        gap = wanted.misses(figure, terms.dust)
+        gap = Range(figure, figure).beyond(wanted, terms.dust)
         if gap:
             market_id, outcome = place
             yield Finding(
@@ -462,29 +475,35 @@ def _cash(ours: Ours, theirs: Theirs, balances: Sequence[Balance]) -> list[Findi
     expected = _expected_cash(ours, theirs)
     found = []
     for shard in sorted(expected.keys() | {balance.shard for balance in balances}):
-        figure = _told_cash(shard, balances, ours, theirs)
-        wanted = expected.get(shard, Range())
-        # What is not asked for by shard may lose its last digits on the way
-        gap = wanted.misses(figure.low if wanted.low > figure.high else figure.high, CENT)
-        if figure.low <= wanted.high + CENT and figure.high >= wanted.low - CENT:
-            continue
-        found.append(
-            Finding(
-                CASH, f"shard {shard}", None, _between(wanted), _between(figure),
-                f"Shard {shard} has ${_between(wanted)} by our books; the platform says ${_between(figure)}.",
-                amount=gap, sure=wanted.exact and figure.exact,
-            )  # fmt: skip
-        )
+        figure, wanted = _told_cash(shard, balances, ours, theirs), expected.get(shard, Range())
+        gap = figure.beyond(wanted, CENT)
+        if gap:
+            sentence = (
+                f"Shard {shard} has ${_between(wanted)} by our books; the platform says ${_between(figure)}."
+            )
+            sure = wanted.exact and figure.exact
+            found.append(
+                Finding(
+                    CASH,
+                    f"shard {shard}",
+                    None,
+                    _between(wanted),
+                    _between(figure),
+                    sentence,
+                    amount=gap,
+                    sure=sure,
+                )
+            )
     if len(found) > 1 and all(one.sure for one in found) and not sum((one.amount for one in found), ZERO):
-        return [
-            Finding(
-                CASH_BETWEEN_SHARDS, one.subject, None, one.ours, one.theirs,
-                f"${one.amount} were moved to or from {one.subject}; all shards together have what our books say.", MOVE,
-                amount=one.amount,
-            )  # fmt: skip
-            for one in found
-        ]
+        return [_between_shards(one) for one in found]
     return found
+
+
+def _between_shards(one: Finding) -> Finding:
+    sentence = (
+        f"${one.amount} were moved to or from {one.subject}; all shards together have what our books say."
+    )
+    return replace(one, kind=CASH_BETWEEN_SHARDS, sentence=sentence, repair=MOVE)
 
 
 def _expected_cash(ours: Ours, theirs: Theirs) -> dict[int, Range]:
@@ -580,7 +599,9 @@ def pieces(report: FillReport, held: Mapping[str, Decimal], fee: Decimal) -> lis
     made = []
     if sold:
         made.append(
-            Piece(report.outcome, report.side, sold, report.price, fee if not rest else fee * sold / report.size)
+            Piece(
+                report.outcome, report.side, sold, report.price, fee if not rest else fee * sold / report.size
+            )
         )
     if rest:
         other = NO if report.outcome == YES else YES
@@ -614,17 +635,13 @@ def told(report: OrderReport) -> str:
     size = "?" if report.size is None else f"{report.size.normalize():f}"
     price = "" if report.limit_price is None else f" at {report.limit_price.normalize():f}"
     why = f" ({report.reason})" if report.reason else ""
-    return (
-        f"{report.side} {size} {report.outcome}{price}, {report.status}, {report.matched.normalize():f} matched{why}"
-    )
+    return f"{report.side} {size} {report.outcome}{price}, {report.status}, {report.matched.normalize():f} matched{why}"
 
 
 def traded(report: FillReport) -> str:
     """An execution of theirs in words."""
     verb = "bought" if report.side == BUY else "sold"
-    return (
-        f"{verb} {report.size.normalize():f} {report.outcome} at {report.price.normalize():f} ({report.fill_id})"
-    )
+    return f"{verb} {report.size.normalize():f} {report.outcome} at {report.price.normalize():f} ({report.fill_id})"
 
 
 def _between(figure: Range) -> str:

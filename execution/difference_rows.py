@@ -43,7 +43,8 @@ def blocking(platform: str, market_id: str, *, mode: str = "") -> Refusal | None
         return None
     return Refusal(
         BLOCKED,
-        f"{platform} and we differ ({row.kind}, difference {row.pk}): {row.sentence} Look there, then accept the difference.",
+        f"{platform} and we differ ({row.kind}, difference {row.pk}): {row.sentence} Look there, then accept the"
+        " difference.",
     )
 
 
@@ -94,7 +95,7 @@ def _write_left(
     Notice.objects.record(
         "difference_found", f"{platform}:{finding.subject}",
         f"{finding.sentence} No new orders go {'to this market' if row.market_id else f'to {platform}'} until it is gone.",
-        severity=HIGH, at=now, difference=row.pk, kind=finding.kind,
+        severity=HIGH, at=now, difference=row.pk, about=finding.kind,
     )  # fmt: skip
 
 
@@ -107,7 +108,7 @@ def _write_repaired(
     row.save()
     Notice.objects.record(
         "difference_repaired", f"{platform}:{finding.subject}", f"{finding.sentence} Repaired: {finding.repair}",
-        severity=HIGH if finding.loud else LOW, at=now, difference=row.pk, kind=finding.kind,
+        severity=HIGH if finding.loud else LOW, at=now, difference=row.pk, about=finding.kind,
     )  # fmt: skip
 
 
@@ -124,7 +125,7 @@ def _close(row: Difference, how: str, by: str, now: datetime) -> None:
     row.save(update_fields=["repair", "closed_at", "closed_by"])
     Notice.objects.record(
         "difference_closed", f"{row.platform}:{row.subject}", f"{row.sentence} Closed by {by}: {row.repair}",
-        severity=LOW, at=now, difference=row.pk, kind=row.kind,
+        severity=LOW, at=now, difference=row.pk, about=row.kind,
     )  # fmt: skip
 
 

@@ -33,7 +33,9 @@ def look(mode: str, now: datetime) -> list[Halt]:
     """Look at everything, once; returns the halts that this pulled. For the executor's ticks."""
     tripped = [*unknown_orders(mode, now)]
     for platform in PLATFORMS:
-        tripped += [halt for halt in (stale_feed(platform, now), clock(platform, mode, now)) if halt is not None]
+        tripped += [
+            halt for halt in (stale_feed(platform, now), clock(platform, mode, now)) if halt is not None
+        ]
     return tripped
 
 
@@ -41,7 +43,10 @@ def unknown_orders(mode: str, now: datetime) -> list[Halt]:
     """Too many orders of which nobody knows whether they exist: something is wrong with the road, not with an order."""
     most = settings.ARBSITE.risk.max_unknown_orders
     rows = (
-        Order.objects.filter(mode=mode, status="UNKNOWN").values("platform").annotate(count=Count("id")).order_by("platform")
+        Order.objects.filter(mode=mode, status="UNKNOWN")
+        .values("platform")
+        .annotate(count=Count("id"))
+        .order_by("platform")
     )
     tripped = [
         halts.trip(

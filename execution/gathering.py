@@ -34,7 +34,9 @@ def terms(platform: str, since: datetime) -> Terms:
 # --- theirs
 
 
-def theirs(trade: Trading, mode: str, *, since: datetime, stocks: bool, terms: Terms, now: datetime) -> Theirs:
+def theirs(
+    trade: Trading, mode: str, *, since: datetime, stocks: bool, terms: Terms, now: datetime
+) -> Theirs:
     """What the platform says. Raises PlatformError: what could not be asked is unknown, never nothing."""
     held = trade.holdings() if stocks else None
     balances = trade.balances() if stocks else None
@@ -101,8 +103,6 @@ class _Named:
 
     orders: tuple[str, ...]
     clients: tuple[str, ...]
-    fills: tuple[str, ...]
-    moves: tuple[str, ...]
 
 
 def ours(mode: str, platform: str, said: Theirs, *, terms: Terms, now: datetime) -> Ours:
@@ -115,7 +115,9 @@ def ours(mode: str, platform: str, said: Theirs, *, terms: Terms, now: datetime)
             booked=_booked(mode, platform, said),
             held=held,
             cash=dict(
-                Account.objects.filter(mode=mode, platform=platform).values_list("shard", "cash").order_by("shard")
+                Account.objects.filter(mode=mode, platform=platform)
+                .values_list("shard", "cash")
+                .order_by("shard")
             ),
             moved=frozenset(
                 CashMovement.objects.filter(
@@ -130,10 +132,11 @@ def ours(mode: str, platform: str, said: Theirs, *, terms: Terms, now: datetime)
 
 def _named(said: Theirs) -> _Named:
     return _Named(
-        tuple({report.platform_order_id for report in (*said.orders, *said.fills) if report.platform_order_id}),
+        tuple(
+            ({one.platform_order_id for one in said.orders} | {one.platform_order_id for one in said.fills})
+            - {""}
+        ),
         tuple({report.client_order_id for report in said.orders if report.client_order_id}),
-        tuple(report.fill_id for report in said.fills),
-        tuple(move.reference for move in said.moves),
     )
 
 
@@ -158,7 +161,9 @@ def _orders(mode: str, platform: str, named: _Named, now: datetime) -> tuple[Our
 
 def _booked(mode: str, platform: str, said: Theirs) -> frozenset[str]:
     ids = [fill.fill_id[:128] for fill in said.fills]
-    found = Fill.objects.filter(mode=mode, platform=platform, trade_id__in=ids).values_list("trade_id", flat=True)
+    found = Fill.objects.filter(mode=mode, platform=platform, trade_id__in=ids).values_list(
+        "trade_id", flat=True
+    )
     return frozenset(found)
 
 

@@ -91,7 +91,9 @@ def halt(
     if not why.strip():
         raise HaltError("say why trading is halted")
     platform, market = _place(platform, market_id)
-    made = trip(MANUAL, why.strip(), by=by, now=now, platform=platform, market_id=market, cancel_open=cancel_open)
+    made = trip(
+        MANUAL, why.strip(), by=by, now=now, platform=platform, market_id=market, cancel_open=cancel_open
+    )
     if made is not None:
         return made
     there = Halt.objects.filter(platform=platform, market_id=market, code=MANUAL, lifted_at__isnull=True)
@@ -136,7 +138,7 @@ def resume(rows: Sequence[Halt], person: Any, why: str, *, now: datetime) -> lis
 def started(platform: str, *, now: datetime, why: str) -> bool:
     """Lift the platform's `starting`: its first reconciliation has passed. For the executor alone."""
     rows = Halt.objects.filter(code=STARTING, platform=platform, market__isnull=True, lifted_at__isnull=True)
-    return any([_lift(row, "executor", why, now) for row in rows])
+    return sum(_lift(row, "executor", why, now) for row in rows) > 0
 
 
 def _needs(person: Any, permission: str, to_do: str) -> None:

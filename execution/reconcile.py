@@ -96,13 +96,20 @@ class _Run:
 
     def _ask(self) -> Theirs:
         return gathering.theirs(
-            self.place.trade, self.row.mode, since=self._since(), stocks=self.stocks, terms=self.terms, now=self.now
+            self.place.trade,
+            self.row.mode,
+            since=self._since(),
+            stocks=self.stocks,
+            terms=self.terms,
+            now=self.now,
         )
 
     def _since(self) -> datetime:
         """How far back their lists are read: from the last look that got an answer, with an overlap."""
         last = (
-            Reconciliation.objects.filter(mode=self.row.mode, platform=self.row.platform, passed__isnull=False)
+            Reconciliation.objects.filter(
+                mode=self.row.mode, platform=self.row.platform, passed__isnull=False
+            )
             .exclude(reason=ORDERS if self.stocks else "")
             .order_by("-id")
             .values_list("started_at", flat=True)
@@ -177,9 +184,7 @@ def _halt_for(rows: Sequence[Difference], platform: str, now: datetime, old: dat
 def _ledger_only(row: Reconciliation, now: datetime) -> dict[str, int]:
     """In paper mode there is nobody to ask: our tables beside each other."""
     found = _ledger_findings(row.mode, row.platform, now)
-    difference_rows.keep(
-        found, [], mode=row.mode, platform=row.platform, kinds={comparing.LEDGER}, now=now
-    )
+    difference_rows.keep(found, [], mode=row.mode, platform=row.platform, kinds={comparing.LEDGER}, now=now)
     return {"left": len(found), "repaired": 0}
 
 
@@ -216,7 +221,11 @@ def _finish(row: Reconciliation, counts: dict[str, Any], now: datetime) -> Recon
 
 def _unknown(row: Reconciliation, why: str, now: datetime) -> Reconciliation:
     """Nothing was learnt. Told once, when it begins."""
-    before = Reconciliation.objects.filter(mode=row.mode, platform=row.platform, pk__lt=row.pk).order_by("-id").first()
+    before = (
+        Reconciliation.objects.filter(mode=row.mode, platform=row.platform, pk__lt=row.pk)
+        .order_by("-id")
+        .first()
+    )
     row.error, row.finished_at = why, timezone.now()
     row.save(update_fields=["error", "finished_at"])
     if before is None or before.passed is not None:
@@ -243,7 +252,9 @@ def due(platform: str, now: datetime, *, mode: str = "") -> str | None:
         return START
     if now - last < timedelta(seconds=config.reconcile_orders_seconds):
         return None
-    thorough = rows.exclude(reason=ORDERS).filter(passed__isnull=False).values_list("started_at", flat=True).first()
+    thorough = (
+        rows.exclude(reason=ORDERS).filter(passed__isnull=False).values_list("started_at", flat=True).first()
+    )
     if thorough is None or now - thorough >= timedelta(seconds=config.reconcile_positions_seconds):
         return POSITIONS
     return ORDERS
@@ -263,7 +274,9 @@ def accept(difference: Difference, person: Any, why: str, *, now: datetime) -> D
     for what they cost or brought is in the cash, which is compared by itself.
     """
     if not person.has_perm("execution.can_resume"):
-        raise CannotAccept(f"{person.get_username()} may not accept differences: that needs the permission can_resume")
+        raise CannotAccept(
+            f"{person.get_username()} may not accept differences: that needs the permission can_resume"
+        )
     if not why.strip():
         raise CannotAccept("say why the platform is right")
     how = f"accepted by {person.get_username()}: {why.strip()}"
@@ -286,7 +299,9 @@ def _take_their_word(row: Difference, how: str, now: datetime) -> None:
             shard=int(row.subject.removeprefix("shard ")), why=how,
         )  # fmt: skip
     elif row.kind in (comparing.CASH, comparing.POSITION) and amount is None:
-        raise CannotAccept("orders or trades are still in flight; reconcile again and accept what is left then")
+        raise CannotAccept(
+            "orders or trades are still in flight; reconcile again and accept what is left then"
+        )
     elif row.kind == comparing.POSITION and amount and row.market_id:
         _correct_position(row, amount, now)
 
@@ -297,11 +312,16 @@ def _correct_position(row: Difference, amount: Decimal, now: datetime) -> None:
     movements = [
         booking.Movement(
             Entry(
-                row.platform, str(row.market_id), piece.outcome, piece.side, piece.contracts, Decimal(0), kind=Fill.HAND
+                row.platform,
+                str(row.market_id),
+                piece.outcome,
+                piece.side,
+                piece.contracts,
+                Decimal(0),
+                kind=Fill.HAND,
             ),
             trade_id=f"difference:{row.pk}:{piece.outcome}",
         )
         for piece in comparing.correction(outcome, amount, held, nets=row.platform in gathering.NETS)
     ]
     booking.book(movements, mode=row.mode, now=now)
-

@@ -24,8 +24,17 @@ from markets.books import Level, dollars
 from markets.models import Market, Price
 from markets.platforms.base import KALSHI, PlatformError
 from markets.platforms.trading import (
-    CANCELLED, FILLED, PARTIAL, Balance, CashReport, FillReport, Holding, OrderRef, OrderReport,
-    SettlementReport, Trading,
+    CANCELLED,
+    FILLED,
+    PARTIAL,
+    Balance,
+    CashReport,
+    FillReport,
+    Holding,
+    OrderRef,
+    OrderReport,
+    SettlementReport,
+    Trading,
 )  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -199,7 +208,11 @@ def _sum_up(order: Order, now: datetime) -> None:
     order.matched_qty = max(order.matched_qty, order.filled_qty)
     order.avg_fill_price = (worth / filled).quantize(PRICE_STEP) if filled else None
     order.fee = sum((fill.fee for fill in fills), ZERO).quantize(PRICE_STEP)
-    if order.quantity is not None and order.filled_qty >= order.quantity and order.status in ("OPEN", "PARTIAL"):
+    if (
+        order.quantity is not None
+        and order.filled_qty >= order.quantity
+        and order.status in ("OPEN", "PARTIAL")
+    ):
         order.status = "FILLED"
     order.updated_at = now
     order.save(update_fields=["filled_qty", "matched_qty", "avg_fill_price", "fee", "status", "updated_at"])
@@ -226,7 +239,14 @@ def move(finding: Finding, place: Place) -> str:
             reference = f"inferred:{shard}:{place.now:%Y%m%dT%H%M%S}"
             why = f"inferred: ours {finding.ours}, theirs {finding.theirs}, and nothing else differs"
         booking.move_cash(
-            place.mode, place.platform, finding.amount, kind, reference[:128], now=place.now, shard=shard, why=why
+            place.mode,
+            place.platform,
+            finding.amount,
+            kind,
+            reference[:128],
+            now=place.now,
+            shard=shard,
+            why=why,
         )
     return f"it is in our books as a {kind.lower()} of ${finding.amount}"
 
@@ -248,7 +268,8 @@ def settle(finding: Finding, place: Place) -> str:
         values = {key: holdings.value_of(row) for key, row in rows.items()}
         entries = ledger.settlement(values, place.platform, report.market_id, report.yes_pays)
         movements = [
-            Movement(entry, trade_id=settlement_id(rows[entry.key], place.mode, entry.outcome)) for entry in entries
+            Movement(entry, trade_id=settlement_id(rows[entry.key], place.mode, entry.outcome))
+            for entry in entries
         ]
         positions = booking.book(movements, mode=place.mode, now=place.now)
     publishing.tell([], [], positions.values(), [])
@@ -273,7 +294,8 @@ def net(finding: Finding, place: Place) -> str:
         entries = ledger.merge(values, place.platform, str(finding.market_id), pairs)
         stamp = f"{place.now:%Y%m%dT%H%M%S%f}"
         movements = [
-            Movement(entry, trade_id=f"netted:{finding.market_id}:{stamp}:{entry.outcome}"[:128]) for entry in entries
+            Movement(entry, trade_id=f"netted:{finding.market_id}:{stamp}:{entry.outcome}"[:128])
+            for entry in entries
         ]
         positions = booking.book(movements, mode=place.mode, now=place.now)
     publishing.tell([], [], positions.values(), [])
@@ -290,7 +312,9 @@ def second_looks(
 
     `waited` are the differences that are as old: their kind and subject, and both sides as they were seen.
     """
-    same = {key for key, sides in waited.items() for one in findings if _key(one) == key and _same(one, sides)}
+    same = {
+        key for key, sides in waited.items() for one in findings if _key(one) == key and _same(one, sides)
+    }
     contracts_agree = not any(one.kind == comparing.POSITION for one in findings)
     settled = [_second(one, contracts_agree, place) if _key(one) in same else one for one in findings]
     return [one for one in settled if one.repair]
@@ -367,14 +391,21 @@ def cash_of(balance: Balance | None, theirs: Theirs) -> Decimal:
         return balance.cash
     spoken = ZERO
     for report in theirs.orders:
-        if report.side == ledger.BUY and report.size and report.limit_price and shard_of(report.market_id) == balance.shard:
+        if (
+            report.side == ledger.BUY
+            and report.size
+            and report.limit_price
+            and shard_of(report.market_id) == balance.shard
+        ):
             spoken += (report.size - report.matched) * report.limit_price
     return balance.free + spoken
 
 
 def _opening(holding: Holding, place: Place) -> Entry:
     price = market_price(place.platform, holding.market_id, holding.outcome)
-    return Entry(place.platform, holding.market_id, holding.outcome, ledger.BUY, holding.size, price, kind=HAND)
+    return Entry(
+        place.platform, holding.market_id, holding.outcome, ledger.BUY, holding.size, price, kind=HAND
+    )
 
 
 def market_price(platform: str, market_id: str, outcome: str) -> Decimal:
