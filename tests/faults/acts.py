@@ -145,7 +145,7 @@ def settle(pair: dict[str, Any]) -> None:
     exchange = here()
     exchange.settled_books()
     with ex.shown(pair):
-        for _ in range(2):
+        for _ in range(3):
             for platform in PLATFORMS:
                 orders = facts.unsettled(MODE, platform)
                 if orders:
@@ -154,6 +154,9 @@ def settle(pair: dict[str, Any]) -> None:
                     fills = trading(platform, MODE).fills([ordering.ref(order) for order in orders])
                     facts.fills_told(fills, mode=MODE, platform=platform, now=timezone.now())
                 reconcile.run(platform, "FULL", now=timezone.now())
+            working.pick_up_remainders(timezone.now())
+            if not working.claim() and not any(facts.unsettled(MODE, platform) for platform in PLATFORMS):
+                break
             working.work_all(seconds=20)
             exchange.settled_books()
 

@@ -182,6 +182,11 @@ def special() -> list[Case]:
     return made
 
 
+def chosen(case: Case, word: str) -> bool:
+    """Whether a word means this case: a part of its name, or `#3` for a row."""
+    return case.row == int(word[1:]) if word.startswith("#") else word in case.name
+
+
 def short() -> list[Case]:
     """Those that run in every check: every point, fault and second leg, with the first leg on either platform."""
     return cases()

@@ -60,13 +60,14 @@ def _act(act: dict[str, Any], path: Path) -> None:
 
     os.environ.update(act.get("env", {}))
     said: dict[str, Any] = {}
-    status = 0
+    status, began = 0, time.monotonic()
     try:
         said["said"] = getattr(acts, act["do"])(**act.get("with", {}))
     except BaseException as error:  # noqa: BLE001 - told to the parent, whatever it is
         traceback.print_exc()
         said["error"] = f"{type(error).__name__}: {error}"
         status = 1
+    said["seconds"] = round(time.monotonic() - began, 2)
     path.write_text(json.dumps(said, default=str))
     sys.stderr.flush()
     os._exit(status)
@@ -87,6 +88,7 @@ def _ended(pid: int, path: Path, patience_s: float) -> dict[str, Any]:
         "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
         "status": os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1,
         "said": said.get("said"), "error": said.get("error", ""),
+        "seconds": said.get("seconds", 0),
     }  # fmt: skip
 
 
