@@ -1,5 +1,5 @@
 """The addresses of the execution room below `/api/v1`."""
 
-from execution import api
+from execution import api, halt_api
 
-urlpatterns = api.urlpatterns
+urlpatterns = [*api.urlpatterns, *halt_api.urlpatterns]
