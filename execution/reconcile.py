@@ -33,6 +33,7 @@ PAPER = "paper"
 START, ORDERS, POSITIONS, FULL, RECONNECT, DEMAND = Reconciliation.REASONS
 OVERLAP = timedelta(minutes=10)  # of one look with the next: lists lag
 LONG = timedelta(days=1)  # how far a full look reaches back beyond the last one
+ROUNDS = 3
 FEW = 3  # more differences than these, and the platform is halted
 NOT_ASKED = (PlatformError, OSError)
 
@@ -81,8 +82,7 @@ class _Run:
         opened = 0
         if self.opened is None:
             opened = repairing.open_books(said, self.place)
-        found = self._events(self._ours(said), said)
-        repaired = self._repaired(found)
+        repaired = self._until_quiet(said)
         left = self._left(self._ours(said), said)
         again = self._second_looks(left)
         repaired |= self._repaired(again)
@@ -93,6 +93,17 @@ class _Run:
             "orders": len(said.orders), "fills": len(said.fills), "positions": len(said.holdings or ()),
             "cash_movements": len(said.moves), "opened": opened, "repaired": len(repaired), "left": len(left),
         }  # fmt: skip
+
+    def _until_quiet(self, said: Theirs) -> dict[tuple[str, str], Finding]:
+        """Repair what happened, again while one repair shows the next: two trades by hand are a pair that was netted."""
+        repaired: dict[tuple[str, str], Finding] = {}
+        for _ in range(ROUNDS):
+            found = [one for one in self._events(self._ours(said), said) if (one.kind, one.subject) not in repaired]
+            done = self._repaired(found)
+            if not done:
+                break
+            repaired |= done
+        return repaired
 
     def _ask(self) -> Theirs:
         return gathering.theirs(
@@ -119,7 +130,7 @@ class _Run:
         return (last or self.opened or self.now) - back
 
     def _ours(self, said: Theirs) -> Ours:
-        return gathering.ours(self.row.mode, self.row.platform, said, terms=self.terms, now=timezone.now())
+        return gathering.ours(self.row.mode, self.row.platform, said, terms=self.terms, now=self.now)
 
     def _events(self, ours: Ours, said: Theirs) -> list[Finding]:
         return comparing.events(ours, said, now=self.now, terms=self.terms)

@@ -49,6 +49,7 @@ ZERO = Decimal(0)
 MOST_STEPS = 1_000  # of one taking: a plan that needs more is looked at again later
 REST_LOOK = timedelta(seconds=1)  # how often an order that rests is asked for
 LONGEST_PAUSE = timedelta(seconds=2)
+AWAY_PAUSE = timedelta(milliseconds=400)  # between questions to a platform that cannot be asked
 LOCK_SPACE = 0x504C414E  # "PLAN"
 
 # When platforms were asked for orders and did not have them; whoever starts anew asks anew
@@ -276,7 +277,7 @@ class _Worker:
             found = ordering.look_up(order)
         except ordering.NOT_ASKED as error:
             log.warning("order not looked up", extra={"order": order.id, "error": str(error)})
-            raise _Later(LONGEST_PAUSE / 2) from None
+            raise _Later(AWAY_PAUSE) from None
         now = _steady_now()
         if found:
             _missing.pop(order.id, None)
@@ -309,7 +310,7 @@ class _Worker:
             ordering.cancel(order)
         except ordering.NOT_ASKED as error:
             log.warning("order not cancelled", extra={"order": order.id, "error": str(error)})
-            raise _Later(LONGEST_PAUSE / 2) from None
+            raise _Later(AWAY_PAUSE) from None
         order.refresh_from_db(fields=["status"])
         if order.status in lifecycle.AT_PLATFORM:
             self._found(order)

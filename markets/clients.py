@@ -159,7 +159,7 @@ def polymarket_trading_client() -> polymarket_trading.PolymarketTrading:
     config = settings.ARBSITE.polymarket
     return polymarket_trading.PolymarketTrading(
         polymarket_trading.Hosts(config.clob_url, config.data_url, config.geoblock_url),
-        signer_client.ask,
+        lambda request: signer_client.ask(dict(request)),
         polymarket_terms.TermsBook(_polymarket_facts, polymarket_rest_client().trading_rules),
         signature_type=config.signature_type,
         funder=config.funder,

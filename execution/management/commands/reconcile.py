@@ -53,8 +53,15 @@ def document(runs: list[Reconciliation], left: list[Difference]) -> dict[str, An
         ],
         "differences": [
             {
-                "id": row.pk, "platform": row.platform, "market_id": row.market_id, "kind": row.kind,
-                "subject": row.subject, "ours": row.ours, "theirs": row.theirs, "sentence": row.sentence, "found_at": row.found_at.isoformat(),
+                "id": row.pk,
+                "platform": row.platform,
+                "market_id": row.market_id,
+                "kind": row.kind,
+                "subject": row.subject,
+                "ours": row.ours,
+                "theirs": row.theirs,
+                "sentence": row.sentence,
+                "found_at": row.found_at.isoformat(),
             }
             for row in left
         ],
