@@ -144,7 +144,7 @@ def environment(urls: dict[str, str], keys: Path, socket: str) -> dict[str, str]
 IMPATIENT: dict[str, Any] = {
     "TRADING_MODE": "sandbox",
     "TRADING_SHADOW": "false",
-    "EXECUTION_INTENT_SECONDS": "3",
+    "EXECUTION_INTENT_SECONDS": "10",
     "EXECUTION_LOOK_UP_SECONDS": "1.5",
     "EXECUTION_LOOK_UP_EVERY_MS": "100",
     "EXECUTION_RETRY_BACKOFF_MS": "50",
@@ -164,6 +164,8 @@ IMPATIENT: dict[str, Any] = {
     "RISK_DAILY_LOSS_CANCEL_PCT": "0.9",
     "RISK_MAX_DRAWDOWN_PCT": "0.9",
     "SIGNER_ORDERS_PER_MINUTE": "100000",
+    "SIGNALS_MAX_BOOK_AGE_SECONDS": "10",
+    "SIGNALS_MAX_BOOK_SKEW_SECONDS": "10",
     "SIGNALS_CASH_RATE": "0",
     "SIGNALS_UNKNOWN_SETTLEMENT_DAYS": "3650",
 }

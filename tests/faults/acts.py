@@ -23,7 +23,6 @@ TRIES = 40
 def imported() -> None:
     """Import everything once, in the zygote, and draw up the URL map and models."""
 
-
     import execution.ordering  # noqa: F401
     import execution.services
     import execution.working  # noqa: F401
@@ -108,10 +107,14 @@ def befall(plan_id: str, faults: list[dict[str, Any]]) -> None:
     """Set the faults of a case now that it is known which leg goes first. `leg` 0 or 1 stands for its platform."""
     from execution.models import Plan
 
-    legs = [leg["platform"] for leg in Plan.objects.get(pk=plan_id).legs]
+    tickets = Plan.objects.get(pk=plan_id).legs
+    legs = [leg["platform"] for leg in tickets]
     exchange = here()
     for fault in faults:
         platform = legs[fault["leg"]]
+        if fault["kind"] == "behind":
+            _offer_behind(exchange, tickets[fault["leg"]])
+            continue
         more = ex.REFUSED[platform] if fault.get("kind") == "refuse" else {}
         endpoint = {"cancel": ex.CANCELS, "order": ex.ORDERS, "": {}}[fault.get("at", "order")].get(
             platform, "*"
@@ -120,6 +123,16 @@ def befall(plan_id: str, faults: list[dict[str, Any]]) -> None:
         kind = more.get("kind", fault["kind"])
         where = {} if kind in ("front_run", "mode", "match_delay", "trade_fail") else {"endpoint": endpoint}
         exchange.fault(**(more | {"kind": kind, "platform": platform} | where | given))
+
+
+def _offer_behind(exchange: ex.Exchange, ticket: dict[str, Any]) -> None:
+    """Somebody offers as much again, a cent dearer than what the plan counts on."""
+    price = Decimal(ticket["limit_price"]) + Decimal("0.01")
+    body = {
+        "market": ticket["market_id"], "side": "SELL", "outcome": ticket["outcome"], "price": str(price),
+        "size": ticket["size"], "tif": "GTC",
+    }  # fmt: skip
+    exchange.control("POST", "order", body)
 
 
 def recover(pair: dict[str, Any], mutant: str = "", seconds: float = 30) -> list[str]:

@@ -25,9 +25,12 @@ from tests.faults.lane import ROOT, Lane, lanes
 # What befalls an order's request
 NONE, DROPPED, LOST, LATE = "none", "request dropped", "answer lost", "accepted late"
 FAULTS = (NONE, DROPPED, LOST, LATE)
-LATE_MS = 600  # less than EXECUTION_LOOK_UP_SECONDS of these processes, as 30 s are less than 35
+LATE_MS = 500  # less than EXECUTION_LOOK_UP_SECONDS of these processes, as 30 s are less than 35
 # What becomes of the second leg
 ACCEPTED, REFUSED, THIN = "accepted", "refused", "partly filled"
+FOR_GOOD = "refused for good"
+MORE_BEHIND = "refused, more a cent behind"
+FIRST_THIN = "the first partly filled"
 SIGKILL = 9
 
 ROWS: dict[int, tuple[str, str]] = {
@@ -91,13 +94,13 @@ class Case:
             REFUSED: [{"kind": "front_run", "leave_pct": 0, "leg": 1, "count": 1}],
             THIN: [{"kind": "front_run", "leave_pct": 40, "leg": 1, "count": 1}],
             FIRST_THIN: [{"kind": "front_run", "leave_pct": 40, "leg": 0, "count": 1}],
+            MORE_BEHIND: [
+                {"kind": "behind", "leg": 1},
+                {"kind": "front_run", "leave_pct": 0, "leg": 1, "count": 1},
+            ],
             FOR_GOOD: [{"kind": "refuse", "leg": 1}],
         }
         return befalls[self.fault] + second[self.second]
-
-
-FIRST_THIN = "first leg partly filled"
-FOR_GOOD = "refused for good"
 
 
 @dataclass(slots=True)
@@ -138,7 +141,7 @@ def cases() -> list[Case]:
                 made.append(Case(5, point, fault, FIRST_THIN, first, leg=int(point.startswith("next"))))
             made.append(Case(5, "next:recorded", fault, THIN, first, leg=1))
             for point in ("submitted", "answered", "recorded"):
-                made.append(Case(10, f"complete:{point}", fault, REFUSED, first, leg=1, skip=1))
+                made.append(Case(10, f"complete:{point}", fault, MORE_BEHIND, first, leg=1, skip=1))
                 made.append(Case(10, f"unwind:{point}", fault, FOR_GOOD, first, leg=0, skip=1))
         made += [
             Case(13, f"fills:stored{pass_}", fault, first=first)

@@ -17,7 +17,7 @@ import psycopg
 from tests.exchange import Exchange, environment, signer_keys
 
 ROOT = Path(__file__).resolve().parents[2]
-START_S = 60
+START_S = 240  # a busy machine is slow, not wrong
 FIRST_REDIS_DB = 15  # counted down: xdist workers count up from 1
 OWN = ("DJANGO_SETTINGS_MODULE", "PYTEST_XDIST_WORKER", "CRASH_AT")
 
@@ -67,7 +67,9 @@ class Lane:
         assert self._answer() == "ready"
         self.pairs = self.exchange.pairs()
         self.used = 0
-        self.differences: dict[str, str] = {}  # between the exchange's cash and ours, when the last case ended
+        self.differences: dict[
+            str, str
+        ] = {}  # between the exchange's cash and ours, when the last case ended
 
     def _run(self, command: list[str], env: dict[str, str], **more: Any) -> "subprocess.Popen[Any]":
         more.setdefault("stdout", self.log)

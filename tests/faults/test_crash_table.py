@@ -67,7 +67,9 @@ def test_the_page_tells_of_every_case():
     text = PAGE.read_text()
     rows = re.findall(r"^\| \d+ \|.*\| (?:yes|no) \|.*\|$", text, re.MULTILINE)
     assert len(rows) == len(table.cases())
-    wanted = {(str(case.row), case.point or case.act, case.fault, case.second, case.first) for case in table.cases()}
+    wanted = {
+        (str(case.row), case.point or case.act, case.fault, case.second, case.first) for case in table.cases()
+    }
     seen = set()
     for row in rows:
         cells = [cell.strip() for cell in row.strip("|").split("|")]

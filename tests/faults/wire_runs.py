@@ -55,7 +55,9 @@ class Night:
         """For a person who wants to run it again."""
         lines = [f"night {self.seed}: {', '.join(self.ended)} ({', '.join(self.orders)})"]
         lines += [f"    {sentence}" for sentence in self.violations]
-        lines += [f"    fault {fault}" for fault in self.faults] + [f"    killed at {self.point}"] * self.killed
+        lines += [f"    fault {fault}" for fault in self.faults] + [
+            f"    killed at {self.point}"
+        ] * self.killed
         return "\n".join(lines + [f"      {step}" for step in self.steps])
 
 

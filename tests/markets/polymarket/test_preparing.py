@@ -41,9 +41,7 @@ def test_the_recorded_roundings():
     assert len(lines) > 400
     for line in lines:
         case = json.loads(line)
-        reckon, given = (
-            (limit_amounts, "size") if case["kind"] == "limit" else (market_amounts, "amount")
-        )
+        reckon, given = (limit_amounts, "size") if case["kind"] == "limit" else (market_amounts, "amount")
         found = reckon(case["side"], Decimal(case["price"]), Decimal(case[given]), Decimal(case["tick"]))
         assert (str(found.maker), str(found.taker)) == (case["makerAmount"], case["takerAmount"]), case
 
@@ -162,7 +160,9 @@ def test_terms_from_facts():
     assert from_facts(facts) == TERMS
     row = [{"name": "YES", "token_id": "11"}, {"name": "NO", "token_id": "22"}]
     assert from_facts(facts | {"token_ids": None, "outcomes": row}) == TERMS
-    kept = facts_of_row(row, [["0.01", "0.99", "0.01"]], Decimal("5.00000000"), {"neg_risk": False, "version": "v1"})
+    kept = facts_of_row(
+        row, [["0.01", "0.99", "0.01"]], Decimal("5.00000000"), {"neg_risk": False, "version": "v1"}
+    )
     assert from_facts(kept) == TERMS
     for name in ("tick", "neg_risk", "token_ids"):
         assert from_facts({key: value for key, value in facts.items() if key != name}) is None

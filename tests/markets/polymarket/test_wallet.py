@@ -43,11 +43,17 @@ def test_older_markets_go_through_the_adapters_as_the_platforms_client_encodes_i
 def test_markets_of_protocol_v2_go_through_the_router(calls):
     from polymarket._internal.environment import PRODUCTION_CONFIG as config
 
-    target, how = Target(V2_CONDITION, version="v2"), {"router": config.protocol_v2_router, "condition_id": V2_CONDITION}
+    target, how = (
+        Target(V2_CONDITION, version="v2"),
+        {"router": config.protocol_v2_router, "condition_id": V2_CONDITION},
+    )
     pairs = [
         (wallet.split(target, TEN), calls.router_split_call(amount=10_000_000, **how)),
         (wallet.merge(target, Decimal("0.5")), calls.router_merge_call(amount=500_000, **how)),
-        (wallet.redeem(target, "NO", TEN), calls.router_redeem_call(outcome_index=1, amount=10_000_000, **how)),
+        (
+            wallet.redeem(target, "NO", TEN),
+            calls.router_redeem_call(outcome_index=1, amount=10_000_000, **how),
+        ),
     ]
     for ours, theirs in pairs:
         assert (ours.to, ours.data) == (theirs.to, theirs.data)
@@ -66,7 +72,8 @@ def test_every_approval_that_the_platforms_client_asks_for(calls):
     } | {
         calls.erc1155_set_approval_for_all_call(token_address=one.token_address, operator=one.operator)
         for one in erc1155
-        if one.operator not in (config.binary_module, config.neg_risk_module)  # migrate old holdings: not ours
+        if one.operator
+        not in (config.binary_module, config.neg_risk_module)  # migrate old holdings: not ours
     }
     assert {(one.to, one.data) for one in wallet.approvals()} == {(one.to, one.data) for one in wanted}
 
