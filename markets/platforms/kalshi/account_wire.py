@@ -29,6 +29,23 @@ class Order(Struct):
     exchange_index: int | None = None
 
 
+class OldOrder(Struct):
+    """An order of before March 2026: whole contracts, and a side with an action. Only archives still have it."""
+
+    order_id: str
+    ticker: str
+    status: str
+    side: str
+    action: str
+    yes_price_dollars: str
+    fill_count: int
+    remaining_count: int
+    initial_count: int
+    client_order_id: str | None = None
+    created_time: str | None = None
+    last_update_time: str | None = None
+
+
 class OrderBody(Struct):
     """`GET /portfolio/orders/{order_id}`."""
 

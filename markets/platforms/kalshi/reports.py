@@ -18,6 +18,7 @@ from markets.platforms.trading import (
     FILLED,
     OPEN,
     PARTIAL,
+    SELL,
     CashReport,
     FillReport,
     Holding,
@@ -27,6 +28,7 @@ from markets.platforms.trading import (
 
 ONE = Decimal(1)
 OUTCOMES = {"yes": YES, "no": NO, "bid": YES, "ask": NO}
+ACTIONS = {"buy": BUY, "sell": SELL}
 PAYS = {"yes": ONE, "no": Decimal(0)}
 DEPOSIT, WITHDRAWAL, TRANSFER = "DEPOSIT", "WITHDRAWAL", "TRANSFER"
 CENTS = Decimal("0.01")
@@ -81,6 +83,26 @@ def streamed_order(body: wire.OrderMsg) -> OrderReport:
     """An order as the stream tells it. Raises ValueError."""
     at_ms = body.last_updated_ts_ms or body.created_ts_ms
     return _order(body, reason=body.last_update_reason or "", at=at(at_ms) if at_ms else None)
+
+
+def old_order(body: wire.OldOrder) -> OrderReport:
+    """An order as archives of before March 2026 tell it, in its own words. Raises ValueError."""
+    outcome, side = OUTCOMES.get(body.side, ""), ACTIONS.get(body.action, "")
+    matched, wanted = Decimal(body.fill_count), Decimal(body.initial_count)
+    if not outcome or not side or matched < 0:
+        raise ValueError(f"an order to {body.action[:20]!r} {body.side[:20]!r}")
+    return OrderReport(
+        platform_order_id=body.order_id,
+        client_order_id=body.client_order_id or "",
+        market_id=body.ticker,
+        outcome=outcome,
+        side=side,
+        status=status_of(body.status, matched, wanted),
+        size=wanted,
+        matched=matched,
+        limit_price=price_of(outcome, body.yes_price_dollars),
+        at=moment(body.last_update_time) or moment(body.created_time),
+    )
 
 
 def _order(body: wire.Order | wire.OrderMsg, *, reason: str, at: datetime | None) -> OrderReport:

@@ -204,10 +204,16 @@ def test_a_pause_is_a_refusal_that_passes(place: Rig, trading: KalshiTrading, ti
 
 
 def test_a_market_that_is_closed(place: Rig, trading: KalshiTrading) -> None:
-    short = next(one for one in place.markets if one.state != "OPEN")
-    answer = submit(trading, short.id, BUY, YES, "0.49", "1")
-    assert isinstance(answer, Declined)
-    assert answer.code in (MARKET_CLOSED, TRADING_PAUSED)
+    ticker = shard_zero(place)
+    place.world("pause", ticker)
+    paused = submit(trading, ticker, BUY, YES, "0.49", "1")
+    assert isinstance(paused, Declined)
+    assert (paused.code, paused.passing) == (TRADING_PAUSED, True)
+    place.world("resume", ticker)
+    place.world("close", ticker)
+    closed = submit(trading, ticker, BUY, YES, "0.49", "1")
+    assert isinstance(closed, Declined)
+    assert (closed.code, closed.passing) == (MARKET_CLOSED, False)
 
 
 # --- answers that never come
@@ -299,7 +305,7 @@ def test_when_the_signer_will_not_sign_nothing_is_sent(place: Rig, ticker: str) 
     answer = submit(trading, ticker, BUY, YES, "0.49", "1")
     assert isinstance(answer, Declined)
     assert (answer.code, answer.passing) == (SIGNER_REFUSED, False)
-    with pytest.raises(PlatformError, match="manage.py signer"):
+    with pytest.raises(PlatformError, match=r"manage\.py signer"):
         trading.open_orders()
 
 
@@ -332,14 +338,15 @@ def test_the_platforms_rate_limit_is_a_refusal_that_passes(
 
 
 def test_an_order_costs_one_round_trip_of_a_connection_that_is_kept(place: Rig, ticker: str) -> None:
+    adapter = requests.adapters.HTTPAdapter(pool_maxsize=4)
     session = keeping_session()
-    opened: list[str] = []
+    session.mount("http://", adapter)
     trading = trading_in(place, session=session)
     for _ in range(5):
         submit(trading, ticker, BUY, YES, "0.10", "1")
-    pool = session.get_adapter("http://x").poolmanager.connection_from_url(place.running.urls["kalshi_rest"])
+    pools = adapter.poolmanager.pools
+    [pool] = [pools[key] for key in pools.keys()]  # noqa: SIM118 - it cannot be iterated otherwise
     assert (pool.num_connections, pool.num_requests) == (1, 5)
-    assert opened == []
 
 
 # --- keys
@@ -506,13 +513,24 @@ def test_a_cancel_that_was_refused_for_certain_keeps_the_order(
 
 
 def test_a_cancel_reaches_a_market_on_another_shard(place: Rig, trading: KalshiTrading) -> None:
-    market = next(one for one in place.markets if one.k.exchange_index > 0 and one.state == "OPEN")
-    shard = market.k.exchange_index
+    ticker = shard_zero(place)
+    market, shard = next(one for one in place.markets if one.id == ticker), 2
+    place.do(lambda: setattr(market, "kalshi", replace(market.k, exchange_index=shard)))
+    order = request(ticker, BUY, YES, "0.10", "1", GTC, facts={"exchange_index": shard})
+    poor = trading.submit(trading.prepare(order))  # type: ignore[arg-type]
+    assert isinstance(poor, Declined)  # although shard 0 is rich
+    assert poor.code == INSUFFICIENT_BALANCE
     trading.account.move(D(50), 0, shard, "aaaaaaaa-0000-4000-8000-000000000001")
-    order = request(market.id, BUY, YES, "0.01", "1", GTC, facts={"exchange_index": shard})
-    ref, answer = sent(trading, order)
-    assert answer.status == OPEN
-    assert trading.cancel([ref]).gone == (ref.client_order_id,)
+    refs = [sent(trading, replace(order, client_order_id=f"shard-{number}"))[0] for number in range(3)]
+    assert {one.market_id for one in trading.open_orders()} == {ticker}
+    assert trading.cancel(refs[:1]).gone == (refs[0].client_order_id,)
+    assert len(trading.cancel(refs[1:]).gone) == 2
+    grouped = trading_in(place, group_contracts=7)
+    order = replace(order, client_order_id="shard-group", facts={})  # the client learns the shard
+    ref, _ = sent(grouped, order)
+    assert list(grouped.groups.all()) == [shard]
+    assert grouped.cancel([ref]).gone == ("shard-group",)
+    grouped.groups.delete()
 
 
 def test_cancel_all_takes_hand_placed_orders_too(place: Rig, trading: KalshiTrading, ticker: str) -> None:
@@ -705,8 +723,7 @@ def test_a_settled_market_pays_what_it_says(place: Rig, trading: KalshiTrading) 
     since = datetime.now(UTC) - timedelta(seconds=2)
     sent(trading, request(ticker, BUY, YES, "0.50", "4"))
     held = next(one for one in trading.holdings() if one.market_id == ticker)
-    place.world("close", ticker)
-    place.world("determine", ticker, "YES")
+    place.world("determine", ticker, 1_000_000)
     place.world("settle", ticker)
     [paid] = [one for one in trading.settlements_since(since) if one.market_id == ticker]
     assert (paid.yes_pays, paid.revenue) == (D(1), held.size if held.outcome == YES else D(0))
