@@ -183,14 +183,14 @@ class _Worker:
             self.listings[info.platform, info.id] = Listing.of(info)
 
     def _halted(self) -> frozenset[int]:
-        standing = halts.standing()
-        if not standing:
+        """Legs on whose market nothing new may be sent. Mostly one short query says that there are none."""
+        if not _anything_stands():
             return frozenset()
         return frozenset(
-            leg for leg, ticket in enumerate(self.tickets)
-            if any((not halt.platform and halt.market_id is None) or halt.market_id == ticket.market_id
-                   or (halt.platform == ticket.platform and halt.market_id is None) for halt in standing)
-        )  # fmt: skip
+            leg
+            for leg, ticket in enumerate(self.tickets)
+            if halts.blocking(ticket.platform, ticket.market_id) is not None
+        )
 
     def order(self, order_id: str) -> Order:
         return next(order for order in self.orders if order.id == order_id)
@@ -401,6 +401,16 @@ class _Done(Exception):
 
 
 # --- values of rows
+
+
+def _anything_stands() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT 1 FROM halts WHERE lifted_at IS NULL)"
+            " OR EXISTS (SELECT 1 FROM differences WHERE closed_at IS NULL)"
+        )
+        (stands,) = cursor.fetchone()
+    return bool(stands)
 
 
 def patience_of_settings() -> Patience:
