@@ -7,6 +7,7 @@ thousand positions.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
@@ -347,10 +348,8 @@ def _locked_late(mode: str, now: datetime) -> tuple[int, Decimal]:
             [mode, now + timedelta(days=days)],
         )
         (amount,) = cursor.fetchone()
-    try:
+    with suppress(REDIS_GONE):
         redis_client().set(name, f"{days} {amount}", ex=int(MINUTE.total_seconds()))
-    except REDIS_GONE:
-        pass
     return days, amount
 
 

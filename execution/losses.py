@@ -93,7 +93,8 @@ def crossed(
                 found.append(
                     Crossed(
                         code,
-                        f"${lost:.2f} were lost {words}, {part:.2%} of the bankroll of ${bankroll:.2f}; the line is {line:.2%}",
+                        f"${lost:.2f} were lost {words}, {part:.2%} of the bankroll of ${bankroll:.2f};"
+                        f" the line is {line:.2%}",
                         cancel=code == DAILY_LOSS_CANCEL,
                     )
                 )
@@ -118,7 +119,7 @@ def _each_once(found: Sequence[Crossed]) -> list[Crossed]:
 
 
 def position_level(cost: Decimal, worth: Decimal, line: Decimal) -> int:
-    """How bad a position's loss is: 0 below `line` (a fraction of its cost), 1 from it, 2 from twice it, 3 from four times."""
+    """How bad a position's loss is: 0 below `line` (a fraction of its cost), 1 from it, 2 from twice it, 3 from four."""
     if cost <= 0 or line <= 0 or worth >= cost:
         return 0
     lines = int((cost - worth) / cost / line)

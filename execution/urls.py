@@ -1,5 +1,5 @@
 """The addresses of the execution room below `/api/v1`."""
 
-from execution import api
+from execution import api, limit_api
 
-urlpatterns = api.urlpatterns
+urlpatterns = [*api.urlpatterns, *limit_api.urlpatterns]

@@ -88,11 +88,12 @@ def _read(mode: str) -> tuple[Decimal, Decimal, dict[PositionKey, Holding]]:
         opening = paper * len(holdings.unopened(mode, holdings.PLATFORMS))
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT 'cash', '', '', '', sum(cash), NULL::numeric, NULL::numeric, NULL::timestamptz FROM accounts WHERE mode = %(mode)s"
+            "SELECT 'cash', '', '', '', sum(cash), NULL::numeric, NULL::numeric, NULL::timestamptz FROM accounts"
+            " WHERE mode = %(mode)s"
             " UNION ALL SELECT 'moved', '', '', '', sum(amount), NULL, NULL, NULL FROM cash_movements"
             " WHERE mode = %(mode)s AND kind = ANY(%(no_profit)s)"
-            " UNION ALL SELECT id, platform, market_id, outcome, quantity, cost, coalesce(current_price, avg_price), opened_at"
-            " FROM positions WHERE mode = %(mode)s AND quantity > 0",
+            " UNION ALL SELECT id, platform, market_id, outcome, quantity, cost, coalesce(current_price, avg_price),"
+            " opened_at FROM positions WHERE mode = %(mode)s AND quantity > 0",
             {"mode": mode, "no_profit": list(NO_PROFIT)},
         )
         rows = cursor.fetchall()
@@ -127,8 +128,8 @@ def _losses(mode: str, point: Point, limits: Limits) -> list[Halt]:
     for code, lines in _each_line(limits):
         lifted = _last_lift(code)
         day, rolling = (opening(mode, _later(begin, lifted)) for begin in begins)
-        peak = max([point.profit, *_peak(mode, lifted)])
-        for crossed in losses.crossed(day, rolling, peak, point, lines):
+        highest = peak(mode, point, lifted)
+        for crossed in losses.crossed(day, rolling, highest, point, lines):
             halt = halts.trip(crossed.code, crossed.sentence, by=BY, now=now, cancel_open=crossed.cancel)
             crashpoints.reach("loss:tripped")
             if halt is not None:
@@ -164,15 +165,16 @@ def _later(begin: datetime, lifted: datetime | None) -> datetime:
     return begin if lifted is None else max(begin, lifted)
 
 
-def _peak(mode: str, lifted: datetime | None) -> list[Decimal]:
-    """The highest equity without what was paid in, since the lift where there was one; empty without any point."""
+def peak(mode: str, now: Point, lifted: datetime | None = None) -> Decimal:
+    """The highest equity without what was paid in, `now` among it; since the lift, where there was one."""
     points = EquityPoint.objects.filter(mode=mode)
     if lifted is None:
-        return list(points.order_by("-at").values_list("high_water", flat=True)[:1])
-    start = points.filter(at__lte=lifted).order_by("-at").values_list("at", flat=True).first()
-    profit = F("cash") + F("positions") - F("moved")
-    top = points.filter(at__gte=start or lifted).aggregate(top=Max(profit))["top"]
-    return [] if top is None else [top]
+        known = points.order_by("-at").values_list("high_water", flat=True).first()
+    else:
+        start = points.filter(at__lte=lifted).order_by("-at").values_list("at", flat=True).first()
+        profit = F("cash") + F("positions") - F("moved")
+        known = points.filter(at__gte=start or lifted).aggregate(top=Max(profit))["top"]
+    return now.profit if known is None else max(now.profit, known)
 
 
 # --- positions
