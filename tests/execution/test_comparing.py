@@ -210,10 +210,12 @@ def test_an_order_that_is_listed_as_untouched_explains_nothing():
 
 
 def test_what_waits_to_be_collected_is_no_difference():
-    mine = Ours(settled={"M": D(1)}, cash={0: D(105)})
+    uncollected = OurFill("M", "YES", D(0), D(5))
+    mine = Ours(settled=frozenset({"M"}), cash={0: D(105)}, young_fills=[uncollected])
     said = Theirs(holdings=(Holding("M", "YES", D(5)),), balances=(Balance(0, D(100), D(100)),))
     assert found(mine, said) == []
-    assert [one.kind for one in found(replace(mine, settled={"M": D(0)}), said)] == ["cash_differs"]
+    assert [one.kind for one in found(replace(mine, young_fills=[]), said)] == ["cash_differs"]
+    assert [one.kind for one in found(replace(mine, settled=frozenset()), said)] == ["position_differs"]
 
 
 def cash(mine, amount, **said):
