@@ -87,7 +87,8 @@ class Standing:
     created_at: datetime
     now: datetime
     listings: Mapping[MarketKey, Listing] = field(default_factory=dict)
-    # Since when the platform, whenever it was asked for an order, did not have it; and when it was last asked
+    # Since when the platform, whenever it was asked for an order, did not have it; and when it was last asked. Both by a
+    # clock that does not jump
     missing: Mapping[str, tuple[datetime, datetime]] = field(default_factory=dict)
     halted: frozenset[int] = frozenset()  # legs on whose market nothing new may be sent
 
@@ -234,13 +235,13 @@ def _resolve(at: Standing, line: Line, patience: Patience) -> Step:
 
 
 def _unknown(at: Standing, line: Line, patience: Patience) -> Step:
-    asked = at.missing[line.id][1] if line.id in at.missing else None
-    sent = line.sent_at or line.created_at or at.created_at
-    if asked is None or asked - sent < patience.look_up:
+    # Not since it was sent: a clock that jumped meanwhile would make a second of patience look like minutes
+    since, last = at.missing.get(line.id, (at.now, at.now))
+    if last - since < patience.look_up:
         return LookUp(line.id)
     if _makes_whole(at, line) and line.sends < patience.max_sends and line.leg not in at.halted:
         return Resend(line.id, place_of(at, line))
-    return GiveUp((line.id,), NOT_FOUND, f"the platform did not have it {asked - sent} after it was sent")
+    return GiveUp((line.id,), NOT_FOUND, f"the platform did not have it in {last - since} of asking")
 
 
 def _makes_whole(at: Standing, line: Line) -> bool:

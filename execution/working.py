@@ -53,6 +53,12 @@ LOCK_SPACE = 0x504C414E  # "PLAN"
 
 # When platforms were asked for orders and did not have them; whoever starts anew asks anew
 _missing: dict[str, tuple[datetime, datetime]] = {}
+_started = (timezone.now(), time.monotonic())
+
+
+def _steady_now() -> datetime:
+    """Now by a clock that does not jump: patience with a platform must not end because somebody set the time."""
+    return _started[0] + timedelta(seconds=time.monotonic() - _started[1])
 
 
 # --- which plans
@@ -271,7 +277,7 @@ class _Worker:
         except ordering.NOT_ASKED as error:
             log.warning("order not looked up", extra={"order": order.id, "error": str(error)})
             raise _Later(LONGEST_PAUSE / 2) from None
-        now = timezone.now()
+        now = _steady_now()
         if found:
             _missing.pop(order.id, None)
         else:

@@ -106,6 +106,8 @@ class User:
     subaccounts: dict[int, bool] = field(default_factory=lambda: {0: False})  # number -> netting switch
     subaccount_transfers: list[dict[str, Any]] = field(default_factory=list)
     shard_transfers: list[dict[str, Any]] = field(default_factory=list)
+    deposits: list[dict[str, Any]] = field(default_factory=list)
+    withdrawals: list[dict[str, Any]] = field(default_factory=list)
     transfer_ids: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:

@@ -1,0 +1,76 @@
+"""The crash table against real processes that really die; see crash_table.py for what a case is."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults import crash_table as table
+from tests.faults import mutants
+from tests.faults.crash_table import ROOT, Case, Result
+from tests.faults.lane import Lane, lanes
+
+PAGE = ROOT / "docs" / "crashes.md"
+LANES, LEAST_CASES, LEAST_KILLS = 3, 150, 100
+SPARE_PAIRS = 8
+
+pytestmark = [pytest.mark.timeout(900), pytest.mark.django_db(transaction=True)]
+
+
+def beside(tmp: Path, chosen: list[Case], count: int) -> "Iterator[list[Lane]]":
+    return lanes(count, tmp, len(chosen) + SPARE_PAIRS)  # type: ignore[return-value]
+
+
+def run(tmp: Path, chosen: list[Case], count: int, mutant: str = "") -> list[Result]:
+    with lanes(count, tmp, len(chosen) + SPARE_PAIRS) as all_lanes:
+        return table.run_all(chosen, all_lanes, mutant)
+
+
+def told(results: list[Result]) -> str:
+    bad = [one for one in results if one.violations]
+    return "\n".join(
+        f"{one.case.name} ({one.outcome}; {', '.join(one.orders)})\n    "
+        + "\n    ".join([*one.violations, *(f"      {step}" for step in one.steps)])
+        for one in bad
+    )
+
+
+def test_no_order_is_sent_twice_and_none_is_lost(tmp_path):
+    results = run(tmp_path, table.short(), LANES)
+    assert not any(one.violations for one in results), told(results)
+    assert len(results) >= LEAST_CASES and sum(one.killed for one in results) >= LEAST_KILLS
+
+
+@pytest.mark.parametrize("mutant", mutants.MUTANTS)
+def test_a_mutant_is_caught(tmp_path, mutant):
+    results = run(tmp_path, table.telling(), LANES, mutant)
+    assert any(one.violations for one in results), f"{mutant} went through all of these cases"
+
+
+@pytest.mark.long
+def test_the_whole_table(tmp_path):
+    words = [word for word in os.environ.get("CRASH_TABLE_WORDS", "").split(" and ") if word]
+    chosen = [case for case in table.cases() if all(table.chosen(case, word) for word in words)]
+    results = run(tmp_path, chosen, int(os.environ.get("CRASH_TABLE_LANES", LANES)))
+    for one in results:
+        print(f"{one.seconds:5.1f} s  {'killed' if one.killed else '      '}  {one.case.name}: {one.outcome}")
+        if os.environ.get("CRASH_TABLE_STEPS"):
+            print("        " + "\n        ".join([*one.orders, *one.steps]))
+    if os.environ.get("CRASH_TABLE_WRITE"):
+        PAGE.write_text(table.document(results))
+    assert not any(one.violations for one in results), told(results)
+
+
+def test_the_page_tells_of_every_case():
+    text = PAGE.read_text()
+    rows = re.findall(r"^\| \d+ \|.*\| (?:yes|no) \|.*\|$", text, re.MULTILINE)
+    assert len(rows) == len(table.cases())
+    wanted = {(str(case.row), case.point or case.act, case.fault, case.second, case.first) for case in table.cases()}
+    seen = set()
+    for row in rows:
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        seen.add((cells[0], cells[1].split("`")[1], cells[2], cells[3], cells[4]))
+    assert seen == wanted
+    assert {case.row for case in table.cases()} == set(table.ROWS)
