@@ -7,7 +7,7 @@ make a range instead of a figure, and only what lies outside of the range is tol
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -101,7 +101,7 @@ class OurOrder:
 
 @dataclass(frozen=True, slots=True)
 class OurFill:
-    """Contracts and money of our ledger that are young, or whose trade is not final yet."""
+    """Contracts and money of our ledger that are young, not final yet, or that a wallet has still to collect."""
 
     market_id: str
     outcome: str
@@ -129,9 +129,7 @@ class Ours:
     moved: frozenset[str] = frozenset()  # references of cash movements
     young_fills: Sequence[OurFill] = ()
     young_moves: Sequence[OurMove] = ()
-    settled: Mapping[str, Decimal] = field(
-        default_factory=dict
-    )  # what YES paid where the ledger has the settlement
+    settled: frozenset[str] = frozenset()  # markets that our ledger has settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -503,7 +501,7 @@ def _between_shards(one: Finding) -> Finding:
     sentence = (
         f"${one.amount} were moved to or from {one.subject}; all shards together have what our books say."
     )
-    return replace(one, kind=CASH_BETWEEN_SHARDS, sentence=sentence, repair=MOVE)
+    return replace(one, kind=CASH_BETWEEN_SHARDS, sentence=sentence)
 
 
 def _expected_cash(ours: Ours, theirs: Theirs) -> dict[int, Range]:
@@ -535,7 +533,7 @@ def _worth(order: OurOrder, contracts: Decimal) -> Decimal:
 
 
 def _told_cash(shard: int, balances: Sequence[Balance], ours: Ours, theirs: Theirs) -> Range:
-    """What the platform says, with what waits to be collected; a range where it tells only what is free."""
+    """What the platform says; a range where it tells only what is free."""
     told_of = Range()
     for balance in balances:
         if balance.shard != shard:
@@ -547,8 +545,6 @@ def _told_cash(shard: int, balances: Sequence[Balance], ours: Ours, theirs: Thei
         for worth, contracts in _reserved(shard, ours, theirs):
             told_of.add(worth)
             told_of.perhaps(contracts * MOST_FEE)
-    if shard == 0:
-        told_of.add(_uncollected(ours, theirs.holdings or ()))
     return told_of
 
 
@@ -561,16 +557,6 @@ def _reserved(shard: int, ours: Ours, theirs: Theirs) -> Iterator[tuple[Decimal,
         if shards.get(report.platform_order_id, 0) == shard and report.size and report.limit_price:
             left = max(ZERO, report.size - report.matched)
             yield left * report.limit_price, left
-
-
-def _uncollected(ours: Ours, holdings: Iterable[Holding]) -> Decimal:
-    """Dollars of settled contracts that the platform keeps until a wallet collects them; our books have them already."""
-    total = ZERO
-    for holding in holdings:
-        pays = ours.settled.get(holding.market_id)
-        if pays is not None:
-            total += holding.size * (pays if holding.outcome == YES else ONE - pays)
-    return total
 
 
 # --- a trade by hand as entries of our ledger

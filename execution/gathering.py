@@ -7,19 +7,24 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
 
 from execution import holdings, lifecycle
 from execution.comparing import OurFill, OurMove, OurOrder, Ours, Terms, Theirs
 from execution.models import Account, CashMovement, Fill, Order, Position, Settling
 from markets.models import Market
 from markets.platforms.base import KALSHI, POLYMARKET, SETTLED
-from markets.platforms.trading import OrderRef, Trading
+from markets.platforms.trading import CashReport, OrderRef, Trading
 
 NETS = frozenset({KALSHI})
 DUST = {POLYMARKET: Decimal("0.01")}  # contracts; its fills drift by as much
 # Polymarket tells what a wallet holds from the chain's index, which lags behind the trades
 LAGS = {KALSHI: 1, POLYMARKET: 2}
+COLLECTED_LATER = frozenset({POLYMARKET})  # a settlement is cash there only when a wallet has redeemed it
+COLLECTED_WITHIN = timedelta(days=90)
+INFERRED = "inferred:"  # cash movements that nobody listed
+ZERO = Decimal(0)
 PENDING = (Settling.MATCHED, Settling.MINED, Settling.RETRYING)
 RECENT = timedelta(days=1)  # orders that ended within it may still be told of
 MOST_ORDERS = 2_000
@@ -28,7 +33,7 @@ MOST_ORDERS = 2_000
 def terms(platform: str, since: datetime) -> Terms:
     """How a platform is compared; `since` is when our books of it began."""
     window = timedelta(seconds=float(settings.ARBSITE.execution.look_up_seconds)) * LAGS.get(platform, 1)
-    return Terms(window, since, nets=platform in NETS, dust=DUST.get(platform, Decimal(0)))
+    return Terms(window, since, nets=platform in NETS, dust=DUST.get(platform, ZERO))
 
 
 # --- theirs
@@ -41,7 +46,7 @@ def theirs(
     held = trade.holdings() if stocks else None
     balances = trade.balances() if stocks else None
     moves = trade.cash_since(since) if stocks else []
-    settlements = trade.settlements_since(since) if stocks else []
+    settlements = trade.settlements_since(_settled_since(mode, trade.platform, since)) if stocks else []
     fills = list(trade.fills_since(since))
     reports = list(trade.open_orders())
     open_ids = frozenset(report.platform_order_id for report in reports)
@@ -65,6 +70,14 @@ def theirs(
         settlements=tuple(settlements), holdings=None if held is None else tuple(held),
         balances=None if balances is None else tuple(balances),
     )  # fmt: skip
+
+
+def _settled_since(mode: str, platform: str, since: datetime) -> datetime:
+    """Payouts are asked for from the first settlement on that may not be collected yet."""
+    if platform not in COLLECTED_LATER:
+        return since
+    first = _settlements(mode, platform).order_by("created_at").values_list("created_at", flat=True).first()
+    return min(since, first) if first is not None else since
 
 
 def ref(row: Order) -> OrderRef:
@@ -119,12 +132,11 @@ def ours(mode: str, platform: str, said: Theirs, *, terms: Terms, now: datetime)
                 .values_list("shard", "cash")
                 .order_by("shard")
             ),
-            moved=frozenset(
-                CashMovement.objects.filter(
-                    mode=mode, platform=platform, reference__in=[move.reference for move in said.moves]
-                ).values_list("reference", flat=True)
+            moved=_moved(mode, platform, said.moves),
+            young_fills=(
+                *_young_fills(mode, platform, now - terms.in_flight),
+                *_uncollected(mode, platform, said, now - terms.in_flight),
             ),
-            young_fills=_young_fills(mode, platform, now - terms.in_flight),
             young_moves=_young_moves(mode, platform, now - terms.in_flight),
             settled=_settled(said, {market_id for market_id, _ in held}),
         )
@@ -187,6 +199,20 @@ def _young_fills(mode: str, platform: str, since: datetime) -> tuple[OurFill, ..
     )
 
 
+def _uncollected(mode: str, platform: str, said: Theirs, before: datetime) -> tuple[OurFill, ...]:
+    """Settlements of our ledger that a wallet has to collect first, as long as the platform lists no payout."""
+    if platform not in COLLECTED_LATER:
+        return ()
+    collected = {report.market_id for report in said.settlements if report.revenue}
+    rows = _settlements(mode, platform).exclude(market_id__in=collected).filter(created_at__lte=before)
+    return tuple(OurFill(row.market_id, row.outcome, ZERO, row.cash, row.shard) for row in rows)
+
+
+def _settlements(mode: str, platform: str) -> QuerySet[Fill]:
+    rows = Fill.objects.filter(mode=mode, platform=platform, kind=Fill.SETTLEMENT, cash__gt=0)
+    return rows.filter(created_at__gt=timezone.now() - COLLECTED_WITHIN)
+
+
 def _young_moves(mode: str, platform: str, since: datetime) -> tuple[OurMove, ...]:
     """Deposits and the like within the window. What we opened with was read from the platform itself."""
     rows = CashMovement.objects.filter(mode=mode, platform=platform, at__gt=since)
@@ -194,8 +220,29 @@ def _young_moves(mode: str, platform: str, since: datetime) -> tuple[OurMove, ..
     return tuple(OurMove(shard, amount) for shard, amount in rows.values_list("shard", "amount"))
 
 
-def _settled(said: Theirs, held: set[str]) -> dict:
-    """What YES paid in markets that our ledger has settled, and the platform still lists until they are collected."""
+def _settled(said: Theirs, held: set[str]) -> frozenset[str]:
+    """Markets that our ledger has settled, and that the platform may list until they are collected."""
     ids = {holding.market_id for holding in said.holdings or ()} - held
-    rows = Market.objects.filter(id__in=ids, status=SETTLED, settlement_value__isnull=False)
-    return dict(rows.values_list("id", "settlement_value"))
+    return frozenset(Market.objects.filter(id__in=ids, status=SETTLED).values_list("id", flat=True))
+
+
+def _moved(mode: str, platform: str, moves: Sequence[CashReport]) -> frozenset[str]:
+    """References that are booked: under their name, or inferred before the platform listed them."""
+    rows = CashMovement.objects.filter(mode=mode, platform=platform)
+    known = set(
+        rows.filter(reference__in=[move.reference for move in moves]).values_list("reference", flat=True)
+    )
+    inferred = list(
+        rows.filter(reference__startswith=INFERRED).order_by("at").values_list("shard", "amount", "at")
+    )
+    for move in sorted(moves, key=lambda one: (one.at, one.reference)):
+        if move.reference in known:
+            continue
+        same = next(
+            (one for one in inferred if one[:2] == (move.shard, move.amount) and one[2] >= move.at - RECENT),
+            None,
+        )
+        if same is not None:
+            inferred.remove(same)
+            known.add(move.reference)
+    return frozenset(known)

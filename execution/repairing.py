@@ -41,7 +41,8 @@ log = logging.getLogger(__name__)
 ZERO, ONE, HALF = Decimal(0), Decimal(1), Decimal("0.5")
 PRICE_STEP, FEE_STEP = Decimal("0.000001"), Decimal("0.000000000001")
 HAND = "HAND"
-LISTS_CASH = frozenset({KALSHI})  # platforms that list deposits and withdrawals
+# Where every deposit and withdrawal is listed. Polymarket's list is an index of the chain, which may lack or delay some
+LISTS_CASH = frozenset({KALSHI})
 LEAST_MOVE = Decimal(1)  # dollars; less than that is rather a fee that we reckon differently
 NOT_ASKED = (PlatformError, OSError)
 
@@ -236,7 +237,7 @@ def move(finding: Finding, place: Place) -> str:
         else:
             shard = int(finding.subject.removeprefix("shard "))
             kind = inferred_kind(finding)
-            reference = f"inferred:{shard}:{place.now:%Y%m%dT%H%M%S}"
+            reference = f"{gathering.INFERRED}{shard}:{place.now:%Y%m%dT%H%M%S}"
             why = f"inferred: ours {finding.ours}, theirs {finding.theirs}, and nothing else differs"
         booking.move_cash(
             place.mode,
@@ -338,7 +339,8 @@ def _second(finding: Finding, contracts_agree: bool, place: Place) -> Finding:
         return replace(finding, repair=comparing.TELL, report=gone, loud=True)
     lists = place.platform in LISTS_CASH
     explained = finding.sure and contracts_agree and abs(finding.amount) >= LEAST_MOVE
-    if finding.kind == comparing.CASH and explained and not lists:
+    between = finding.kind == comparing.CASH_BETWEEN_SHARDS
+    if between or (finding.kind == comparing.CASH and explained and not lists):
         return replace(finding, repair=comparing.MOVE, report=None, loud=True)
     return finding
 

@@ -32,7 +32,7 @@ ORDERS = {
     KALSHI: "POST /portfolio/events/orders",
     POLYMARKET: "POST /order",
 }  # where each platform takes an order
-CANCELS = {KALSHI: "DELETE /portfolio/events/orders/*", POLYMARKET: "DELETE /order*"}
+CANCELS = {KALSHI: "DELETE /portfolio/events/orders*", POLYMARKET: "DELETE /order*"}
 QUIET = TraderSpec(rate=0, gap_every_s=0, taker_every_s=0)
 # A refusal that proves that nothing was accepted, in each platform's own words
 REFUSED: dict[str, dict[str, Any]] = {

@@ -280,7 +280,7 @@ def test_money_between_shards_is_a_transfer(desk):
     desk.there.cash = {0: D(500), 1: D(500)}
     desk.open()
     desk.there.cash = {0: D(400), 1: D(600)}
-    assert desk.run(POSITIONS).passed
+    assert desk.run(POSITIONS).passed is False and desk.run(POSITIONS).passed
     rows = CashMovement.objects.filter(kind="TRANSFER").values_list("shard", "amount")
     assert set(rows) == {(0, D(-100)), (1, D(100))}
 
@@ -304,8 +304,28 @@ def test_a_settled_market_waits_to_be_collected_without_a_false_alarm():
     desk.run(POSITIONS)
     Market.objects.filter(pk=PM).update(status="SETTLED", settlement_value=D(1))
     portfolio.settle(now=desk.now, mode="sandbox")
-    assert desk.run(POSITIONS).passed and desk.run(FULL).passed  # the wallet has not redeemed yet
+    for reason in (POSITIONS, FULL):  # the wallet has not redeemed yet
+        assert desk.run(reason, after=timedelta(days=1)).passed
     assert desk.cash() == desk.there.cash[0] + 10
+    desk.there.settle(PM, "1", desk.now)
+    assert desk.run(POSITIONS).passed and desk.cash() == desk.there.cash[0]
+    desk.there.cash[0] -= 10  # and now it must be there
+    assert desk.run(POSITIONS).passed is False
+
+
+def test_a_deposit_that_is_listed_after_it_was_inferred_is_booked_once():
+    desk = Desk(POLYMARKET).open()
+    paid_at = desk.now
+    desk.there.pay("250", "late", paid_at)
+    assert desk.run(POSITIONS).passed is False and desk.run(POSITIONS).passed
+    from markets.platforms.trading import CashReport
+
+    desk.there.moves.append(CashReport("late", 0, D(250), paid_at, "DEPOSIT"))
+    assert desk.run(FULL).passed and desk.run(FULL).passed
+    assert desk.cash() == D(1250) and CashMovement.objects.count() == 2
+    desk.there.pay("250", "second", desk.now)
+    desk.there.moves.append(CashReport("second", 0, D(250), desk.now, "DEPOSIT"))
+    assert desk.run(FULL).passed and desk.cash() == D(1500)
 
 
 # --- what cannot be repaired

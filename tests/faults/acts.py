@@ -1,8 +1,8 @@
 """What the children of a lane's zygote do: trade until they die, recover, judge. Every act runs in a process of its own."""
 
-import json
 import os
 import time
+from contextlib import nullcontext
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -23,7 +23,7 @@ TRIES = 40
 def imported() -> None:
     """Import everything once, in the zygote, and draw up the URL map and models."""
 
-    import execution.ordering  # noqa: F401
+    import execution.ordering
     import execution.services
     import execution.working  # noqa: F401
     import signals.services  # noqa: F401
@@ -139,6 +139,7 @@ def recover(pair: dict[str, Any], mutant: str = "", seconds: float = 30) -> list
     """A new process after the crash: reconcile, work what is left, and reconcile again until nothing changes."""
     from execution import working
 
+    _set_clock()
     with mutants.active(mutant), ex.shown(pair):
         failed = start()
         deadline = time.monotonic() + seconds
@@ -172,6 +173,221 @@ def settle(pair: dict[str, Any]) -> None:
                 break
             working.work_all(seconds=20)
             exchange.settled_books()
+
+
+# --- special cases
+
+
+def _set_clock() -> None:
+    """This process's clock is off by CLOCK_SKEW seconds, for whoever asks Django what time it is."""
+    skew = int(os.environ.get("CLOCK_SKEW", "0"))
+    if skew:
+        true_now = timezone.now
+        timezone.now = lambda: true_now() + timedelta(seconds=skew)
+
+
+RESTS = {POLYMARKET: Decimal("0.39"), KALSHI: Decimal("0.48")}  # the best bids of `crash_table._books`
+AHEAD, OURS, HIT = (
+    40,
+    20,
+    8,
+)  # contracts: before us at that price, of ours, and of ours that somebody sells to
+
+
+def _rest(pair: dict[str, Any], platform: str) -> Any:
+    """A person's order that rests at the best bid; returns its row, open on the platform."""
+    from execution import working
+    from execution.models import Order, Plan
+
+    now = timezone.now()
+    plan = Plan.objects.create(
+        id=f"plan_{os.urandom(8).hex()}",
+        kind=Plan.MANUAL,
+        mode=MODE,
+        size=OURS,
+        requested_by="paula",
+        created_at=now,
+    )
+    order_id = f"ord_{os.urandom(8).hex()}"
+    order = Order.objects.create(
+        id=order_id, client_order_id=order_id, plan=plan, role=Order.MANUAL, mode=MODE, platform=platform,
+        market_id=pair[platform], outcome="YES", side="BUY", quantity=OURS, price=RESTS[platform], order_type="LIMIT",
+        time_in_force="GOOD_TILL_CANCELLED", status="PLANNED", created_at=now, updated_at=now,
+    )  # fmt: skip
+    working.work(plan.id)
+    order.refresh_from_db()
+    assert order.status == "OPEN", f"{order.status}: {order.error_message}"
+    return order
+
+
+def cancel(
+    pair: dict[str, Any], faults: list[dict[str, Any]], platform: str, filled: bool, mutant: str = ""
+) -> None:
+    """A resting order is to be cancelled, and somebody may have sold to it just before."""
+    from execution import ordering, working
+
+    exchange = here()
+    with ex.shown(pair):
+        order = _rest(pair, platform)
+        ordering.request_cancel(order.id, timezone.now())
+        if filled:
+            body = {
+                "market": pair[platform],
+                "side": "SELL",
+                "price": str(RESTS[platform]),
+                "size": AHEAD + HIT,
+                "tif": "IOC",
+            }
+            exchange.control("POST", "order", body)
+        for fault in faults:
+            given = {name: value for name, value in fault.items() if name not in ("leg", "skip")}
+            exchange.fault(platform=platform, endpoint=ex.CANCELS[platform], **given)
+        working.work_all(seconds=20)
+
+
+def halt(pair: dict[str, Any], faults: list[dict[str, Any]], mutant: str = "") -> None:
+    """Orders rest on both platforms, and a person pulls the switch."""
+    from execution import halts
+
+    with ex.shown(pair):
+        for platform in PLATFORMS:
+            _rest(pair, platform)
+        halts.halt("the test says so", by="paula", now=timezone.now())
+
+
+def lose(pair: dict[str, Any], faults: list[dict[str, Any]], mutant: str = "") -> None:
+    """Most of what there was this morning is gone."""
+    from execution import watching
+    from execution.models import EquityPoint
+
+    now = timezone.now()
+    worth = watching.value(MODE)
+    for before in (now - timedelta(hours=2), now.replace(hour=0, minute=0, second=0, microsecond=1)):
+        EquityPoint.objects.get_or_create(
+            mode=MODE, at=before,
+            defaults={"cash": worth.cash * 20, "positions": 0, "moved": worth.moved, "high_water": worth.cash * 20},
+        )  # fmt: skip
+    watching.watch(MODE, now)
+
+
+def recover_halted(pair: dict[str, Any], mutant: str = "") -> list[str]:
+    """After the start trading is still halted: what was open is cancelled, and nothing new is sent."""
+    from execution import clearing, halts, services, watching, working
+
+    exchange, wrong = here(), start()
+    if not halts.standing():
+        wrong.append("nothing is halted any more")
+    deadline = time.monotonic() + 10
+    while clearing.enforce(timezone.now()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    working.work_all(seconds=5)
+    watching.watch(MODE, timezone.now() + timedelta(days=1))
+    if not halts.standing():
+        wrong.append("midnight has lifted the halt")
+    before = _accepted(exchange)
+    with ex.shown(pair):
+        signal = ex.found(ex.show(pair, 7))
+        if signal:
+            services.act_on([signal], now_ms=ex.unix_ms())
+        working.work_all(seconds=5)
+    after = _accepted(exchange)
+    if after != before:
+        wrong.append(f"{after - before} orders were accepted although trading is halted")
+    return wrong
+
+
+def _accepted(exchange: ex.Exchange) -> int:
+    books = exchange.books()
+    return sum(len(books[platform]["orders"]) for platform in PLATFORMS)
+
+
+def second_executor(pair: dict[str, Any]) -> int:
+    """Another executor that takes whatever it can, all the time; returns how many looks it had."""
+    from execution import working
+    from execution.models import Order
+
+    looks, deadline, idle = 0, time.monotonic() + 20, 0
+    with ex.shown(pair):
+        while time.monotonic() < deadline and idle < 15:
+            working.work_all(seconds=5)
+            looks += 1
+            began = Order.objects.filter(mode=MODE, market_id=pair[POLYMARKET]).exists()
+            idle = idle + 1 if began and not working.claim() else 0
+            time.sleep(0.02)
+    return looks
+
+
+def without_database(pair: dict[str, Any], faults: list[dict[str, Any]], place: str, mutant: str = "") -> int:
+    """The database goes away for a second just when the platform has answered; the executor goes on when it is back."""
+    import psycopg
+    from django.db import DatabaseError, InterfaceError, OperationalError
+
+    from execution import crashpoints, working
+
+    url = settings.ARBSITE.core.database_url.get_secret_value()
+    name = settings.DATABASES["default"]["NAME"]
+    admin = psycopg.connect(url.rsplit("/", 1)[0] + "/postgres", autocommit=True)
+    gone: list[float] = []
+    reach = crashpoints.reach
+
+    def cut(here_: str) -> None:
+        reach(here_)
+        if here_ == place and not gone:
+            admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+            admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+            gone.append(time.monotonic())
+
+    crashpoints.reach = cut
+    failures = 0
+    try:
+        plan_id = intend(pair)
+        befall(plan_id, faults)
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            if gone and time.monotonic() - gone[0] > 1:
+                admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+            try:
+                with ex.shown(pair) if not gone or time.monotonic() - gone[0] > 1 else nullcontext():
+                    working.work_all(seconds=10)
+                    if not working.claim():
+                        break
+            except (OperationalError, InterfaceError, DatabaseError):
+                failures += 1
+                connection.close()
+            time.sleep(0.05)
+    finally:
+        admin.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+    assert gone and failures, "the database was never away"
+    return failures
+
+
+def replayed(pair: dict[str, Any], faults: list[dict[str, Any]], mutant: str = "") -> None:
+    """A plan is traded as always."""
+    trade(pair, faults, mutant)
+
+
+def recover_replayed(pair: dict[str, Any], mutant: str = "") -> list[str]:
+    """The signal is delivered three times more."""
+    from execution import services
+
+    wrong = []
+    for _ in range(3):
+        for plan in judge.plans_of(pair):
+            services.act_on([plan.signal_id], now_ms=ex.unix_ms())
+    wrong += recover(pair, mutant)
+    plans = judge.plans_of(pair)
+    if len(plans) != 1:
+        wrong.append(f"{len(plans)} plans were made of one signal")
+    return wrong
+
+
+def recover_unreserved(pair: dict[str, Any], mutant: str = "") -> list[str]:
+    """What was not committed holds nothing back."""
+    from execution.models import Order
+
+    wrong = recover(pair, mutant)
+    count = Order.objects.filter(mode=MODE, market_id__in=[pair[platform] for platform in PLATFORMS]).count()
+    return [*wrong, f"{count} orders are reserved for nothing"] if count else wrong
 
 
 # --- judging

@@ -11,16 +11,14 @@ runs the cases whose names hold all words, and writes docs/crashes.md with what 
 import argparse
 import queue
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 from markets.platforms.base import KALSHI, PLATFORMS, POLYMARKET
-from tests.faults.lane import ROOT, Lane, lanes
+from tests.faults.lane import ROOT, Lane
 
 # What befalls an order's request
 NONE, DROPPED, LOST, LATE = "none", "request dropped", "answer lost", "accepted late"
@@ -148,7 +146,7 @@ def cases() -> list[Case]:
             for pass_ in ("", "@2")
             for fault in (NONE, LOST)
         ]
-    made += [Case(12, "plan:before_commit", more=(("reserved", True),))]
+    made += [Case(12, "plan:before_commit", recover="recover_unreserved", first=first) for first in PLATFORMS]
     return made + special()
 
 
@@ -157,7 +155,7 @@ def special() -> list[Case]:
     made = []
     for first in PLATFORMS:
         made += [
-            Case(11, point, fault, first=first, act="cancel", more=(("filled", filled),))
+            Case(11, point, fault, first=first, act="cancel", more=(("platform", first), ("filled", filled)))
             for point in ("cancel:marked", "cancel:answered")
             for fault in (NONE, DROPPED, LOST)
             for filled in (False, True)
@@ -337,21 +335,21 @@ def document(results: Sequence[Result]) -> str:
     return "\n".join(lines) + "\n"
 
 
-INTRO = """# Crashes
+INTRO = f"""# Crashes
 
 What a process that trades leaves behind when it dies, and how the next one finds its way. Written by
 `python -m tests.faults.crash_table --write`; `tests/faults/test_crash_table.py` runs the cases and holds this page against them.
 
 Every case trades a gap of eight cents on a pair of its own, against the sandbox exchange over the wire, in a process that
 really dies by SIGKILL at a named place (`CRASH_AT`, `execution/crashpoints.py`). What befalls a request: nothing, it is lost
-before it is served, its answer is lost, or it is accepted {late} ms after the client saw an error. A second process
+before it is served, its answer is lost, or it is accepted {LATE_MS} ms after the client saw an error. A second process
 reconciles, works what is left and ends. Then the exchange's own books (`GET /control/accounts`) are held against ours: no
 order accepted twice, none that we do not know, the same fills to the fee, the same positions, cash equal to the cent, every
 plan at an end with its reasons written down, no leg alone beyond the loss limit.
 
 {{cases}} cases, {{killed}} real SIGKILLs. Two deliberate mistakes must be found by the same checks (`tests/faults/mutants.py`): a
 look-up that gives up at once, and a blind retry under a new id.
-""".format(late=LATE_MS)
+"""
 
 
 @dataclass
