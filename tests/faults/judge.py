@@ -176,6 +176,8 @@ def plans_of(pair: dict[str, Any]) -> list[Any]:
 
 def _lone_legs(books: dict[str, Any], pair: dict[str, Any]) -> Iterable[str]:
     """What no other leg covers must be worth less than the loss that a plan may make."""
+    if all(plan.kind == "MANUAL" for plan in plans_of(pair)):
+        return  # what a person buys has no other leg
     alone, limit = lone(books, pair), loss_limit(pair)
     if alone > limit:
         yield f"a lone leg of {alone} dollars is left; at most {limit} may be lost"
