@@ -231,3 +231,23 @@ def test_the_body_of_maintenance_comes_with_an_error_and_is_read(
 def test_nothing_secret_is_shown_by_what_is_kept(trading: KalshiTrading) -> None:
     prepared = trading.prepare(request("KXA-1", BUY, "YES", "0.49", "1"))
     assert "payload" not in repr(prepared)
+
+
+def test_settlements_are_told_since_a_moment_and_a_scalar_one_by_its_value(
+    server: Server, trading: KalshiTrading
+) -> None:
+    row = {
+        "ticker": "KXA-1",
+        "market_result": "scalar",
+        "revenue": 37,
+        "value": 37,
+        "settled_time": "2026-11-26T12:00:05.500Z",
+    }
+    before = {**row, "ticker": "KXA-0", "settled_time": "2026-11-26T12:00:05.100Z"}
+    server.on("/portfolio/settlements", {"settlements": [row, before], "cursor": ""})
+    [told] = trading.settlements_since(SENT.replace(microsecond=300_000))
+    assert (told.market_id, told.yes_pays, told.revenue) == ("KXA-1", D("0.37"), D("0.37"))
+    assert server.asked[0].query["min_ts"] == [str(int(SENT.timestamp()))]
+    server.on("/portfolio/settlements", {"settlements": [{**row, "value": None}], "cursor": ""})
+    with pytest.raises(Malformed):
+        trading.settlements_since(EPOCH)

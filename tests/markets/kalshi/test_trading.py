@@ -47,7 +47,7 @@ from markets.platforms.trading import (
 )
 from markets.sandbox.keys import Keys
 from tests.markets.kalshi.account import ref_of, request, sent, signs_as, trading_in
-from tests.markets.sandbox.kalshi.rig import BOB, Rig, rig
+from tests.markets.sandbox.kalshi.rig import BOB, Rig, rig, until
 
 CREATE = "POST /portfolio/events/orders"
 D = Decimal
@@ -260,8 +260,6 @@ def test_a_time_out_is_unsure_and_a_late_acceptance_is_found(place: Rig, ticker:
     answer = trading.submit(trading.prepare(order))  # type: ignore[arg-type]
     assert isinstance(answer, Unsure)
     ref = ref_of(order)
-    from tests.markets.sandbox.kalshi.rig import until
-
     found = until(lambda: trading.find(ref), "the late order")
     assert (found.status, found.client_order_id) == (OPEN, order.client_order_id)
 
@@ -275,6 +273,27 @@ def test_no_connection_proves_that_nothing_was_sent() -> None:
         answer = submit(trading, "KXA-1", BUY, YES, "0.49", "1")
         assert isinstance(answer, Declined), answer
         assert (answer.code, answer.passing) == (UNREACHABLE, True)
+
+
+@pytest.mark.parametrize(
+    ("error", "proof"),
+    [
+        (requests.exceptions.ConnectTimeout(), True),
+        (requests.exceptions.ReadTimeout(), False),
+        (requests.exceptions.ConnectionError("reset"), False),
+        (requests.exceptions.ChunkedEncodingError(), False),
+        (requests.exceptions.SSLError("record"), False),
+        (ConnectionResetError(), False),
+    ],
+)
+def test_which_troubles_prove_that_nothing_was_sent(error: Exception, proof: bool) -> None:
+    class Broken(requests.Session):
+        def request(self, *_: Any, **__: Any) -> Any:
+            raise error
+
+    trading = KalshiTrading("http://127.0.0.1:1/trade-api/v2", authorise=lambda *_: {}, session=Broken())
+    answer = submit(trading, "KXA-1", BUY, YES, "0.49", "1")
+    assert isinstance(answer, Declined if proof else Unsure)
 
 
 def test_a_connection_that_breaks_under_way_proves_nothing() -> None:
@@ -615,8 +634,6 @@ def test_the_read_side_lags_and_is_not_believed_until_it_is_fresh(place: Rig) ->
             trading.find(replace(ref, sent_at=started))
         with pytest.raises(PlatformError, match="ask again"):
             trading.find(ref_of(request(ticker, BUY, YES, "0.10", "5"), sent_at=started))
-        from tests.markets.sandbox.kalshi.rig import until
-
         until(lambda: trading.find(ref), "the order in the lists")
         slow.bob().placed(ticker, "ask", "0.10", "2")
         assert trading.cancel([ref]).gone == (ref.client_order_id,)
