@@ -90,8 +90,10 @@ class PolymarketPrivateFeed:
 
     def receive(self, raw: bytes, at_ms: int) -> None:
         """Apply one frame. What cannot be used is kept in `events.bad`, and REST is asked for what it may have said."""
-        self._heard = True
         text = raw.strip()
+        if not text:  # how a socket may tell that it was closed
+            return
+        self._heard = True
         if text == b"PONG":
             self._pong_ms = at_ms
             return

@@ -68,7 +68,11 @@ def test_an_expired_switch_begins_anew():
 
 
 def test_it_is_unhealthy_when_the_beats_do_not_count_and_tries_sooner():
-    for broken in (PlatformError("away"), Reply(425, {}, b'{"error":"restarting"}'), Reply(200, {}, b"<html>")):
+    for broken in (
+        PlatformError("away"),
+        Reply(425, {}, b'{"error":"restarting"}'),
+        Reply(200, {}, b"<html>"),
+    ):
         platform = Platform()
         heart = Heartbeat(platform)
         heart.beat(at(0), resting=True)

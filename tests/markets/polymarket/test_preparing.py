@@ -13,7 +13,17 @@ from markets.platforms.polymarket.amounts import DECIMALS, limit_amounts, market
 from markets.platforms.polymarket.preparing import MICRO, Unsigned, Wallet, cash_of, unsigned
 from markets.platforms.polymarket.terms import Terms, facts_of, facts_of_row, from_facts
 from markets.platforms.trading import (
-    BELOW_MINIMUM, BUY, FOK, GTC, GTD, INVALID, IOC, OFF_TICK, SELL, Declined, OrderRequest,
+    BELOW_MINIMUM,
+    BUY,
+    FOK,
+    GTC,
+    GTD,
+    INVALID,
+    IOC,
+    OFF_TICK,
+    SELL,
+    Declined,
+    OrderRequest,
 )  # fmt: skip
 from tests.markets.polymarket.values import recorded
 
@@ -41,9 +51,7 @@ def test_the_recorded_roundings():
     assert len(lines) > 400
     for line in lines:
         case = json.loads(line)
-        reckon, given = (
-            (limit_amounts, "size") if case["kind"] == "limit" else (market_amounts, "amount")
-        )
+        reckon, given = (limit_amounts, "size") if case["kind"] == "limit" else (market_amounts, "amount")
         found = reckon(case["side"], Decimal(case["price"]), Decimal(case[given]), Decimal(case["tick"]))
         assert (str(found.maker), str(found.taker)) == (case["makerAmount"], case["takerAmount"]), case
 
@@ -162,7 +170,9 @@ def test_terms_from_facts():
     assert from_facts(facts) == TERMS
     row = [{"name": "YES", "token_id": "11"}, {"name": "NO", "token_id": "22"}]
     assert from_facts(facts | {"token_ids": None, "outcomes": row}) == TERMS
-    kept = facts_of_row(row, [["0.01", "0.99", "0.01"]], Decimal("5.00000000"), {"neg_risk": False, "version": "v1"})
+    kept = facts_of_row(
+        row, [["0.01", "0.99", "0.01"]], Decimal("5.00000000"), {"neg_risk": False, "version": "v1"}
+    )
     assert from_facts(kept) == TERMS
     for name in ("tick", "neg_risk", "token_ids"):
         assert from_facts({key: value for key, value in facts.items() if key != name}) is None
@@ -172,10 +182,10 @@ def test_terms_from_facts():
 
 
 def test_facts_of_a_market_are_what_an_order_needs():
+    import msgspec
+
     from markets.platforms.polymarket import parse, wire
     from tests.markets.polymarket.values import recorded
-
-    import msgspec
 
     found = json.loads(recorded("gamma_market_btc15m_2026-10-05.json").read_text())
     raw = found[0] if isinstance(found, list) else found

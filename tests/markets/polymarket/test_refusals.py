@@ -11,9 +11,32 @@ from hypothesis import strategies as st
 from markets.platforms.polymarket.http import Reply
 from markets.platforms.polymarket.refusals import judged
 from markets.platforms.trading import (
-    BELOW_MINIMUM, BUY, CANCELLED, DELAYED, DUPLICATE, FILLED, FOK, FORBIDDEN, GTC, INSUFFICIENT_BALANCE, INVALID, IOC,
-    MARKET_CLOSED, NOT_FILLABLE, OFF_TICK, OPEN, PARTIAL, POST_ONLY_WOULD_CROSS, RATE_LIMITED, SELL, TRADING_PAUSED,
-    UNAUTHORISED, Accepted, Declined, OrderRequest, Unsure,
+    BELOW_MINIMUM,
+    BUY,
+    CANCELLED,
+    DELAYED,
+    DUPLICATE,
+    FILLED,
+    FOK,
+    FORBIDDEN,
+    GTC,
+    INSUFFICIENT_BALANCE,
+    INVALID,
+    IOC,
+    MARKET_CLOSED,
+    NOT_FILLABLE,
+    OFF_TICK,
+    OPEN,
+    PARTIAL,
+    POST_ONLY_WOULD_CROSS,
+    RATE_LIMITED,
+    SELL,
+    TRADING_PAUSED,
+    UNAUTHORISED,
+    Accepted,
+    Declined,
+    OrderRequest,
+    Unsure,
 )  # fmt: skip
 from tests.markets.polymarket.values import recorded
 
@@ -74,7 +97,8 @@ def test_the_recorded_acceptance():
 @pytest.mark.parametrize(
     "told",
     [
-        answer(success=False), answer(orderID=""), answer(orderID=None), answer("unmatched"), answer(""), answer("new-word"),
+        answer(success=False), answer(orderID=""), answer(orderID=None), answer("unmatched"), answer(""),
+        answer("new-word"),
         answer(taking=""), answer(taking="-20"), answer(making="1e3"), [], {}, b"", b"<html>ok</html>", b"\xff", b"null",
         answer(success="yes"),
     ],

@@ -10,7 +10,18 @@ from markets.platforms.polymarket import account_wire as wire
 from markets.platforms.polymarket import reports
 from markets.platforms.polymarket.reports import Owner, fill_reports, order_report
 from markets.platforms.trading import (
-    BUY, CANCELLED, CONFIRMED, DELAYED, FAILED, FILLED, MATCHED, MINED, OPEN, PARTIAL, RETRYING, SELL,
+    BUY,
+    CANCELLED,
+    CONFIRMED,
+    DELAYED,
+    FAILED,
+    FILLED,
+    MATCHED,
+    MINED,
+    OPEN,
+    PARTIAL,
+    RETRYING,
+    SELL,
 )  # fmt: skip
 from tests.markets.polymarket.values import recorded
 
@@ -111,7 +122,9 @@ def test_a_maker_of_the_other_token_bought_it():
 
 
 def test_two_orders_of_ours_in_one_trade():
-    found = fill_reports(trade(load("user_trade4")), Owner("", "a93a3d32-74fa-dd2b-4b67-98bfa6fc5cb5"), outcome_of)
+    found = fill_reports(
+        trade(load("user_trade4")), Owner("", "a93a3d32-74fa-dd2b-4b67-98bfa6fc5cb5"), outcome_of
+    )
     assert [(fill.price, fill.side, fill.status) for fill in found] == [
         (Decimal("0.4"), BUY, CONFIRMED), (Decimal("0.3"), BUY, CONFIRMED),
     ]  # fmt: skip
