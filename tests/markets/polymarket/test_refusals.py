@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from markets.platforms.polymarket.http import Reply
 from markets.platforms.polymarket.refusals import judged
+from markets.platforms.polymarket.replies import Reply
 from markets.platforms.trading import (
     BELOW_MINIMUM,
     BUY,
