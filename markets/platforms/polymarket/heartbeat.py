@@ -12,7 +12,7 @@ import msgspec
 
 from markets.platforms.base import PlatformError
 from markets.platforms.polymarket.account_wire import Beat
-from markets.platforms.polymarket.http import Reply
+from markets.platforms.polymarket.replies import Reply
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,6 +12,7 @@ from tenacity.wait import wait_exponential_jitter
 from urllib3.exceptions import NewConnectionError
 
 from markets.platforms.base import Malformed, PlatformError, Refused, Throttle
+from markets.platforms.polymarket.replies import Reply, reason_in
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -36,15 +36,6 @@ class NotSent(PlatformError):
 
 class NoAnswer(PlatformError):
     """The request may have arrived, and no answer came: nobody knows what became of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer as it came, whatever its status. Header names are as the server spells them, found in any case."""
-
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
 
 
 class JsonHttp:
@@ -200,17 +191,6 @@ def _never_connected(error: BaseException) -> bool:
         inner = getattr(seen, "reason", None) or (reason if isinstance(reason, BaseException) else None)
         seen = inner if isinstance(inner, BaseException) else None
     return False
-
-
-def reason_in(raw: bytes) -> str:
-    """The reason in an error answer: `{"error": "…"}`, or the first words of whatever it is."""
-    try:
-        document = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        document = raw[:200].decode(errors="replace")
-    if isinstance(document, dict):
-        document = document.get("error") or document.get("message") or document.get("errorMsg") or ""
-    return str(document)[:200]
 
 
 def _seconds(text: str) -> float:

@@ -5,15 +5,15 @@ older than what was told before is left out here; that trades are booked once is
 """
 
 from collections import OrderedDict
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from markets.platforms.base import POLYMARKET, PlatformError
 from markets.platforms.polymarket import reports
 from markets.platforms.polymarket.account_wire import Order, Trade
-from markets.platforms.polymarket.credentials import Login
 from markets.platforms.polymarket.reports import OutcomeOf, Owner
+from markets.platforms.polymarket.signing import Credentials
 from markets.platforms.trading import CANCELLED, FILLED, FINAL, OrderReport, PrivateEvents
 
 PING_MS = 10_000
@@ -23,6 +23,23 @@ MAX_BAD = 1_000
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 K = TypeVar("K")
 V = TypeVar("V")
+
+
+class Login(Protocol):
+    """Who we are at the CLOB; see `credentials.Login`. Each raises PlatformError."""
+
+    @property
+    def address(self) -> str:
+        """The wallet that signs."""
+        ...
+
+    def credentials(self) -> Credentials:
+        """The present credentials."""
+        ...
+
+    def renew(self, refused: Credentials) -> Credentials:
+        """Others in place of refused ones."""
+        ...
 
 
 class _Kind(msgspec.Struct):
@@ -90,8 +107,10 @@ class PolymarketPrivateFeed:
 
     def receive(self, raw: bytes, at_ms: int) -> None:
         """Apply one frame. What cannot be used is kept in `events.bad`, and REST is asked for what it may have said."""
-        self._heard = True
         text = raw.strip()
+        if not text:  # how a socket may tell that it was closed
+            return
+        self._heard = True
         if text == b"PONG":
             self._pong_ms = at_ms
             return

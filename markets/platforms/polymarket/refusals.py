@@ -10,7 +10,7 @@ from decimal import Decimal
 import msgspec
 
 from markets.platforms.polymarket.account_wire import Answer as WireAnswer
-from markets.platforms.polymarket.http import Reply
+from markets.platforms.polymarket.replies import Reply
 from markets.platforms.polymarket.reports import DUST, amount, average
 from markets.platforms.trading import (
     BELOW_MINIMUM,

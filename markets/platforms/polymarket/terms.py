@@ -41,7 +41,7 @@ def from_facts(facts: Mapping[str, Any]) -> Terms | None:
     """
     ids = facts.get("token_ids") or _ids(facts.get("outcomes") or ())
     tick = facts.get("tick")
-    if len(ids) != 2 or tick is None or "neg_risk" not in facts:
+    if len(ids) != 2 or tick in (None, "") or "neg_risk" not in facts:
         return None
     try:
         step = Decimal(str(tick)).normalize()

@@ -20,9 +20,10 @@ from markets.platforms.polymarket.account_wire import Answer as WireAnswer
 from markets.platforms.polymarket.account_wire import CancelAnswer, ClosedOnly, Geoblock, Position
 from markets.platforms.polymarket.credentials import Login, SignerAway
 from markets.platforms.polymarket.heartbeat import Heartbeat
-from markets.platforms.polymarket.http import JsonHttp, NoAnswer, NotSent, Reply, private_session, reason_in
+from markets.platforms.polymarket.http import JsonHttp, NoAnswer, NotSent, private_session
 from markets.platforms.polymarket.orders import EOA, exchange_of, order_id
 from markets.platforms.polymarket.preparing import Signed, Wallet, unsigned
+from markets.platforms.polymarket.replies import Reply, reason_in
 from markets.platforms.polymarket.reports import Owner
 from markets.platforms.polymarket.terms import Terms, from_facts
 from markets.platforms.trading import (

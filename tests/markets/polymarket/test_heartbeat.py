@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from markets.platforms.base import PlatformError
 from markets.platforms.polymarket.heartbeat import Heartbeat
-from markets.platforms.polymarket.http import Reply
+from markets.platforms.polymarket.replies import Reply
 
 START = datetime(2026, 11, 26, 12, tzinfo=UTC)
 

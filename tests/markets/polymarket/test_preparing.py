@@ -176,6 +176,7 @@ def test_terms_from_facts():
     assert from_facts(kept) == TERMS
     for name in ("tick", "neg_risk", "token_ids"):
         assert from_facts({key: value for key, value in facts.items() if key != name}) is None
+    assert from_facts(facts | {"tick": ""}) is None
     for bad in ({"tick": "0.03"}, {"tick": "x"}, {"token_ids": ["11", "0x22"]}):
         with pytest.raises(ValueError):
             from_facts(facts | bad)

@@ -128,7 +128,7 @@ def test_what_matched_never_falls(events):
 @pytest.mark.parametrize(
     "frame",
     [
-        b"", b"{", b"\xff\xfe", b"[[]]", b"7", {"event_type": "order"}, {"event_type": "trade", "id": "t"},
+        b"{", b"\xff\xfe", b"[[]]", b"7", {"event_type": "order"}, {"event_type": "trade", "id": "t"},
         {"event_type": "order", "status": 7}, "text",
     ],
 )  # fmt: skip

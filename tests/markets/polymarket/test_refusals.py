@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from markets.platforms.polymarket.http import Reply
 from markets.platforms.polymarket.refusals import judged
+from markets.platforms.polymarket.replies import Reply
 from markets.platforms.trading import (
     BELOW_MINIMUM,
     BUY,
@@ -97,7 +97,8 @@ def test_the_recorded_acceptance():
 @pytest.mark.parametrize(
     "told",
     [
-        answer(success=False), answer(orderID=""), answer(orderID=None), answer("unmatched"), answer(""), answer("new-word"),
+        answer(success=False), answer(orderID=""), answer(orderID=None), answer("unmatched"), answer(""),
+        answer("new-word"),
         answer(taking=""), answer(taking="-20"), answer(making="1e3"), [], {}, b"", b"<html>ok</html>", b"\xff", b"null",
         answer(success="yes"),
     ],

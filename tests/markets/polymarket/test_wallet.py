@@ -26,11 +26,13 @@ def question(place: int) -> str:
 
 @pytest.mark.parametrize("neg_risk", [False, True])
 def test_older_markets_go_through_the_adapters_as_the_platforms_client_encodes_it(calls, neg_risk):
-    from polymarket._internal.environment import PRODUCTION_CONFIG as config
+    from polymarket._internal.environment import PRODUCTION_CONFIG
 
     target = Target(CONDITION, neg_risk)
-    adapter = config.neg_risk_collateral_adapter if neg_risk else config.collateral_adapter
-    how = {"collateral": config.collateral_token, "condition_id": CONDITION}
+    adapter = (
+        PRODUCTION_CONFIG.neg_risk_collateral_adapter if neg_risk else PRODUCTION_CONFIG.collateral_adapter
+    )
+    how = {"collateral": PRODUCTION_CONFIG.collateral_token, "condition_id": CONDITION}
     pairs = [
         (wallet.split(target, TEN), calls.ctf_split_position_call(target=adapter, amount=10_000_000, **how)),
         (wallet.merge(target, TEN), calls.ctf_merge_positions_call(target=adapter, amount=10_000_000, **how)),
@@ -41,11 +43,11 @@ def test_older_markets_go_through_the_adapters_as_the_platforms_client_encodes_i
 
 
 def test_markets_of_protocol_v2_go_through_the_router(calls):
-    from polymarket._internal.environment import PRODUCTION_CONFIG as config
+    from polymarket._internal.environment import PRODUCTION_CONFIG
 
     target, how = (
         Target(V2_CONDITION, version="v2"),
-        {"router": config.protocol_v2_router, "condition_id": V2_CONDITION},
+        {"router": PRODUCTION_CONFIG.protocol_v2_router, "condition_id": V2_CONDITION},
     )
     pairs = [
         (wallet.split(target, TEN), calls.router_split_call(amount=10_000_000, **how)),
@@ -62,18 +64,21 @@ def test_markets_of_protocol_v2_go_through_the_router(calls):
 
 def test_every_approval_that_the_platforms_client_asks_for(calls):
     from polymarket._internal.actions.relayer import approvals
-    from polymarket._internal.environment import PRODUCTION_CONFIG as config
+    from polymarket._internal.environment import PRODUCTION_CONFIG
 
-    erc20, erc1155 = approvals._required_trading_approvals(config)
+    erc20, erc1155 = approvals._required_trading_approvals(PRODUCTION_CONFIG)
     wanted = {
         calls.erc20_approval_call(token_address=one.token_address, spender=one.spender, amount=one.amount)
         for one in erc20
-        if one.spender != config.perps_deposit_contract
+        if one.spender != PRODUCTION_CONFIG.perps_deposit_contract
     } | {
         calls.erc1155_set_approval_for_all_call(token_address=one.token_address, operator=one.operator)
         for one in erc1155
         if one.operator
-        not in (config.binary_module, config.neg_risk_module)  # migrate old holdings: not ours
+        not in (
+            PRODUCTION_CONFIG.binary_module,
+            PRODUCTION_CONFIG.neg_risk_module,
+        )  # migrate old holdings: not ours
     }
     assert {(one.to, one.data) for one in wallet.approvals()} == {(one.to, one.data) for one in wanted}
 
