@@ -15,8 +15,8 @@ from django.db import connection
 from django.utils import timezone
 
 from signals import edge as edges
-from signals.edge import FillBands
 from signals import fill_model
+from signals.edge import FillBands
 from signals.fill_model import AtOnce, Count, blended
 from signals.models import LegOutcome
 

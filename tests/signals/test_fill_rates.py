@@ -106,7 +106,7 @@ def legs(
     fill_rates.record(
         [
             LegOutcome(
-                mode=mode, kind=kind, plan="p", order=f"{kind}{mode}{platform}{place}{edge}{start + number}",
+                mode=mode, kind=kind, plan="p", order=":".join(map(str, (kind, mode, platform, place, edge, start + number))),
                 platform=platform, place=place, edge=D(edge), asked=D(10), filled=D(filled), loss=loss, at=NOW - timedelta(days=days),
             )
             for number in range(count)
