@@ -97,7 +97,7 @@ def test_a_second_one_stands_by(venues, quiet, monkeypatch):
 
 def test_a_stop_waits_for_the_answer_and_begins_nothing(venues, quiet):
     plan = a_plan()
-    first, second = order_of(plan)
+    first, _ = order_of(plan)
     sending, answer = threading.Event(), threading.Event()
 
     def slow(request):

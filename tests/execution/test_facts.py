@@ -76,7 +76,8 @@ def clear():
 STORIES = {
     "filled": [
         report("OPEN", "0"), report("PARTIAL", "4"), report("FILLED", "10"),
-        fill(0), fill(1, size="6"), fill(0, status="MINED"), fill(0, status="CONFIRMED"), fill(1, size="6", status="CONFIRMED"),
+        fill(0), fill(1, size="6"), fill(0, status="MINED"), fill(0, status="CONFIRMED"),
+        fill(1, size="6", status="CONFIRMED"),
     ],
     "cancelled": [report("OPEN", "0"), report("CANCELLED", "4"), fill(0), fill(0, status="CONFIRMED")],
     "failed": [report("FILLED", "10"), fill(0, size="10"), fill(0, size="10", status="RETRYING"),
