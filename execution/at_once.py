@@ -27,7 +27,7 @@ def both(planned: planning.Plan, mode: str, now: datetime) -> bool:
     first, second = planned.tickets
     losses = _loss(planned.finding, first), _loss(planned.finding, second)
     found = fill_rates.at_once(mode, (first.platform, second.platform), planned.finding.edge, losses, now)
-    return found is not None and found.together > found.alone
+    return found is not None and found.better
 
 
 def _loss(finding: Finding, ticket: Ticket) -> Decimal:
