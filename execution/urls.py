@@ -1,5 +1,5 @@
 """The addresses of the execution room below `/api/v1`."""
 
-from execution import api, limit_api
+from execution import api, halt_api, limit_api
 
-urlpatterns = [*api.urlpatterns, *limit_api.urlpatterns]
+urlpatterns = [*api.urlpatterns, *halt_api.urlpatterns, *limit_api.urlpatterns]
