@@ -103,11 +103,12 @@ def legs(
     days=1,
     start=0,
 ):
+    name = f"{kind}{mode}{platform}{place}{edge}"
     fill_rates.record(
         [
             LegOutcome(
-                mode=mode, kind=kind, plan="p", order=":".join(map(str, (kind, mode, platform, place, edge, start + number))),
-                platform=platform, place=place, edge=D(edge), asked=D(10), filled=D(filled), loss=loss, at=NOW - timedelta(days=days),
+                mode=mode, kind=kind, plan="p", order=f"{name}{start + number}", platform=platform, place=place,
+                edge=D(edge), asked=D(10), filled=D(filled), loss=loss, at=NOW - timedelta(days=days),
             )
             for number in range(count)
         ]
