@@ -30,6 +30,7 @@ from signals.findings import Finding
 
 FEW, MANY, LOOKS, ROUNDS = 10, 10_000, 60, 8
 TARGET = 1.3
+CENT = Decimal("0.02"), Decimal("0.50")  # contracts and price
 MODE = "sandbox"  # with money by shard, as real platforms have it
 
 
@@ -82,7 +83,7 @@ def _hold(first: int, last: int, now: datetime) -> None:
     with transaction.atomic():
         holdings.lock_ledger()
         booking.book(
-            [Movement(Entry(KALSHI, name, "YES", BUY, Decimal("0.02"), Decimal("0.50")), f"bench:{name}") for name in names],
+            [Movement(Entry(KALSHI, name, "YES", BUY, *CENT), f"bench:{name}") for name in names],
             mode=MODE, now=now,
         )  # fmt: skip
 

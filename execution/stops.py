@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import F, Sum
 
 from arbsite.models import HIGH, MEDIUM, Notice
-from execution import gates, halts, holdings, lifecycle, risk
+from execution import gates, halts, holdings, lifecycle, risk, storing
 from execution.limits import market_scope
 from execution.models import Order, Plan, Position, StopLoss
 from execution.planning import Ticket
@@ -172,6 +172,7 @@ def _write(row: StopLoss, ticket: Ticket, bid: Decimal, now: datetime) -> Plan:
     plan = Plan.objects.create(
         id=f"plan_{secrets.token_hex(8)}", kind=Plan.STOP, mode=row.mode, status=lifecycle.PLANNED,
         reason=f"stop-loss {row.pk}: the best bid fell to {bid:f}", requested_by=row.set_by, created_at=now,
+        legs=storing.tickets_json([ticket]),
     )  # fmt: skip
     order_id = f"ord_{secrets.token_hex(8)}"
     Order.objects.create(

@@ -125,7 +125,10 @@ def _losses(mode: str, point: Point, limits: Limits) -> list[Halt]:
     now, zone = point.at, ZoneInfo(settings.ARBSITE.risk.time_zone)
     begins = (losses.midnight(now, zone), now - losses.DAY)
     tripped = []
+    stand = set(Halt.objects.filter(lifted_at__isnull=True, platform="").values_list("code", flat=True))
     for code, lines in _each_line(limits):
+        if code in stand:
+            continue
         lifted = _last_lift(code)
         day, rolling = (opening(mode, _later(begin, lifted)) for begin in begins)
         highest = peak(mode, point, lifted)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from signals import edge, expected, fill_rates, rules
 from signals.fill_model import Count, blended, both_at_once
 from signals.models import LegOutcome
+from tests.signals.values import A, B, book, look
 
 PRIOR = ((D(0), D("0.9")), (D("0.06"), D("0.8")), (D("0.10"), D("0.7")))
 
@@ -102,11 +103,12 @@ def legs(
     days=1,
     start=0,
 ):
+    name = f"{kind}{mode}{platform}{place}{edge}"
     fill_rates.record(
         [
             LegOutcome(
-                mode=mode, kind=kind, plan="p", order=f"{kind}{mode}{platform}{place}{edge}{start + number}", platform=platform,
-                place=place, edge=D(edge), asked=D(10), filled=D(filled), loss=loss, at=NOW - timedelta(days=days),
+                mode=mode, kind=kind, plan="p", order=f"{name}{start + number}", platform=platform, place=place,
+                edge=D(edge), asked=D(10), filled=D(filled), loss=loss, at=NOW - timedelta(days=days),
             )
             for number in range(count)
         ]
@@ -154,14 +156,13 @@ def test_unwinding_costs_at_least_what_it_has_cost(measured):
 
 
 def test_a_measured_loss_is_a_floor(measured):
-    from tests.signals import values
-
-    finding = values.a_finding() if hasattr(values, "a_finding") else None
-    if finding is None:
-        pytest.skip("no finding at hand")
+    (finding,) = look(
+        book(A, [("0.38", 100)], [("0.40", 100)]), book(B, [("0.50", 100)], [("0.52", 100)])
+    ).findings
     books = expected.of(finding, D(0), edge.Charges(fill_bands=PRIOR))
     dear = expected.of(finding, D(0), edge.Charges(fill_bands=PRIOR, unwind_loss=D("0.5")))
-    assert dear.leg_risk > books.leg_risk
+    cheap = expected.of(finding, D(0), edge.Charges(fill_bands=PRIOR, unwind_loss=D("0.001")))
+    assert dear.leg_risk > books.leg_risk == cheap.leg_risk > 0
 
 
 def test_both_at_once_only_on_evidence(measured):
@@ -173,3 +174,5 @@ def test_both_at_once_only_on_evidence(measured):
     assert fill_rates.at_once(*ask) is None
     legs(200, place=1, platform="kalshi", filled="1", start=100)
     assert fill_rates.at_once(*ask).better
+    assert fill_rates.both_at_once("polymarket", "kalshi", mode="paper", edge=D("0.02"), now=NOW)
+    assert not fill_rates.both_at_once("kalshi", "polymarket", mode="paper", edge=D("0.02"), now=NOW)

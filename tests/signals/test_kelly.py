@@ -45,7 +45,10 @@ def test_no_other_stake_grows_faster(edge, m0):
 
 @pytest.mark.parametrize(
     ("probability", "cost", "found"),
-    [("0.6", "0.5", "0.2"), ("0.5", "0.5", "0"), ("0.4", "0.5", "0"), ("1", "0.9", "1"), ("0.6", "0", "0"), ("0.6", "1", "0")],
+    [
+        ("0.6", "0.5", "0.2"), ("0.5", "0.5", "0"), ("0.4", "0.5", "0"), ("1", "0.9", "1"), ("0.6", "0", "0"),
+        ("0.6", "1", "0"),
+    ],
 )  # fmt: skip
 def test_one_leg_with_a_chance(probability, cost, found):
     assert kelly.classical(D(probability), D(cost)) == D(found)
