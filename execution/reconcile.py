@@ -39,7 +39,10 @@ NOT_ASKED = (PlatformError, OSError)
 
 
 def run(platform: str, reason: str, *, now: datetime, mode: str = "") -> Reconciliation:
-    """Compare, repair what is safe, write what is left. Never raises for a platform that cannot be asked."""
+    """Compare, repair what is safe, write what is left. Never raises for a platform that cannot be asked.
+
+    Call it outside of any transaction: nothing stays locked while a platform is asked.
+    """
     mode = mode or settings.ARBSITE.trading.mode
     with _alone(mode, platform):
         row = Reconciliation.objects.create(mode=mode, platform=platform, reason=reason, started_at=now)
