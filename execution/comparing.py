@@ -38,6 +38,7 @@ from markets.platforms.trading import (
 ZERO, ONE = Decimal(0), Decimal(1)
 DEPOSIT, WITHDRAWAL, TRANSFER = "DEPOSIT", "WITHDRAWAL", "TRANSFER"
 CENT = Decimal("0.01")
+CLOCKS = timedelta(minutes=1)  # by which the platform's clock may be behind ours, whole seconds included
 MOST_FEE = Decimal("0.02")  # dollars a contract, more than either platform charges
 
 Place = tuple[str, str]  # market id, outcome
@@ -152,6 +153,8 @@ class Terms:
 
     in_flight: timedelta  # what is younger may be on its way
     since: datetime  # when our books of it began: what happened before is in the opening balance
+    # What was listed when they began. Lists tell whole seconds, so the clock alone does not tell before from after
+    before: frozenset[str] = frozenset()
     nets: bool = False  # YES and NO of one market are a dollar at once
     dust: Decimal = ZERO  # contracts that do not count
 
@@ -209,6 +212,10 @@ class _Look:
     def young(self, at: datetime | None) -> bool:
         """Whether it happened within the window."""
         return at is not None and self.now - at < self.terms.in_flight
+
+    def opened_with(self, reference: str, at: datetime) -> bool:
+        """Whether it is in the opening balance."""
+        return reference in self.terms.before or at < self.terms.since - CLOCKS
 
     def orders(self, theirs: Theirs) -> Iterator[Finding]:
         for report in theirs.orders:
@@ -283,13 +290,13 @@ class _Look:
 
     def _undecided(self, fill: FillReport, *, known: bool) -> bool:
         """Before our books began, not final, or perhaps of an order whose id the platform has not told us yet."""
-        if fill.status != CONFIRMED or (fill.at < self.terms.since and not known):
+        if fill.status != CONFIRMED or (self.opened_with(fill.fill_id, fill.at) and not known):
             return True
         return not known and (self.young(fill.at) or fill.market_id in self.nameless)
 
     def moves(self, moves: Sequence[CashReport]) -> Iterator[Finding]:
         for move in moves:
-            if move.reference in self.ours.moved or move.at < self.terms.since:
+            if move.reference in self.ours.moved or self.opened_with(move.reference, move.at):
                 continue
             words = {DEPOSIT: "paid in", WITHDRAWAL: "withdrawn", TRANSFER: "moved between shards"}
             yield Finding(
@@ -305,7 +312,7 @@ class _Look:
                 for outcome in (YES, NO)
                 if (quantity := self.ours.held.get((report.market_id, outcome), ZERO))
             }
-            if held and report.at >= self.terms.since:
+            if held and report.at >= self.terms.since - CLOCKS:
                 yield Finding(
                     SETTLEMENT_MISSING, report.market_id, report.market_id,
                     ", ".join(f"{quantity} {outcome} held" for outcome, quantity in held.items()),

@@ -6,7 +6,7 @@ from arbsite.registry import Broken, Job
 
 def open_all() -> None:
     """Register this room's jobs and what the demo shows of it."""
-    from execution import benchmarks, panels, risk, risk_benchmarks
+    from execution import benchmarks, clearing, panels, risk, risk_benchmarks
     from signals import rules
 
     rules.ask_for_order_notional(risk.order_notional)
@@ -18,7 +18,10 @@ def open_all() -> None:
     registry.add_check("trading", trading)
     registry.add_check("executor", executor, needed=False)
     registry.add_job(Job("risk-check", ("report", "--risk"), 120, about="Hourly risk assessment"))
-    registry.add_job(Job("position-reconcile", ("reconcile",), 600, about="Compare positions with the fills"))
+    registry.add_job(
+        Job("position-reconcile", ("reconcile",), 600, about="Compare our books with the platforms'")
+    )
+    registry.add_sweep("halts", clearing.left_undone)
     registry.add_job(Job("daily-report", ("report", "--days", "1"), 300, about="Daily P&L report"))
     registry.add_job(Job("weekly-report", ("report", "--days", "7"), 300, about="Weekly performance report"))
 

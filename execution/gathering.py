@@ -1,6 +1,6 @@
 """Both sides of a comparison, read in the order that keeps it honest: what they hold, what they executed, then ours."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -30,10 +30,12 @@ RECENT = timedelta(days=1)  # orders that ended within it may still be told of
 MOST_ORDERS = 2_000
 
 
-def terms(platform: str, since: datetime) -> Terms:
-    """How a platform is compared; `since` is when our books of it began."""
+def terms(platform: str, since: datetime, before: Iterable[str] = ()) -> Terms:
+    """How a platform is compared; `since` is when our books of it began, `before` what was listed then."""
     window = timedelta(seconds=float(settings.ARBSITE.execution.look_up_seconds)) * LAGS.get(platform, 1)
-    return Terms(window, since, nets=platform in NETS, dust=DUST.get(platform, ZERO))
+    return Terms(
+        window, since, nets=platform in NETS, dust=DUST.get(platform, ZERO), before=frozenset(before)
+    )
 
 
 # --- theirs
@@ -43,6 +45,8 @@ def theirs(
     trade: Trading, mode: str, *, since: datetime, stocks: bool, terms: Terms, now: datetime
 ) -> Theirs:
     """What the platform says. Raises PlatformError: what could not be asked is unknown, never nothing."""
+    if stocks:
+        _refresh(trade)
     held = trade.holdings() if stocks else None
     balances = trade.balances() if stocks else None
     moves = trade.cash_since(since) if stocks else []
@@ -70,6 +74,13 @@ def theirs(
         settlements=tuple(settlements), holdings=None if held is None else tuple(held),
         balances=None if balances is None else tuple(balances),
     )  # fmt: skip
+
+
+def _refresh(trade: Trading) -> None:
+    """Polymarket's order book keeps what a wallet holds in a cache, which a deposit or a merge does not renew."""
+    refresh = getattr(trade, "refresh_balances", None)
+    if refresh is not None:
+        refresh()
 
 
 def _settled_since(mode: str, platform: str, since: datetime) -> datetime:

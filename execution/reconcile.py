@@ -39,7 +39,10 @@ NOT_ASKED = (PlatformError, OSError)
 
 
 def run(platform: str, reason: str, *, now: datetime, mode: str = "") -> Reconciliation:
-    """Compare, repair what is safe, write what is left. Never raises for a platform that cannot be asked."""
+    """Compare, repair what is safe, write what is left. Never raises for a platform that cannot be asked.
+
+    Call it outside of any transaction: nothing stays locked while a platform is asked.
+    """
     mode = mode or settings.ARBSITE.trading.mode
     with _alone(mode, platform):
         row = Reconciliation.objects.create(mode=mode, platform=platform, reason=reason, started_at=now)
@@ -50,6 +53,16 @@ def run(platform: str, reason: str, *, now: datetime, mode: str = "") -> Reconci
         except NOT_ASKED as error:
             return _unknown(row, str(error), now)
         return _finish(row, counts, now)
+
+
+def _listed_before(row: Reconciliation) -> list[str]:
+    """What the platform listed when our books of it began."""
+    rows = Reconciliation.objects.filter(
+        mode=row.mode, platform=row.platform, counts__has_key=repairing.LISTED
+    )
+    return next(
+        (list(one[repairing.LISTED]) for one in rows.order_by("id").values_list("counts", flat=True)), []
+    )
 
 
 @contextmanager
@@ -72,7 +85,7 @@ class _Run:
         self.place = Place(trading(row.platform, row.mode), row.mode, now)
         self.stocks = row.reason != ORDERS
         self.opened = repairing.is_open(row.mode, row.platform)
-        self.terms = gathering.terms(row.platform, self.opened or now)
+        self.terms = gathering.terms(row.platform, self.opened or now, _listed_before(row))
 
     def work(self) -> dict[str, int]:
         """Look, repair, look again, write down. Raises PlatformError."""
@@ -81,7 +94,8 @@ class _Run:
         said = self._ask()
         opened = 0
         if self.opened is None:
-            opened = repairing.open_books(said, self.place)
+            opened = repairing.open_books(said, self.place, self.row)
+            self.terms = gathering.terms(self.row.platform, self.now, _listed_before(self.row))
         repaired = self._until_quiet(said)
         left = self._left(self._ours(said), said)
         again = self._second_looks(left)
@@ -219,7 +233,7 @@ def _account_sentences(mode: str) -> list[str]:
 
 
 def _finish(row: Reconciliation, counts: dict[str, Any], now: datetime) -> Reconciliation:
-    row.counts = {**counts, "open": len(difference_rows.open_ones(row.mode, row.platform))}
+    row.counts = {**row.counts, **counts, "open": len(difference_rows.open_ones(row.mode, row.platform))}
     row.passed = not row.counts["open"]
     row.finished_at = timezone.now()
     row.save(update_fields=["counts", "passed", "finished_at"])

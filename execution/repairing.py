@@ -17,7 +17,7 @@ from execution import booking, comparing, facts, gathering, holdings, ledger, pu
 from execution.booking import Movement
 from execution.comparing import Finding, Theirs
 from execution.ledger import Entry, LedgerError
-from execution.models import CashMovement, Fill, Order, Position
+from execution.models import CashMovement, Fill, Order, Position, Reconciliation
 from markets import clients, live
 from markets import services as market_services
 from markets.books import Level, dollars
@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 ZERO, ONE, HALF = Decimal(0), Decimal(1), Decimal("0.5")
 PRICE_STEP, FEE_STEP = Decimal("0.000001"), Decimal("0.000000000001")
 HAND = "HAND"
+LISTED = "listed_before"
 # Where every deposit and withdrawal is listed. Polymarket's list is an index of the chain, which may lack or delay some
 LISTS_CASH = frozenset({KALSHI})
 LEAST_MOVE = Decimal(1)  # dollars; less than that is rather a fee that we reckon differently
@@ -354,7 +355,7 @@ def is_open(mode: str, platform: str) -> datetime | None:
     return rows.order_by("at").values_list("at", flat=True).first()
 
 
-def open_books(theirs: Theirs, place: Place) -> int:
+def open_books(theirs: Theirs, place: Place, row: Reconciliation) -> int:
     """Begin our books with what is there: contracts at their market price, and cash. Returns how many rows.
 
     The contracts are booked as purchases by hand, and their price added to the opening cash, so that cash is what the
@@ -366,6 +367,8 @@ def open_books(theirs: Theirs, place: Place) -> int:
         holdings.lock_ledger()
         if is_open(place.mode, place.platform) is not None:
             return 0
+        row.counts = {LISTED: listed_lately(theirs, place.now)}
+        row.save(update_fields=["counts"])
         entries = [_opening(one, place) for one in known]
         spent: dict[int, Decimal] = {}
         for entry in entries:
@@ -383,6 +386,13 @@ def open_books(theirs: Theirs, place: Place) -> int:
         ]
         booking.book(movements, mode=place.mode, now=place.now)
     return len(entries) + 1
+
+
+def listed_lately(theirs: Theirs, now: datetime) -> list[str]:
+    """Fills and movements that are in the opening balance though the clock does not prove it."""
+    late = now - 2 * comparing.CLOCKS
+    fills = [fill.fill_id for fill in theirs.fills if fill.at > late]
+    return [*fills, *(move.reference for move in theirs.moves if move.at > late)]
 
 
 def cash_of(balance: Balance | None, theirs: Theirs) -> Decimal:

@@ -199,7 +199,7 @@ def trading_here(
     The database gets the markets and approved pairs. `changes` are further settings by their variables' names.
     """
     keys_in(folder)
-    socket = f"{settings.ARBSITE.core.data_dir}/x{os.getpid()}.sock"
+    socket = f"{settings.ARBSITE.core.data_dir}/x{os.getpid()}-{time.monotonic_ns() % 1_000_000}.sock"
     options = {"traders": QUIET, "config": config(confirmed_ms), "keys": keys_in(folder)}
     with running_sandbox(world(pairs, seed), **options) as running:
         exchange = Exchange(dict(running.urls), folder)
@@ -222,14 +222,19 @@ def _read_settings_again(settings: Any, monkeypatch: Any) -> None:
 
 @contextmanager
 def _signer_here(monkeypatch: Any, keys: Path, socket: str) -> Iterator[None]:
-    from markets.signer import Keys, Signer, SignerServer
+    from django.conf import settings
 
-    signer = Signer(
-        Keys(
-            kalshi_key_id=(keys / KEY_ID_FILE).read_text().strip(),
-            kalshi_file=str(keys / PEM_FILE), polymarket_file=str(keys / WALLET_FILE),
-        )
+    from markets.management.commands.signer import limits
+    from markets.signer.halting import Switch
+    from markets.signer.keys import Keys, Sources
+    from markets.signer.server import SignerServer
+    from markets.signer.service import Signer
+
+    sources = Sources(
+        kalshi_key_id=(keys / KEY_ID_FILE).read_text().strip(),
+        kalshi_file=str(keys / PEM_FILE), polymarket_file=str(keys / WALLET_FILE),
     )  # fmt: skip
+    signer = Signer(lambda: Keys(sources), limits(settings.ARBSITE), Switch(socket))
     server = SignerServer(socket, signer)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

@@ -154,6 +154,16 @@ def test_what_was_paid_out_and_is_still_held_here():
     assert kinds(Ours(), said) == []
 
 
+def test_what_was_listed_when_our_books_began_is_in_them_whatever_the_seconds_say():
+    """Lists tell whole seconds: 12:00:00 may be after 12:00:00.4."""
+    began = replace(TERMS, since=OLD, before=frozenset({"d1", "f1"}))
+    at = OLD - timedelta(milliseconds=400)
+    for name, booked in (("1", []), ("2", [("cash_moved", "move"), ("hand_trade", "book")])):
+        moves = (CashReport(f"d{name}", 0, D(50), at, "DEPOSIT"),)
+        said = Theirs(moves=moves, fills=(fill(fill_id=f"f{name}", platform_order_id="x", at=at),))
+        assert sorted(kinds(Ours(), said, began)) == booked
+
+
 def test_money_is_booked_once_by_its_reference():
     said = Theirs(moves=(CashReport("d1", 0, D(50), OLD, "DEPOSIT"),))
     assert kinds(Ours(), said) == [("cash_moved", "move")]

@@ -236,6 +236,21 @@ def test_a_fill_beats_the_cancel(platforms):
     assert (row.status, row.filled_qty) == ("FILLED", D(10))
 
 
+def test_a_process_that_dies_right_after_the_halt_is_followed_by_the_next(platforms, monkeypatch):
+    rest(platforms[KALSHI], "byhand")
+
+    def dies(place):
+        assert place == "halt:set"
+        raise SystemExit
+
+    with monkeypatch.context() as patched:
+        patched.setattr("execution.crashpoints.reach", dies)
+        with pytest.raises(SystemExit):
+            halts.halt("test", by="anna", now=NOW, platform=KALSHI)
+    assert halts.blocking(KALSHI, KX) and live(platforms[KALSHI]) == ["byhand"]
+    assert clearing.enforce(NOW + timedelta(seconds=5)) == 0 and live(platforms[KALSHI]) == []
+
+
 def test_the_sweep_enforces_what_no_executor_does(platforms):
     rest(platforms[KALSHI], "byhand")
     halts.halt("test", by="anna", now=NOW, platform=KALSHI)
