@@ -20,7 +20,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from execution import checking, crashpoints, facts, halts, lifecycle, publishing, ringing
+from execution import checking, crashpoints, facts, halts, lifecycle, playbook, publishing, ringing
 from execution.limits import Refusal
 from execution.models import Order, Plan, PlanStep
 from execution.planning import Ticket
@@ -31,7 +31,6 @@ from markets.platforms.trading import (
     CANCELLED,
     DUPLICATE,
     FILLED,
-    UNAUTHORISED,
     Accepted,
     Answer,
     Declined,
@@ -53,7 +52,7 @@ ACCEPTED, DECLINED, UNSURE, REFUSED, HELD, TAKEN = (
     "held",
     "taken",
 )
-CLAIMED = "claimed"
+CLAIMED, ON_REQUEST = "claimed", "cancel_requested"
 NOT_ASKED = (PlatformError, OSError)  # a platform or the signer that cannot be reached
 LONGEST_BACKOFF = 4.0  # seconds
 
@@ -144,11 +143,14 @@ def _ship(trade: Trading, order: Order, prepared: Any, place: str) -> str:
         answer = _submit(trade, prepared)
         crashpoints.reach(f"{place}:answered")
         if isinstance(answer, Declined):
-            if answer.code == UNAUTHORISED and not reloaded:
+            what = playbook.after(
+                answer, sends=order.sends, max_sends=settings.ARBSITE.execution.max_sends, reloaded=reloaded
+            )
+            if what == playbook.RELOAD:
                 reloaded = _reload_keys(order)
-                if reloaded and _again(order, 0.0):
-                    continue
-            elif answer.passing and _again(order, answer.retry_after):
+            if (what == playbook.AGAIN or (reloaded and what == playbook.RELOAD)) and _again(
+                order, answer.retry_after
+            ):
                 continue
         became = record(order, answer)
         crashpoints.reach(f"{place}:recorded")
@@ -167,7 +169,7 @@ def _again(order: Order, retry_after: float) -> bool:
     config = settings.ARBSITE.execution
     if order.sends >= config.max_sends:
         return False
-    pause = config.retry_backoff_ms / 1_000 * 2 ** (order.sends - 1) * random.uniform(0.8, 1.2)
+    pause = playbook.backoff_ms(order.sends, config.retry_backoff_ms) / 1_000 * random.uniform(0.8, 1.2)
     pause = min(LONGEST_BACKOFF, max(pause, retry_after))
     left = config.intent_seconds - Decimal((timezone.now() - order.created_at).total_seconds())
     if Decimal(pause) > left and order.role == Order.LEG:
@@ -355,7 +357,7 @@ def request_cancel(order_id: str, now: datetime) -> str:
                 error_message="cancelled before it was sent",
             )
         elif lifecycle.can_move(order.status or "", lifecycle.CANCELLING):
-            _move(order, lifecycle.CANCELLING, now)
+            _move(order, lifecycle.CANCELLING, now, error_code=ON_REQUEST)
         plan_id = order.plan_id
     if plan_id:
         ringing.ring(plan_id)

@@ -15,6 +15,7 @@ from execution import lifecycle, planning
 from execution.lifecycle import (
     ABANDONED,
     AT_PLATFORM,
+    CANCELLED,
     CANCELLING,
     FILLED,
     PARTIAL,
@@ -57,6 +58,8 @@ class Line:
     sent_at: datetime | None = None
     answered_at: datetime | None = None
     sends: int = 0
+    attempt: int = 0
+    slips: bool = False  # when it has rested for too long, it goes out again at the price of now
 
     @property
     def immediate(self) -> bool:
@@ -157,6 +160,13 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class Reprice:
+    """This order rested for too long and was cancelled: its rest goes out again at the price of now, if that is near."""
+
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
 class GiveUp:
     """These orders are not sent, or were never there."""
 
@@ -201,7 +211,21 @@ class Finish:
     sentence: str
 
 
-Step = Send | SendAll | Lost | LookUp | Watch | Resend | Gone | Cancel | GiveUp | Wait | Remainder | Finish
+Step = (
+    Send
+    | SendAll
+    | Lost
+    | LookUp
+    | Watch
+    | Resend
+    | Gone
+    | Cancel
+    | Reprice
+    | GiveUp
+    | Wait
+    | Remainder
+    | Finish
+)
 
 
 def next_step(at: Standing, patience: Patience) -> Step:
@@ -228,7 +252,7 @@ def _resolve(at: Standing, line: Line, patience: Patience) -> Step:
         return Gone(line.id)
     if line.status == CANCELLING:
         return Cancel(line.id)
-    if line.role == MANUAL and not line.immediate:
+    if line.role == MANUAL and not line.immediate and not line.slips:
         return Watch(line.id)  # a person's order rests as long as the person wants
     if line.sent_at is not None and at.now - line.sent_at >= patience.rest:
         return Cancel(line.id)
@@ -260,7 +284,7 @@ def place_of(at: Standing, line: Line) -> str:
     """The name of an order's place in its plan, as crash points spell it."""
     if line.role == LEG:
         sent = any(
-            other.sent_at is not None for other in at.lines if other.role == LEG and other.id != line.id
+            other.sent_at is not None for other in at.lines if other.role == LEG and other.leg != line.leg
         )
         return "next" if sent else "first"
     return line.role.lower()
@@ -277,7 +301,10 @@ def _send(at: Standing, waiting: Sequence[Line], patience: Patience) -> Step:
     sent = [line for line in at.lines if line.role in LEGS and line.status != PLANNED]
     if not sent:
         return _begin(at, waiting, patience)
-    if at.kind not in BOUND:
+    # A smaller one in the place of a leg that was refused stands for it
+    pending = {line.leg for line in waiting}
+    sent = [line for line in sent if line.leg not in pending]
+    if at.kind not in BOUND or not sent:
         return _if_fresh(at, waiting[0], waiting[0].created_at, patience)
     return _follow(at, waiting, sent, patience)
 
@@ -292,8 +319,14 @@ def _if_fresh(at: Standing, line: Line, since: datetime | None, patience: Patien
 
 
 def replace_size(ticket: Ticket, size: Decimal) -> Ticket:
-    """A ticket as it is, but for so many contracts; the order's row has its own price and cash."""
-    return ticket if ticket.size == size else replace(ticket, size=size)
+    """A ticket as it is, but for so many contracts."""
+    if ticket.size == size:
+        return ticket
+    notional = size * ticket.limit_price
+    less = None
+    if ticket.spend is not None:
+        less = planning.spend(ticket.platform, ticket.side, ticket.spend * size / ticket.size, notional)
+    return replace(ticket, size=size, notional=notional, cash=ticket.cash * size / ticket.size, spend=less)
 
 
 def _begin(at: Standing, waiting: Sequence[Line], patience: Patience) -> Step:
@@ -335,6 +368,8 @@ def _follow(at: Standing, waiting: Sequence[Line], sent: Sequence[Line], patienc
     cut = for_reached(ticket, reached, at.listings[ticket.platform, ticket.market_id])
     if isinstance(cut, NoPlan):
         return GiveUp(ids, cut.code, cut.sentence)
+    if line.attempt and cut.size > line.size:
+        cut = replace_size(cut, line.size)
     return Send(line.id, cut, place_of(at, line))
 
 
@@ -382,6 +417,12 @@ def reached(at: Standing) -> Fraction:
 
 
 def _end(at: Standing, patience: Patience) -> Step:
+    slipping = [
+        line for line in at.lines if line.slips and line.status == CANCELLED and line.filled < line.size
+    ]
+    last = max(at.lines, key=lambda line: (line.leg, line.attempt), default=None)
+    if last in slipping and not last.immediate and last.attempt + 1 < patience.max_sends:
+        return Reprice(last.id)
     if not any(line.filled > 0 for line in at.lines):
         return Finish(ABANDONED, "nothing filled")
     if at.kind not in BOUND:

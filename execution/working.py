@@ -29,6 +29,7 @@ from execution import (
     lifecycle,
     ordering,
     planning,
+    playbook,
     remainders,
     saga,
     storing,
@@ -37,11 +38,13 @@ from execution.models import Fill, Order, Plan, PlanStep
 from execution.planning import Ticket
 from execution.remainders import Act, Money
 from execution.saga import Line, Patience, Piece, Remainder, Standing
+from execution.trading import trading
 from markets import live, store
 from markets.bets import MarketKey
 from markets.books import dollars
 from markets.models import Market
 from markets.platforms.base import OPEN, MarketInfo
+from markets.platforms.trading import INSUFFICIENT_BALANCE
 from signals.findings import Listing
 
 log = logging.getLogger(__name__)
@@ -230,6 +233,8 @@ class _Worker:
             ordering.gone(self.order(step.line))
         elif isinstance(step, saga.Cancel):
             self._cancel(self.order(step.line))
+        elif isinstance(step, saga.Reprice):
+            self._reprice(self.order(step.line))
         elif isinstance(step, saga.GiveUp):
             self._give_up(step)
         elif isinstance(step, saga.Wait):
@@ -239,10 +244,50 @@ class _Worker:
 
     def _send(self, step: saga.Send) -> None:
         order = self.order(step.line)
-        became = ordering.send(
-            order, self._ticket(order, step.ticket), step.place, self.info(order), edge=self.plan.edge
-        )
+        ticket = self._ticket(order, step.ticket)
+        became = ordering.send(order, ticket, step.place, self.info(order), edge=self.plan.edge)
+        if became == ordering.DECLINED and order.error_code == INSUFFICIENT_BALANCE:
+            self._smaller(order, ticket)
         self._after(became)
+
+    def _smaller(self, order: Order, ticket: Ticket) -> None:
+        """The money is not enough: once more for what it is enough for, or skipped."""
+        if order.attempt or order.role != Order.LEG:
+            return
+        try:
+            balances = trading(order.platform, order.mode).balances()
+        except ordering.NOT_ASKED as error:
+            log.warning("balances not read", extra={"platform": order.platform, "error": str(error)})
+            return
+        free = next((one.free for one in balances if one.shard == order.shard), ZERO)
+        cut = playbook.smaller(ticket, free, self.listings[order.platform, order.market_id or ""])
+        if cut is None:
+            self.write("skipped", f"${free} are free on {order.platform}: too little for any size it takes")
+            return
+        again = ordering.follower(
+            order, now=timezone.now(), quantity=cut.size, cash=cut.spend, replaces_id=order.id
+        )
+        sentence = f"${free} are free on {order.platform}: {cut.size} instead of {ticket.size}"
+        with transaction.atomic():
+            Order.objects.bulk_create([again])
+            self.write("smaller", sentence, order=again.id)
+
+    def _reprice(self, order: Order) -> None:
+        """What rested for too long goes out again at the price of now, if that is near; else its plan ends."""
+        ordering.read_fills([order])
+        first = ticket_of(next(one for one in self.orders if one.leg == order.leg and one.attempt == 0))
+        best = remainders.best(ticket_of(order), self._books())
+        price = playbook.new_price(first, best, order.max_slippage_pct or ZERO)
+        now = timezone.now()
+        again = ordering.replacement(order, price, now) if price is not None else None
+        with transaction.atomic():
+            if again is None:
+                # As if a person had cancelled it: it is not looked at again
+                Order.objects.filter(pk=order.pk).update(error_code=ordering.ON_REQUEST)
+                self.write("not repriced", "no price of now within its slippage", order=order.id, best=best)
+                return
+            Order.objects.bulk_create([again])
+            self.write("repriced", f"rested too long at {order.price}: its rest at {price}", order=again.id)
 
     def _ticket(self, order: Order, planned: Ticket) -> Ticket:
         """A leg is sent for what the saga says, everything else as its row says."""
@@ -466,6 +511,7 @@ def line_of(order: Order) -> Line:
         id=order.id, leg=order.leg, role=order.role, status=order.status or "", size=order.quantity or ZERO,
         filled=max(ZERO, order.matched_qty - undone), time_in_force=order.time_in_force, created_at=order.created_at,
         sent_at=order.sent_at, answered_at=order.answered_at, sends=order.sends,
+        attempt=order.attempt, slips=order.max_slippage_pct is not None and order.error_code != ordering.ON_REQUEST,
     )  # fmt: skip
 
 

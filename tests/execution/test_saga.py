@@ -346,3 +346,24 @@ def test_the_same_state_has_the_same_step():
     here = at(line(0, "CANCELLED", D(31)), line(1))
     assert next_step(here, PATIENCE) == next_step(here, PATIENCE)
     assert planning.NO_FILL == "no_fill"
+
+
+def test_a_smaller_order_stands_for_the_leg_that_was_refused():
+    refused, smaller = line(0, "REJECTED"), line(0, size=D(40), attempt=1, id="b")
+    step = next_step(at(refused, smaller, line(1)), PATIENCE)
+    assert (step.line, step.place, step.ticket.size, step.ticket.spend) == (smaller.id, "first", D(40), D(18))
+    done = line(0, "FILLED", D(40), D(40), attempt=1, id="b")
+    step = next_step(at(refused, done, line(1)), PATIENCE)
+    assert (step.line, step.ticket.size) == ("LEG1", D(40))
+
+
+def test_a_slipping_order_that_rested_too_long_goes_out_again_unless_somebody_cancelled_it():
+    gtc = {"role": "MANUAL", "time_in_force": "GOOD_TILL_CANCELLED"}
+    alone = {"tickets": (ticket(A),), "kind": "MANUAL"}
+    resting = line(0, "OPEN", slips=True, **gtc)
+    assert next_step(at(resting, now=later(seconds=5), **alone), PATIENCE) == Cancel(resting.id)
+    gone = line(0, "CANCELLED", D(30), slips=True, **gtc)
+    assert next_step(at(gone, **alone), PATIENCE) == saga.Reprice(gone.id)
+    assert next_step(at(replace(gone, slips=False), **alone), PATIENCE).status == "PARTIAL"
+    third = replace(gone, attempt=2)
+    assert isinstance(next_step(at(third, **alone), PATIENCE), Finish)
