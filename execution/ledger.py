@@ -143,7 +143,7 @@ def _leaving(position: Position, entry: Entry) -> tuple[Decimal, Decimal]:
     own_paid = entry.quantity * entry.price
     own_cost = own_paid - entry.fee
     left = position.quantity - entry.quantity
-    could_remain = ZERO <= position.paid - own_paid <= left and ZERO <= position.cost - own_cost
+    could_remain = ZERO <= position.paid - own_paid <= left and position.cost - own_cost >= ZERO
     if entry.kind == REVERSAL and could_remain and (left or position.paid == own_paid):
         return own_paid, position.cost if not left else own_cost
     return (

@@ -1,5 +1,6 @@
 """The addresses of the execution room below `/api/v1`."""
 
-from execution import api
+from execution import api, order_api
 
-urlpatterns = api.urlpatterns
+# Before the others: `orders/submit` is no order's id
+urlpatterns = [*order_api.urlpatterns, *api.urlpatterns]
