@@ -1,6 +1,6 @@
 """The addresses of the execution room below `/api/v1`."""
 
-from execution import api, order_api
+from execution import api, halt_api, order_api
 
-# Before the others: `orders/submit` is no order's id
-urlpatterns = [*order_api.urlpatterns, *api.urlpatterns]
+# Orders by hand before the others: `orders/submit` is no order's id
+urlpatterns = [*order_api.urlpatterns, *api.urlpatterns, *halt_api.urlpatterns]

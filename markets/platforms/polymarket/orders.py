@@ -15,12 +15,10 @@ from typing import Any
 from coincurve import PrivateKey
 from Crypto.Hash import keccak as _keccak
 
+from markets.platforms.polymarket.contracts import CHAIN_ID, EXCHANGE, EXCHANGE_V3, NEG_RISK_EXCHANGE
+
 BUY, SELL = "BUY", "SELL"
 EOA, PROXY, SAFE, DEPOSIT_WALLET = 0, 1, 2, 3  # who holds the funds, and so how a signature is checked
-CHAIN_ID = 137
-EXCHANGE = "0xE111180000d2663C0091e4f400237545B87B996B"
-NEG_RISK_EXCHANGE = "0xe2222d279d744050d28e00520010520000310F59"
-EXCHANGE_V3 = "0xe3333700cA9d93003F00f0F71f8515005F6c00Aa"
 V1, V2 = "v1", "v2"  # a market's protocol
 ZERO_32 = "0x" + "00" * 32
 SALTS = 2**53  # the salt goes out as a JSON number, and many a JSON reader keeps 53 bits
@@ -135,7 +133,10 @@ def order_id(order: Order, version: str, contract: str) -> str:
 def private_key(text: str) -> PrivateKey:
     """A key ready to sign: making it costs more than a signature. Raises ValueError, never with key material."""
     try:
-        return PrivateKey(bytes.fromhex(text.strip().removeprefix("0x")))
+        raw = bytes.fromhex(text.strip().removeprefix("0x"))
+        if len(raw) != 32:  # the library would fill up a shorter one
+            raise ValueError
+        return PrivateKey(raw)
     except (ValueError, TypeError):
         raise ValueError("the Polymarket key is no private key (64 hex digits, 0x in front or not)") from None
 
