@@ -1,8 +1,8 @@
 """`manage.py execute SIGNAL_ID`: act on a signal by hand, or see what that would do."""
 
-import time
 from argparse import ArgumentParser
 from decimal import Decimal
+from time import monotonic, sleep
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -49,12 +49,12 @@ class Command(BaseCommand):
 
 def _result(plan_id: str) -> dict[str, Any]:
     """What became of the plan, as far as is known in time."""
-    until = time.monotonic() + WAIT_SECONDS
+    until = monotonic() + WAIT_SECONDS
     while True:
         plan = Plan.objects.get(pk=plan_id)
-        if plan.status in lifecycle.PLAN_DONE or time.monotonic() > until:
+        if plan.status in lifecycle.PLAN_DONE or monotonic() > until:
             return {"status": plan.status, "profit": plan.profit, "reason": plan.reason}
-        time.sleep(0.2)
+        sleep(0.2)
 
 
 def _lines(answer: dict[str, Any]) -> list[str]:
