@@ -52,7 +52,9 @@ def allow(person: Any, *, now: Any) -> Any:
     user = get_user_model().objects.filter(pk=pk, is_active=True).first() if pk is not None else None
     if user is None or not user.has_perm(PERMISSION):
         tell_refused(str(person), now=now)
-        raise Refused(PERMISSION_MISSING, "Placing, cancelling and executing orders needs the permission can_trade.")
+        raise Refused(
+            PERMISSION_MISSING, "Placing, cancelling and executing orders needs the permission can_trade."
+        )
     return user
 
 
@@ -74,7 +76,9 @@ def key_of(person: Any, text: str) -> str:
 
 def digest_of(body: Mapping[str, Any]) -> str:
     """A body's fingerprint; the order of its names does not matter, nor how a number is spelled."""
-    return hashlib.sha256(repr(sorted((name, _plain(value)) for name, value in body.items())).encode()).hexdigest()
+    return hashlib.sha256(
+        repr(sorted((name, _plain(value)) for name, value in body.items())).encode()
+    ).hexdigest()
 
 
 def _plain(value: Any) -> str:

@@ -56,12 +56,18 @@ def _signer() -> Found:
         yield NO_SIGNER, str(error)
         return
     if held.get("halted"):
-        yield SIGNER_HALTED, f"the signer is halted ({held['halted']}). Release it: python manage.py signer release"
+        yield (
+            SIGNER_HALTED,
+            f"the signer is halted ({held['halted']}). Release it: python manage.py signer release",
+        )
     for platform in ("kalshi", "polymarket"):
         if config.platform(platform).enabled and not held[platform]:
-            yield NO_KEY, (
-                f"the signer holds no key of {platform}: set {platform.upper()}_PRIVATE_KEY_FILE or SIGNER_SECRET_COMMAND"
-                " where it runs"
+            yield (
+                NO_KEY,
+                (
+                    f"the signer holds no key of {platform}: set {platform.upper()}_PRIVATE_KEY_FILE or SIGNER_SECRET_COMMAND"
+                    " where it runs"
+                ),
             )
     key_id = config.kalshi.key_id.get_secret_value()
     if config.kalshi.enabled and held["kalshi"] and key_id and held["kalshi"] != key_id:
@@ -69,13 +75,19 @@ def _signer() -> Found:
     funder = config.polymarket.funder
     if config.polymarket.enabled and held["polymarket"]:
         if config.polymarket.signature_type == 0 and funder and funder.lower() != held["polymarket"].lower():
-            yield WRONG_KEY, (
-                f"POLYMARKET_FUNDER is {funder}, but signature type 0 trades from the key's own wallet {held['polymarket']}"
+            yield (
+                WRONG_KEY,
+                (
+                    f"POLYMARKET_FUNDER is {funder}, but signature type 0 trades from the key's own wallet {held['polymarket']}"
+                ),
             )
         if config.polymarket.signature_type != 0 and not funder:
-            yield WRONG_KEY, (
-                f"POLYMARKET_SIGNATURE_TYPE {config.polymarket.signature_type} needs POLYMARKET_FUNDER, the wallet that"
-                " holds the money"
+            yield (
+                WRONG_KEY,
+                (
+                    f"POLYMARKET_SIGNATURE_TYPE {config.polymarket.signature_type} needs POLYMARKET_FUNDER, the wallet that"
+                    " holds the money"
+                ),
             )
 
 
@@ -85,7 +97,10 @@ def _limits() -> Found:
     standing = {row.name for row in rows if row.value is not None}
     missing = [name for name in NEEDED if name not in standing]
     if missing:
-        yield NO_LIMITS, f"nobody has set {', '.join(missing)}: python manage.py limits set NAME VALUE --why TEXT"
+        yield (
+            NO_LIMITS,
+            f"nobody has set {', '.join(missing)}: python manage.py limits set NAME VALUE --why TEXT",
+        )
 
 
 def _region() -> Found:
@@ -97,4 +112,7 @@ def _region() -> Found:
         yield REGION_UNKNOWN, str(error)
         return
     if place:
-        yield REGION_BLOCKED, f"Polymarket takes no orders from {place}; switch it off (POLYMARKET_ENABLED=false)"
+        yield (
+            REGION_BLOCKED,
+            f"Polymarket takes no orders from {place}; switch it off (POLYMARKET_ENABLED=false)",
+        )

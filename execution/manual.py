@@ -132,7 +132,9 @@ def _judge(asked: OrderAsked, now: datetime) -> Judged:
     best = _best(view, asked)
     price = asked.price if asked.order_type == LIMIT else _market_price(asked, best, listing)
     ticket = _ticket(asked, listing, price or ZERO, view)
-    signal = Signal.objects.select_for_update().filter(pk=asked.signal_id).first() if asked.signal_id else None
+    signal = (
+        Signal.objects.select_for_update().filter(pk=asked.signal_id).first() if asked.signal_id else None
+    )
     refusal = _market_order(asked, best, listing) or _gate(asked, ticket, listing, now)
     refusal = refusal or _slippage(asked, ticket, best)
     if refusal is None and asked.signal_id:
@@ -173,7 +175,9 @@ def _market_price(asked: OrderAsked, best: Decimal | None, listing: Listing | No
         return None
     rounding = ROUND_FLOOR if asked.side == BUY else ROUND_CEILING
     worst = min(max(_worst(asked, best), ZERO), ONE).quantize(PRICE_STEP, rounding)
-    own = worst if asked.side == BUY else 1 - worst  # what is paid for the other side of a sale rounds down, too
+    own = (
+        worst if asked.side == BUY else 1 - worst
+    )  # what is paid for the other side of a sale rounds down, too
     outcome = asked.outcome if asked.side == BUY else _other(asked.outcome)
     found = sizing.buy_limit(micro(own), outcome, listing.bands)
     if found is None:
@@ -190,14 +194,21 @@ def _market_order(asked: OrderAsked, best: Decimal | None, listing: Listing | No
     if asked.order_type == LIMIT or listing is None or listing.status != "OPEN":
         return None
     if asked.word not in (IOC, FOK):
-        return Refusal(gates.BAD_TIME_IN_FORCE, f"a MARKET order takes what is there: {IOC} or {FOK}, not {asked.word}")
+        return Refusal(
+            gates.BAD_TIME_IN_FORCE, f"a MARKET order takes what is there: {IOC} or {FOK}, not {asked.word}"
+        )
     if asked.max_slippage_pct is None:
-        return Refusal(gates.BAD_PRICE, "a MARKET order needs max_slippage_pct, how much worse than the best it may be")
+        return Refusal(
+            gates.BAD_PRICE, "a MARKET order needs max_slippage_pct, how much worse than the best it may be"
+        )
     return _no_price(asked) if best is None else None
 
 
 def _no_price(asked: OrderAsked) -> Refusal:
-    return Refusal(asking.NO_LIVE_PRICE, f"no live price of {asked.platform}:{asked.market_id}: nobody is following it now")
+    return Refusal(
+        asking.NO_LIVE_PRICE,
+        f"no live price of {asked.platform}:{asked.market_id}: nobody is following it now",
+    )
 
 
 def _slippage(asked: OrderAsked, ticket: Ticket, best: Decimal | None) -> Refusal | None:
@@ -234,7 +245,11 @@ def sellable(ticket: Ticket, mode: str) -> Decimal:
     """Contracts of an outcome that are held and that no open order is selling already."""
     row = Position.objects.filter(mode=mode, market_id=ticket.market_id, outcome=ticket.outcome).first()
     selling = Order.objects.filter(
-        mode=mode, market_id=ticket.market_id, outcome=ticket.outcome, side=SELL, status__in=Order.OPEN_STATUSES
+        mode=mode,
+        market_id=ticket.market_id,
+        outcome=ticket.outcome,
+        side=SELL,
+        status__in=Order.OPEN_STATUSES,
     ).aggregate(left=Sum(F("quantity") - F("filled_qty")))["left"]
     return max(ZERO, (row.quantity if row is not None else ZERO) - (selling or ZERO))
 
@@ -288,9 +303,13 @@ def signal_refusal(
     if signal.status == Signal.EXPIRED or signal.refreshed_at < now - _expiry():
         return Refusal(asking.SIGNAL_EXPIRED, f"{signal_id} has expired: nobody confirms its prices any more")
     if signal.status == Signal.CLOSED:
-        return Refusal(asking.SIGNAL_CLOSED, f"{signal_id} is closed: the gap is gone ({signal.close_reason})")
+        return Refusal(
+            asking.SIGNAL_CLOSED, f"{signal_id} is closed: the gap is gone ({signal.close_reason})"
+        )
     if signal.status == Signal.QUARANTINED:
-        return Refusal(asking.SIGNAL_QUARANTINED, f"{signal_id} is held back: {_why(signal)}. Release it first")
+        return Refusal(
+            asking.SIGNAL_QUARANTINED, f"{signal_id} is held back: {_why(signal)}. Release it first"
+        )
     by_hand = _legs_by_hand(signal)
     if ticket is None:
         return _whole(signal, by_hand)
@@ -461,7 +480,10 @@ def execute(
     A dry run changes nothing and tells what would be done. Raises Refused; one that was meant leaves a row.
     """
     user = asking.allow(person, now=now)
-    key, body = asking.key_of(user, key), asking.digest_of({"signal": signal_id, "size": size, "dry_run": dry_run})
+    key, body = (
+        asking.key_of(user, key),
+        asking.digest_of({"signal": signal_id, "size": size, "dry_run": dry_run}),
+    )
     with asking.one_at_a_time(key):
         before = asking.answered(key, body)
         if before is not None:
@@ -510,7 +532,9 @@ def _execute(
 def _size_refusal(signal: Signal, size: Decimal | None) -> Refusal | None:
     if size is None or (size > 0 and (signal.size is None or size <= signal.size)):
         return None
-    return Refusal(gates.BAD_SIZE, f"size {size}: above 0, and at most the {signal.size} that the signal offers")
+    return Refusal(
+        gates.BAD_SIZE, f"size {size}: above 0, and at most the {signal.size} that the signal offers"
+    )
 
 
 def _lost(signal_id: str, now: datetime) -> tuple[str, str]:

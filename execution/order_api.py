@@ -27,7 +27,10 @@ from markets.platforms.base import PLATFORMS
 TAGS = ["trading"]
 KEY_HEADER = "Idempotency-Key"
 KEY_PARAMETER = OpenApiParameter(
-    KEY_HEADER, OpenApiTypes.STR, OpenApiParameter.HEADER, description="The same key and body get the first answer again."
+    KEY_HEADER,
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="The same key and body get the first answer again.",
 )
 
 
@@ -127,7 +130,9 @@ class TradingEndpoint(Endpoint):
             raise ParseError(f"{KEY_HEADER} has at most 255 characters.")
         return text
 
-    def permission_denied(self, request: Request, message: str | None = None, code: str | None = None) -> NoReturn:
+    def permission_denied(
+        self, request: Request, message: str | None = None, code: str | None = None
+    ) -> NoReturn:
         """Who is known and may not leaves a notice."""
         if request.user is not None and request.user.is_authenticated:
             asking.tell_refused(request.user.get_username(), now=timezone.now())
@@ -139,7 +144,10 @@ class SubmitOrder(TradingEndpoint):
     """Place an order by hand."""
 
     @extend_schema(
-        request=OrderAskedSerializer, responses={201: OrderAnswerSerializer}, tags=TAGS, parameters=[KEY_PARAMETER]
+        request=OrderAskedSerializer,
+        responses={201: OrderAnswerSerializer},
+        tags=TAGS,
+        parameters=[KEY_PARAMETER],
     )
     def post(self, request: Request) -> Response:
         """It is checked against every gate, halt and limit, written down, and sent by the executor."""

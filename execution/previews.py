@@ -21,7 +21,9 @@ def of(signal: Signal, planned: planning.Plan, held: Held) -> dict[str, Any]:
     """A plan as a document. Dollars, contracts and fractions are Decimals."""
     finding, values = planned.finding, holdings.limits()
     questions = dict(
-        Market.objects.filter(id__in=[ticket.market_id for ticket in planned.tickets]).values_list("id", "question")
+        Market.objects.filter(id__in=[ticket.market_id for ticket in planned.tickets]).values_list(
+            "id", "question"
+        )
     )
     by_market = {(leg.platform, leg.market_id, leg.outcome): leg for leg in finding.legs}
     return {

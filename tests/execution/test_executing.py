@@ -50,7 +50,12 @@ def refused(signal_id, person, **more):
         assert Plan.objects.count() == before and not error.value.plan_id
         return error.value.code
     plan = Plan.objects.get(pk=error.value.plan_id)
-    assert (plan.kind, plan.status, plan.requested_by, plan.signal_id) == ("MANUAL", "ABANDONED", "tina", None)
+    assert (plan.kind, plan.status, plan.requested_by, plan.signal_id) == (
+        "MANUAL",
+        "ABANDONED",
+        "tina",
+        None,
+    )
     assert plan.reason == f"{error.value.code}: {error.value.sentence}"
     assert plan.steps.get(what="refused").figures["signal"] == signal_id
     return error.value.code
@@ -69,7 +74,13 @@ def test_a_dry_run_shows_everything_and_changes_nothing(signal, person):
     assert {step["name"] for step in shown["waterfall"]} >= {"gross", "fees", "leg_risk", "expected"}
     checked = {one["code"]: one for one in shown["limits"]}
     assert all(one["passed"] for one in shown["limits"])
-    assert {"max_order_notional", "max_bet_notional", "max_notional", "price_collar", "max_open_orders"} <= set(checked)
+    assert {
+        "max_order_notional",
+        "max_bet_notional",
+        "max_notional",
+        "price_collar",
+        "max_open_orders",
+    } <= set(checked)
     assert checked["max_notional"]["wanted"] == sum(leg["size"] * leg["limit_price"] for leg in shown["legs"])
 
 
@@ -77,9 +88,21 @@ def test_what_is_executed_is_what_was_shown(signal, person):
     shown = execute(signal.id, person, dry_run=True)
     done = execute(signal.id, person)
     plan = Plan.objects.get()
-    assert (plan.id, plan.signal_id, plan.kind, plan.requested_by) == (done["plan_id"], signal.id, "ARBITRAGE", "tina")
-    assert (plan.size, plan.outlay, plan.expected_profit) == (shown["size"], shown["outlay"], shown["expected_profit"])
-    assert done["order_ids"] == list(plan.orders.order_by("leg").values_list("id", flat=True)) and plan.orders.count() == 2
+    assert (plan.id, plan.signal_id, plan.kind, plan.requested_by) == (
+        done["plan_id"],
+        signal.id,
+        "ARBITRAGE",
+        "tina",
+    )
+    assert (plan.size, plan.outlay, plan.expected_profit) == (
+        shown["size"],
+        shown["outlay"],
+        shown["expected_profit"],
+    )
+    assert (
+        done["order_ids"] == list(plan.orders.order_by("leg").values_list("id", flat=True))
+        and plan.orders.count() == 2
+    )
     assert done["status"] == "PLANNED" and Signal.objects.get().status == Signal.EXECUTED
 
 
@@ -193,7 +216,9 @@ def run(*args):
 
 def test_the_command_shows_a_plan_and_runs_it(signal, person):
     text = run("execute", signal.id, "--dry-run")
-    assert "leg 2" in text and "max_bet_notional" in text and "expected profit $" in text and "dry run" in text
+    assert (
+        "leg 2" in text and "max_bet_notional" in text and "expected profit $" in text and "dry run" in text
+    )
     done = json.loads(run("execute", signal.id, "--json", "--size", "30"))
     assert done["size"] == 30 and Plan.objects.get().id == done["plan_id"]
     with pytest.raises(CommandError, match="signal_executed"):
@@ -223,7 +248,17 @@ def test_nobody_may_trade_until_somebody_is_allowed(db):
 
 
 def test_an_order_by_hand_from_the_command_line_is_filled_by_the_executor(signal, person):
-    place = ["order", "submit", KALSHI, factories.IDS[KALSHI], "NO", "BUY", "10", "--max-slippage-pct", "0.01"]
+    place = [
+        "order",
+        "submit",
+        KALSHI,
+        factories.IDS[KALSHI],
+        "NO",
+        "BUY",
+        "10",
+        "--max-slippage-pct",
+        "0.01",
+    ]
     order_id = json.loads(run(*place))["order_id"]
     working.work_all()
     shown = json.loads(run("order", "show", order_id))

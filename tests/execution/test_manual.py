@@ -46,7 +46,11 @@ def refused(asked, person, **more):
     with pytest.raises(Refused) as error:
         manual.submit(asked, person, timezone.now(), **more)
     order = Order.objects.get(pk=error.value.order_id)
-    assert (order.status, order.error_code, order.error_message) == ("REJECTED", error.value.code, error.value.sentence)
+    assert (order.status, order.error_code, order.error_message) == (
+        "REJECTED",
+        error.value.code,
+        error.value.sentence,
+    )
     plan = order.plan
     assert (plan.kind, plan.status, plan.requested_by) == ("MANUAL", "ABANDONED", "tina")
     assert plan.reason.startswith(error.value.code) and plan.finished_at
@@ -58,11 +62,17 @@ def test_an_order_that_passes_is_an_intent_that_the_executor_finds(person, redis
     answer = manual.submit(replace(BUY, amount=Decimal(150), price=Decimal("0.53")), person, timezone.now())
     order = Order.objects.get(pk=answer["order_id"])
     assert (order.status, order.role, order.order_type, order.mode) == ("PLANNED", "MANUAL", "LIMIT", "paper")
-    assert (order.quantity, order.price) == (Decimal(150), Decimal("0.53")) and order.client_order_id == order.id
+    assert (order.quantity, order.price) == (
+        Decimal(150),
+        Decimal("0.53"),
+    ) and order.client_order_id == order.id
     assert (order.plan.kind, order.plan.status, order.plan.requested_by) == ("MANUAL", "PLANNED", "tina")
     assert order.plan.legs[0]["market_id"] == IDS[KALSHI] and order.plan.legs[0]["size"] == "150"
     # 100 at 0.52 and 50 at 0.53
-    assert (answer["estimated_total"], answer["estimated_fill_price"]) == (Decimal("78.5"), Decimal("0.523333"))
+    assert (answer["estimated_total"], answer["estimated_fill_price"]) == (
+        Decimal("78.5"),
+        Decimal("0.523333"),
+    )
     assert answer["status"] == "PLANNED" and answer["limit_price"] == Decimal("0.53")
     assert abs(answer["submitted_at"] - factories.unix_ms()) < 60_000
     assert redis.hget(f"order:{order.id}", "status") == b"PLANNED"
@@ -151,7 +161,9 @@ def test_a_permission_taken_away_counts_at_once(person):
         ("SELL", "NO", "0.03", "0.47"),  # 0.48 × 0.97 = 0.4656
     ],
 )
-def test_a_market_order_is_a_limit_order_on_the_grid_no_worse_than_granted(person, side, outcome, slippage, limit):
+def test_a_market_order_is_a_limit_order_on_the_grid_no_worse_than_granted(
+    person, side, outcome, slippage, limit
+):
     own(outcome, "50")
     asked = replace(
         BUY, side=side, outcome=outcome, order_type="MARKET", price=None, max_slippage_pct=Decimal(slippage)
@@ -262,7 +274,10 @@ def by_signal(**changes):
         ({"status": Signal.EXPIRED}, "signal_expired"),
         ({"refreshed_at": datetime(2026, 1, 1, tzinfo=UTC)}, "signal_expired"),  # nobody has swept yet
         ({"status": Signal.CLOSED}, "signal_closed"),
-        ({"status": Signal.QUARANTINED, "reasons": [{"code": "x", "sentence": "too good"}]}, "signal_quarantined"),
+        (
+            {"status": Signal.QUARANTINED, "reasons": [{"code": "x", "sentence": "too good"}]},
+            "signal_quarantined",
+        ),
     ],
 )
 def test_a_signal_that_is_over_or_doubted_is_not_traded(person, changes, code):
@@ -294,7 +309,12 @@ def an_order(status, **changes):
         id="ord_9", plan=plan, platform=KALSHI, market_id=IDS[KALSHI], outcome="YES", side="BUY", quantity=5,
         price=Decimal("0.5"), status="PLANNED", client_order_id="c9", **changes,
     )  # fmt: skip
-    path = {"OPEN": ["SUBMITTED"], "UNKNOWN": ["SUBMITTED"], "FILLED": ["SUBMITTED"], "CANCELLING": ["SUBMITTED", "OPEN"]}
+    path = {
+        "OPEN": ["SUBMITTED"],
+        "UNKNOWN": ["SUBMITTED"],
+        "FILLED": ["SUBMITTED"],
+        "CANCELLING": ["SUBMITTED", "OPEN"],
+    }
     for state in [*path.get(status, []), *([status] if status != "PLANNED" else [])]:
         Order.objects.filter(pk="ord_9").update(status=state)
     return order
@@ -312,7 +332,12 @@ def test_an_order_is_cancelled(person, status, became):
 
 @pytest.mark.parametrize(
     ("status", "code"),
-    [("FILLED", "order_done"), ("REJECTED", "order_done"), ("SUBMITTED", "order_in_flight"), ("UNKNOWN", "order_in_flight")],
+    [
+        ("FILLED", "order_done"),
+        ("REJECTED", "order_done"),
+        ("SUBMITTED", "order_in_flight"),
+        ("UNKNOWN", "order_in_flight"),
+    ],
 )
 def test_what_cannot_be_cancelled_is_said_so(person, status, code):
     an_order(status)

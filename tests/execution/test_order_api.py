@@ -39,7 +39,9 @@ def signal(redis):
 def post(client, trader):
     def send(address, body, headers=None, **more):
         raw = body if isinstance(body, str) else json.dumps(body, default=float)
-        answer = client.post(address, raw, content_type="application/json", headers={**(headers or trader), **more})
+        answer = client.post(
+            address, raw, content_type="application/json", headers={**(headers or trader), **more}
+        )
         return answer.status_code, json.loads(answer.content, parse_float=Decimal), answer
 
     return send
@@ -125,8 +127,13 @@ def test_a_signal_is_executed_once(post, signal):
     status, shown, _ = post(EXECUTE, {"signal_id": signal.id, "dry_run": True})
     assert status == 200 and shown["status"] == "DRY_RUN" and not Plan.objects.exists()
     status, done, _ = post(EXECUTE, {"signal_id": signal.id, "size": 40}, **{"Idempotency-Key": "abc"})
-    assert status == 200 and done["size"] == 40 and Plan.objects.get(pk=done["plan_id"]).signal_id == signal.id
-    assert post(EXECUTE, {"signal_id": signal.id, "size": 40}, **{"Idempotency-Key": "abc"})[:2] == (200, done)
+    assert (
+        status == 200 and done["size"] == 40 and Plan.objects.get(pk=done["plan_id"]).signal_id == signal.id
+    )
+    assert post(EXECUTE, {"signal_id": signal.id, "size": 40}, **{"Idempotency-Key": "abc"})[:2] == (
+        200,
+        done,
+    )
 
 
 def test_a_second_execution_is_refused(post, signal):
@@ -139,7 +146,9 @@ def test_a_second_execution_is_refused(post, signal):
 def test_executing_has_a_limit_of_its_own(post, signal, redis):
     answers = [post(EXECUTE, {"signal_id": "sig_0"}) for _ in range(5)]
     # A burst of three; each further second brings one more
-    assert [status for status, _, _ in answers[:3]] == [404, 404, 404] and 429 in [status for status, _, _ in answers]
+    assert [status for status, _, _ in answers[:3]] == [404, 404, 404] and 429 in [
+        status for status, _, _ in answers
+    ]
     late = next(answer for status, _, answer in answers if status == 429)
     assert late.json()["code"] == "throttled" and int(late["Retry-After"]) >= 1
     assert post(SUBMIT, order(signal))[0] == 201  # others are not held up

@@ -24,10 +24,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The signal, and how much of it."""
         parser.add_argument("signal_id")
-        parser.add_argument("--size", type=decimal, metavar="N", help="dollars of payoff, at most the signal's")
+        parser.add_argument(
+            "--size", type=decimal, metavar="N", help="dollars of payoff, at most the signal's"
+        )
         parser.add_argument("--dry-run", action="store_true", help="show the plan, change nothing")
         parser.add_argument("--json", action="store_true", help="print JSON")
-        parser.add_argument("--wait", action="store_true", help=f"wait up to {WAIT_SECONDS} s for what became of it")
+        parser.add_argument(
+            "--wait", action="store_true", help=f"wait up to {WAIT_SECONDS} s for what became of it"
+        )
         add_user(parser)
 
     def handle(self, *_: Any, signal_id: str, **options: Any) -> None:
@@ -73,13 +77,17 @@ def _lines(answer: dict[str, Any]) -> list[str]:
     for one in answer["limits"]:
         limit = "none" if one["limit"] is None else _short(one["limit"])
         mark = "ok" if one["passed"] else "NO"
-        lines.append(f"    {mark}  {one['code']:28} {_short(one['used'])} + {_short(one['wanted'])} of {limit}")
+        lines.append(
+            f"    {mark}  {one['code']:28} {_short(one['used'])} + {_short(one['wanted'])} of {limit}"
+        )
     lines.append("  " + ", ".join(f"{step['name']} {step['dollars']:+.2f}" for step in answer["waterfall"]))
     lines.append(
         f"  outlay ${answer['outlay']:.2f}, expected profit ${answer['expected_profit']:.2f}"
         f" ({answer['profit_pct'] * 100:.2f} %)"
     )
-    done = "dry run: nothing was changed" if answer["dry_run"] else f"{answer['plan_id']} is {answer['status']}"
+    done = (
+        "dry run: nothing was changed" if answer["dry_run"] else f"{answer['plan_id']} is {answer['status']}"
+    )
     return [*lines, done]
 
 
