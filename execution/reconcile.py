@@ -98,7 +98,9 @@ class _Run:
         """Repair what happened, again while one repair shows the next: two trades by hand are a pair that was netted."""
         repaired: dict[tuple[str, str], Finding] = {}
         for _ in range(ROUNDS):
-            found = [one for one in self._events(self._ours(said), said) if (one.kind, one.subject) not in repaired]
+            found = [
+                one for one in self._events(self._ours(said), said) if (one.kind, one.subject) not in repaired
+            ]
             done = self._repaired(found)
             if not done:
                 break

@@ -101,7 +101,8 @@ def act_on(signal_ids: Iterable[str], *, now_ms: int, asked: Asked | None = None
         # Somebody else may have held the ledger for long: books are as old as they are now
         now_ms += int((time.monotonic() - began) * 1_000)
         now = datetime.fromtimestamp(now_ms / 1_000, UTC)
-        batch = Batch(mode, held=holdings.held(mode, known), acted_on=overlaps.acted_on(now))
+        concerned = {signal.bet_id for signal in signals if signal.bet_id}
+        batch = Batch(mode, held=holdings.held(mode, known, bets=concerned), acted_on=overlaps.acted_on(now))
         books = _books(signals, known)
         for signal in signals:
             _act(signal, known, books, batch, now_ms, now, asked)
@@ -119,7 +120,8 @@ def look(signal: Signal, *, now_ms: int, asked: Asked | None = None) -> tuple[pl
     known = catalogue.current()
     now = datetime.fromtimestamp(now_ms / 1_000, UTC)
     mode = settings.ARBSITE.trading.mode
-    batch = Batch(mode, held=holdings.held(mode, known), acted_on=overlaps.acted_on(now))
+    concerned = {signal.bet_id} if signal.bet_id else set()
+    batch = Batch(mode, held=holdings.held(mode, known, bets=concerned), acted_on=overlaps.acted_on(now))
     finding = _wanted(judging.finding_of(signal), asked)
     return _planned(signal, finding, known, _books([signal], known), batch, now_ms), batch.held
 

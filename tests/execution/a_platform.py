@@ -17,7 +17,9 @@ def trade_as(monkeypatch, mode):
     """Have the system trade in this mode for the time of a test."""
     from django.conf import settings
 
-    monkeypatch.setattr(settings.ARBSITE, "trading", settings.ARBSITE.trading.model_copy(update={"mode": mode}))
+    monkeypatch.setattr(
+        settings.ARBSITE, "trading", settings.ARBSITE.trading.model_copy(update={"mode": mode})
+    )
 
 
 class APlatform:

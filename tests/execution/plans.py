@@ -4,8 +4,9 @@ from decimal import Decimal as D
 
 import pytest
 from django.conf import settings as django_settings
+from django.db import transaction
 
-from execution import services, trading, working
+from execution import booking, holdings, services, trading, working
 from execution.models import Fill, Order, Plan, Position
 from markets.platforms.base import KALSHI, POLYMARKET
 from signals import catalogue
@@ -26,13 +27,16 @@ def tune(monkeypatch, section, **changes):
 
 
 @pytest.fixture
-def venues(redis, monkeypatch):
+def venues(transactional_db, redis, monkeypatch):
     """Polymarket and Kalshi in memory, in sandbox mode, without a twin."""
     catalogue.forget()
     tune(monkeypatch, "execution", **QUICK)
     tune(monkeypatch, "trading", mode="sandbox", shadow=False)
     made = {platform: Venue(platform) for platform in (POLYMARKET, KALSHI)}
-    monkeypatch.setattr("execution.holdings.cash", lambda mode: dict.fromkeys(made, D(10_000)))
+    for platform in made:
+        with transaction.atomic():
+            holdings.lock_ledger()
+            booking.move_cash("sandbox", platform, D(10_000), "DEPOSIT", "for the test", now=factories.NOW)
     with trading.use(made):
         yield made
     catalogue.forget()
