@@ -377,6 +377,11 @@ def tightest(tickets: Sequence[Ticket], held: Held, limits: Limits) -> tuple[Fra
     return found
 
 
+def figures(tickets: Sequence[Ticket], held: Held, limits: Limits) -> "list[Room]":
+    """Every limit that the purchases of a plan count against: code, limit, what is used of it, what they want of it."""
+    return list(_rooms([ticket for ticket in tickets if ticket.side == BUY], held, limits))
+
+
 Room = tuple[
     str, Decimal | None, Decimal, Decimal
 ]  # code, limit, what is used of it, what the plan wants of it

@@ -78,7 +78,8 @@ def _signer() -> Found:
             yield (
                 WRONG_KEY,
                 (
-                    f"POLYMARKET_FUNDER is {funder}, but signature type 0 trades from the key's own wallet {held['polymarket']}"
+                    f"POLYMARKET_FUNDER is {funder}, but signature type 0 trades from the key's own wallet"
+                    f" {held['polymarket']}"
                 ),
             )
         if config.polymarket.signature_type != 0 and not funder:

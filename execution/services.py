@@ -8,7 +8,7 @@ limits are checked against what is really held and reserved.
 import secrets
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -62,6 +62,15 @@ class Batch:
     acted_on: dict[PositionKey, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A person's wish to act on a signal: who, at most how much payoff (dollars), the key of a repeatable request."""
+
+    by: str
+    most: Decimal | None = None
+    key: str | None = None
+
+
 def execute(window_id: str, *, now_ms: int) -> int:
     """Act on the actionable signals of a window and let the window go; returns how many plans were made."""
     try:
@@ -71,8 +80,11 @@ def execute(window_id: str, *, now_ms: int) -> int:
         live.finish(window_id)
 
 
-def act_on(signal_ids: Iterable[str], *, now_ms: int) -> int:
-    """Make plans for these signals, as far as they are actionable and nobody has acted on them; returns how many."""
+def act_on(signal_ids: Iterable[str], *, now_ms: int, asked: Asked | None = None) -> int:
+    """Make plans for these signals, as far as they are actionable and nobody has acted on them; returns how many.
+
+    What a person `asked` for and cannot be had leaves the signal as it is: it was their size that did not fit.
+    """
     mode = settings.ARBSITE.trading.mode
     known = catalogue.current()
     began = time.monotonic()
@@ -91,14 +103,9 @@ def act_on(signal_ids: Iterable[str], *, now_ms: int) -> int:
         now = datetime.fromtimestamp(now_ms / 1_000, UTC)
         concerned = {signal.bet_id for signal in signals if signal.bet_id}
         batch = Batch(mode, held=holdings.held(mode, known, bets=concerned), acted_on=overlaps.acted_on(now))
-        books = live.book_views(
-            market
-            for signal in signals
-            if signal.bet_id in known.bets
-            for market in known.bets[signal.bet_id].markets
-        )
+        books = _books(signals, known)
         for signal in signals:
-            _act(signal, known, books, batch, now_ms, now)
+            _act(signal, known, books, batch, now_ms, now, asked)
         _write(batch)
         crashpoints.reach("plan:before_commit")
     crashpoints.reach("plan:committed")
@@ -108,6 +115,33 @@ def act_on(signal_ids: Iterable[str], *, now_ms: int) -> int:
     return sum(plan.shadow_of_id is None for plan in batch.plans)
 
 
+def look(signal: Signal, *, now_ms: int, asked: Asked | None = None) -> tuple[planning.Plan | NoPlan, Held]:
+    """What would be planned for a signal at this moment, or why nothing; and what is held beside it. Changes nothing."""
+    known = catalogue.current()
+    now = datetime.fromtimestamp(now_ms / 1_000, UTC)
+    mode = settings.ARBSITE.trading.mode
+    concerned = {signal.bet_id} if signal.bet_id else set()
+    batch = Batch(mode, held=holdings.held(mode, known, bets=concerned), acted_on=overlaps.acted_on(now))
+    finding = _wanted(judging.finding_of(signal), asked)
+    return _planned(signal, finding, known, _books([signal], known), batch, now_ms), batch.held
+
+
+def _books(signals: Iterable[Signal], known: Catalogue) -> dict[MarketKey, BookView]:
+    return live.book_views(
+        market
+        for signal in signals
+        if signal.bet_id in known.bets
+        for market in known.bets[signal.bet_id].markets
+    )
+
+
+def _wanted(finding: Finding, asked: Asked | None) -> Finding:
+    """The finding, no larger than a person wants it."""
+    if asked is None or asked.most is None or asked.most >= finding.size:
+        return finding
+    return replace(finding, size=asked.most, limited_by="asked")
+
+
 def _act(
     signal: Signal,
     known: Catalogue,
@@ -115,10 +149,13 @@ def _act(
     batch: Batch,
     now_ms: int,
     now: datetime,
+    asked: Asked | None,
 ) -> None:
     """Plan one signal: the intent to send its legs, and the reservation of what they may cost."""
-    finding = judging.finding_of(signal)
+    finding = _wanted(judging.finding_of(signal), asked)
     planned = _planned(signal, finding, known, books, batch, now_ms)
+    if isinstance(planned, NoPlan) and asked is not None:
+        return
     signal.processed_at = now
     batch.signals.append(signal)
     if isinstance(planned, NoPlan):
@@ -128,6 +165,8 @@ def _act(
         return
     signal.status = Signal.EXECUTED
     plan = _plan(signal, planned, batch.mode, now)
+    if asked is not None:
+        plan.requested_by, plan.request_key = asked.by, asked.key
     orders = [_order(plan, ticket, leg, now) for leg, ticket in enumerate(planned.tickets)]
     batch.plans.append(plan)
     batch.orders += orders

@@ -1,5 +1,11 @@
 """The addresses of the execution room below `/api/v1`."""
 
-from execution import api, halt_api, limit_api
+from execution import api, halt_api, limit_api, order_api
 
-urlpatterns = [*api.urlpatterns, *halt_api.urlpatterns, *limit_api.urlpatterns]
+# Orders by hand before the others: `orders/submit` is no order's id
+urlpatterns = [
+    *order_api.urlpatterns,
+    *api.urlpatterns,
+    *halt_api.urlpatterns,
+    *limit_api.urlpatterns,
+]

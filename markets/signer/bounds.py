@@ -6,7 +6,7 @@ told, and a process that lies about the body could send another one with the sam
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -82,8 +82,8 @@ def kalshi(method: str, path: str, body: Mapping[str, Any] | None, bounds: Bound
         if verb == method and re.fullmatch(pattern, bare, re.ASCII):
             return check(body, bounds)
     raise Refusal(
-        NOT_PERMITTED, f"{method[:10]} {bare[:100]}: only orders, their cancels, order groups and transfers"
-        " between exchange shards are signed",
+        NOT_PERMITTED, f"{method[:10]} {bare[:100]}: only orders, their cancels, order groups, subaccounts"
+        " and transfers within our own account are signed",
     )  # fmt: skip
 
 
@@ -130,6 +130,20 @@ def _transfer(body: Mapping[str, Any] | None, bounds: Bounds) -> Signing:
     return Signing(ORDER, 1)
 
 
+def _between_subaccounts(body: Mapping[str, Any] | None, bounds: Bounds) -> Signing:
+    """Between the subaccounts of our own account: the same."""
+    amount = _positive(_needed(body), "amount_cents") / 100
+    if amount > bounds.notional:
+        raise Refusal(
+            MAX_NOTIONAL, f"${amount} to be moved at once, SIGNER_MAX_ORDER_NOTIONAL is ${bounds.notional}"
+        )
+    return Signing(ORDER, 1)
+
+
+def _subaccount(body: Mapping[str, Any] | None, bounds: Bounds) -> Signing:
+    return Signing(ORDER, 1)  # an empty purse
+
+
 _Check = Callable[[Mapping[str, Any] | None, Bounds], Signing]
 _WRITES: tuple[tuple[str, str, _Check], ...] = (
     ("POST", rf"{_ROOT}/events/orders", _create),
@@ -143,6 +157,8 @@ _WRITES: tuple[tuple[str, str, _Check], ...] = (
     ("PUT", rf"{_ROOT}/order_groups/{_ID}/trigger", _cancel),
     ("DELETE", rf"{_ROOT}/order_groups/{_ID}", _cancel),
     ("POST", rf"{_ROOT}/intra_exchange_instance_transfer", _transfer),
+    ("POST", rf"{_ROOT}/subaccounts", _subaccount),
+    ("POST", rf"{_ROOT}/subaccounts/transfer", _between_subaccounts),
 )
 
 
@@ -239,9 +255,3 @@ def _positive(told: Mapping[str, Any], name: str) -> Decimal:
     if not number.is_finite() or number <= 0:
         raise Refusal(BAD_REQUEST, f"{name} must be above 0")
     return number
-
-
-def paths() -> Iterator[tuple[str, str]]:
-    """Every write to Kalshi that may be signed: method and pattern (for the docs' test)."""
-    for verb, pattern, _ in _WRITES:
-        yield verb, pattern

@@ -125,6 +125,9 @@ def payload(
         # An order that rests through a pause wakes up with an old price
         body["cancel_order_on_pause"] = True
         body["post_only"] = request.post_only
+    if request.side == SELL and request.time_in_force == IOC:
+        # A sale of more than is held would open the other side; and the signer need not take it for a purchase of it
+        body["reduce_only"] = True
     if request.expires_at is not None:
         body["expiration_time"] = int(request.expires_at.timestamp())
     if subaccount:

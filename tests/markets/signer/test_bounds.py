@@ -38,6 +38,10 @@ def refused(call, *args) -> str:
         ("DELETE", ORDERS, None, CANCEL),
         ("POST", f"{ROOT}/order_groups/create", {"contracts_limit_fp": "100.00"}, ORDER),
         ("PUT", f"{ROOT}/order_groups/g-1/trigger", None, CANCEL),
+        ("DELETE", f"{ROOT}/order_groups/g-1", None, CANCEL),
+        ("PUT", f"{ROOT}/order_groups/g-1/reset", None, ORDER),
+        ("POST", f"{ROOT}/subaccounts", {}, ORDER),
+        ("POST", f"{ROOT}/subaccounts/transfer", {"amount_cents": 50_000}, ORDER),
     ],
 )
 def test_what_is_signed_for_kalshi(method, path, body, kind):
@@ -49,7 +53,8 @@ def test_what_is_signed_for_kalshi(method, path, body, kind):
     [
         ("POST", f"{ROOT}/orders", kalshi_order()),
         ("POST", "/trade-api/v2/api_keys", {}),
-        ("POST", f"{ROOT}/subaccounts/transfer", {"amount": 1}),
+        ("POST", f"{ROOT}/subaccounts/netting", {"enabled": True}),
+        ("DELETE", f"{ROOT}/subaccounts", None),
         ("POST", f"{ORDERS}/../../api_keys", kalshi_order()),
         ("POST", f"{ORDERS}/batched/extra", {"orders": [kalshi_order()]}),
         ("PATCH", ORDERS, kalshi_order()),
@@ -118,6 +123,12 @@ def test_money_moves_between_our_own_shards_only(changes, code):
     body = {"source": "event_contract", "destination": "event_contract", "amount": 5_000_000}
     assert bounds.kalshi("POST", path, body, BOUNDS).kind == ORDER
     assert refused(bounds.kalshi, "POST", path, body | changes, BOUNDS) == code
+
+
+def test_nor_between_subaccounts_beyond_the_limit():
+    path = f"{ROOT}/subaccounts/transfer"
+    assert refused(bounds.kalshi, "POST", path, {"amount_cents": 50_001}, BOUNDS) == bounds.MAX_NOTIONAL
+    assert refused(bounds.kalshi, "POST", path, {"amount_cents": "0"}, BOUNDS) == bounds.BAD_REQUEST
 
 
 def polymarket(changes, wallet=WALLET, domain=V2):
