@@ -47,6 +47,11 @@ CATALOGUE_TTL: Final = DAY
 REFUSALS: Final = "cache:refusals"  # list: counted refusals on their way into the table, MessagePack
 REFUSALS_TTL: Final = HOUR
 REFUSALS_LENGTH: Final = 10_000
+TRADE_RING: Final = "cache:ring:trade"  # list: plans with news for the executor, newest first
+TRADE_RING_TTL: Final = HOUR
+TRADE_RING_LENGTH: Final = 1_000
+PAPER_ORDER_TTL: Final = DAY
+PAPER_TAKEN_TTL: Final = 60
 
 
 def prices(platform: str, market_id: str) -> str:
@@ -132,3 +137,13 @@ def stale_markets(platform: str) -> str:
 def health(component: str) -> str:
     """String: JSON state of one running component."""
     return f"cache:health:{component}"
+
+
+def paper_order(platform: str, order_id: str) -> str:
+    """String: what became of one paper order, MessagePack; the memory of a platform that is not there."""
+    return f"cache:paper:order:{platform}:{order_id}"
+
+
+def paper_taken(platform: str, market_id: str, outcome: str, side: str) -> str:
+    """List: what our paper orders took from one side of a book lately, MessagePack, oldest first."""
+    return f"cache:paper:taken:{platform}:{market_id}:{outcome}:{side}"

@@ -40,6 +40,8 @@ class Ticket:
     )
     time_in_force: str = IOC
     shard: int = 0  # where the platform keeps money apart
+    # Dollars before fees that it may spend, where the platform fills immediate purchases by cash; None elsewhere
+    spend: Decimal | None = None
 
     @property
     def side_of_book(self) -> tuple[str, str, str]:
