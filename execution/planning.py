@@ -7,17 +7,19 @@ that the legs before it have filled.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from fractions import Fraction
 
 from markets.bets import Bet, MarketKey
 from markets.books import MICRO, BookView, Level, dollars, micro
-from markets.platforms.base import FeeSchedule
+from markets.platforms.base import POLYMARKET, FeeSchedule
 from signals import decision, detection, sizing
 from signals.decision import CALM, Context, Hurdles
 from signals.findings import BELOW_MINIMUM, BUY, FEES_UNKNOWN, LISTING_FAULTY, Finding, Leg, Listing, Rules
 
 IOC, FOK = "IMMEDIATE_OR_CANCEL", "FILL_OR_KILL"
+BY_CASH = frozenset({POLYMARKET})  # platforms that fill immediate purchases by dollars, not by contracts
+CENT = Decimal("0.01")
 
 # Why no plan is made. Stable codes, beside those of detection and decision.
 GAP_GONE, NO_FILL = "gap_gone", "no_fill"
@@ -152,7 +154,19 @@ def ticket(bet_id: str, leg: Leg, fees: FeeSchedule) -> Ticket:
         limit_price=leg.limit_price,
         notional=leg.size * leg.limit_price,
         cash=max(leg.cost.cash, most_cash(leg.side, leg.size, leg.limit_price, fees)),
+        spend=spend(leg.platform, leg.side, leg.cost.notional, leg.size * leg.limit_price),
     )
+
+
+def spend(platform: str, side: str, cost: Decimal, notional: Decimal) -> Decimal | None:
+    """Whole cents that buy what `cost` buys by the books seen, never more than `notional`; None where sizes are sent.
+
+    A part of a cent is rounded up: it buys crumbs that are worth less than a cent, where rounding down would leave the
+    order short of the contracts that the other legs are bought for.
+    """
+    if platform not in BY_CASH or side != BUY:
+        return None
+    return min(cost.quantize(CENT, ROUND_CEILING), max(notional.quantize(CENT, ROUND_FLOOR), CENT))
 
 
 def most_cash(side: str, size: Decimal, limit_price: Decimal, fees: FeeSchedule) -> Decimal:
@@ -240,4 +254,7 @@ def for_filled(waiting: Ticket, filled: Decimal, listing: Listing) -> Ticket | N
     if size <= 0 or size < listing.min_size or notional < listing.min_value:
         return NoPlan(BELOW_MINIMUM, f"{filled} filled is under what {listing.platform} accepts")
     cash = most_cash(waiting.side, size, waiting.limit_price, listing.fees)
-    return replace(waiting, size=size, notional=notional, cash=cash)
+    less = None
+    if waiting.spend is not None:
+        less = spend(waiting.platform, waiting.side, waiting.spend * size / waiting.size, notional)
+    return replace(waiting, size=size, notional=notional, cash=cash, spend=less)

@@ -21,11 +21,10 @@ def ticket_json(ticket: Ticket) -> dict[str, Any]:
 
 def ticket_of(document: dict[str, Any]) -> Ticket:
     """The ticket of a stored document."""
-    texts = {name: document[name] for name in TEXTS}
-    decimals = {
-        name: Decimal(document[name]) if document.get(name) is not None else None for name in DECIMALS
-    }
-    return Ticket(**texts, **decimals, shard=int(document.get("shard", 0)))
+    values: dict[str, Any] = {name: document[name] for name in TEXTS}
+    for name in DECIMALS:
+        values[name] = Decimal(document[name]) if document.get(name) is not None else None
+    return Ticket(**values, shard=int(document.get("shard", 0)))
 
 
 def tickets_json(tickets: Sequence[Ticket]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from arbsite import keys
 from arbsite.models import Notice
-from execution import portfolio
+from execution import portfolio, working
 from execution import services as execution
 from execution.models import Fill, Order, Plan, Position
 from markets import bet_store, bets, live, pairs, prices, services
@@ -37,6 +37,7 @@ def through_the_chain(window_id: str) -> None:
     signals.detect(window_id, now_ms=now_ms)
     signals.decide(window_id, now_ms=now_ms)
     execution.execute(window_id, now_ms=now_ms)
+    working.work_all()
 
 
 def test_two_bets_on_the_same_levels_buy_them_once(redis):
