@@ -24,8 +24,11 @@ from markets.platforms.kalshi import rest as kalshi_rest
 from markets.platforms.kalshi import stream as kalshi_stream
 from markets.platforms.polymarket import fees as polymarket_fees
 from markets.platforms.polymarket import parse as polymarket_parse
+from markets.platforms.polymarket import private as polymarket_private
 from markets.platforms.polymarket import rest as polymarket_rest
 from markets.platforms.polymarket import stream as polymarket_stream
+from markets.platforms.polymarket import terms as polymarket_terms
+from markets.platforms.polymarket import trading as polymarket_trading
 
 KALSHI_MARKETS_PER_CONNECTION = 5_000
 POLYMARKET_MARKETS_PER_CONNECTION = (
@@ -124,6 +127,42 @@ def polymarket_rest_client() -> polymarket_rest.PolymarketRest:
         throttle=throttle,
         timeout=float(config.timeout_seconds),
     )
+
+
+def polymarket_trading_client() -> polymarket_trading.PolymarketTrading:
+    """Polymarket's order side: the settings' hosts and wallet, the signer process, the markets that we know.
+
+    Raises ValueError for a signature type that lacks its funder.
+    """
+    config = settings.ARBSITE.polymarket
+    return polymarket_trading.PolymarketTrading(
+        polymarket_trading.Hosts(config.clob_url, config.data_url, config.geoblock_url),
+        signer_client.ask,
+        polymarket_terms.TermsBook(_polymarket_facts, polymarket_rest_client().trading_rules),
+        signature_type=config.signature_type,
+        funder=config.funder,
+        throttle=PlatformThrottle(POLYMARKET, polymarket_buckets()),
+        timeout=float(config.timeout_seconds),
+        now=timezone.now,
+    )
+
+
+def polymarket_private_feed() -> polymarket_private.PolymarketPrivateFeed:
+    """A new feed of the user channel, for one connection; it logs in for itself."""
+    trading = polymarket_trading_client()
+    config = settings.ARBSITE.polymarket
+    wallet = config.funder if config.signature_type else ""
+    return polymarket_private.PolymarketPrivateFeed(
+        config.user_ws_url, trading.login, trading.account.outcome_of, wallet
+    )
+
+
+def _polymarket_facts(market_id: str) -> dict[str, Any]:
+    """What the market's row says; nothing where there is none."""
+    from markets.models import Market
+
+    row = Market.objects.filter(pk=market_id).values("outcomes", "ticks", "min_size", "metadata").first()
+    return polymarket_terms.facts_of_row(**row) if row is not None else {}
 
 
 def polymarket_buckets() -> dict[str, Bucket]:

@@ -118,6 +118,8 @@ def sandbox_environment(urls: dict[str, str], data: Path) -> dict[str, str]:
         "POLYMARKET_CLOB_URL": urls["clob"],
         "POLYMARKET_DATA_URL": urls["data"],
         "POLYMARKET_WS_URL": urls["clob_ws"],
+        "POLYMARKET_USER_WS_URL": urls["clob_ws_user"],
+        "POLYMARKET_GEOBLOCK_URL": urls["geoblock"],
         "KALSHI_REST_URL": urls["kalshi_rest"],
         "KALSHI_WS_URL": urls["kalshi_ws"],
         "KALSHI_KEY_ID_FILE": str(key_id),
