@@ -1,20 +1,14 @@
-"""Execution over the API: orders, positions, the portfolio, and the executor's health."""
+"""Execution over the API: orders, positions, and the executor's health."""
 
 from typing import Any
 
 from django.urls import path
-from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from arbsite import health
 from arbsite.api import PERIOD, Cursor, Millis
 from arbsite.auth import READ
-from arbsite.endpoints import DetailEndpoint, Endpoint, ListEndpoint
-from execution import portfolio
+from arbsite.endpoints import DetailEndpoint, ListEndpoint
 from execution.models import MODES, Fill, Order, Position
 from markets.platforms.base import PLATFORMS
 
@@ -120,18 +114,6 @@ class Positions(ListEndpoint):
     }
 
 
-class PortfolioSummary(Endpoint):
-    """What we hold, what it is worth and what was earned, in dollars."""
-
-    scope, permission = READ, "execution.view_position"
-
-    @extend_schema(responses=OpenApiTypes.OBJECT)
-    def get(self, request: Request) -> Response:
-        """The portfolio as of now."""
-        found = portfolio.summary(now=timezone.now(), mode=health.trading_mode())
-        return Response({**found, "as_of": Millis().to_representation(found["as_of"])})
-
-
 def executor() -> dict[str, Any]:
     """Execution: orders that are not finished. Raises Unwell where the answer to one was lost."""
     statuses = list(Order.objects.filter(status__in=Order.OPEN_STATUSES).values_list("status", flat=True))
@@ -148,5 +130,4 @@ urlpatterns = [
     path("orders", Orders.as_view(), name="orders"),
     path("orders/<str:id>", OrderDetail.as_view(), name="order"),
     path("positions", Positions.as_view(), name="positions"),
-    path("portfolio/summary", PortfolioSummary.as_view(), name="portfolio-summary"),
 ]

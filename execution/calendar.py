@@ -103,7 +103,9 @@ def of(found: Sequence[Part], mode: str, now: datetime) -> Calendar:
     pays_in: dict[str, dict[tuple[str, str], frozenset[str]]] = defaultdict(dict)
     for row in BetOutcome.objects.filter(bet_id__in=bets):
         pays_in[row.bet_id][row.market_id, row.outcome] = frozenset(row.pays_in)
-    ids = {part.key[1] for part in found} | {market_id for claims in pays_in.values() for market_id, _ in claims}
+    ids = {part.key[1] for part in found} | {
+        market_id for claims in pays_in.values() for market_id, _ in claims
+    }
     markets = {row.id: row for row in Market.objects.filter(id__in=ids)}
     entries: list[Entry] = []
     for group in _together(found, markets, pays_in):
@@ -113,12 +115,16 @@ def of(found: Sequence[Part], mode: str, now: datetime) -> Calendar:
             if settled
             else _waiting(group, bets.get(group[0].bet_id), pays_in[group[0].bet_id], markets, now)
         )
-    entries.sort(key=lambda one: (one.day is None, one.day or date.max, KINDS.index(one.kind), one.bet_id, one.label))
+    entries.sort(
+        key=lambda one: (one.day is None, one.day or date.max, KINDS.index(one.kind), one.bet_id, one.label)
+    )
     return Calendar(now, mode, _in_cents(entries))
 
 
 def _together(
-    found: Sequence[Part], markets: Mapping[str, Market], pays_in: Mapping[str, Mapping[tuple[str, str], frozenset[str]]]
+    found: Sequence[Part],
+    markets: Mapping[str, Market],
+    pays_in: Mapping[str, Mapping[tuple[str, str], frozenset[str]]],
 ) -> list[list[Part]]:
     """Parts that come free together: a bet's as a whole; settled ones and those of no bet each alone."""
     groups: dict[tuple[str, ...], list[Part]] = defaultdict(list)
@@ -198,12 +204,20 @@ def _day(at: datetime) -> date:
 
 
 def _entry(
-    day: date | None, kind: str, group: Sequence[Part], label: str, sure: Decimal, most: Decimal, chance: Decimal
+    day: date | None,
+    kind: str,
+    group: Sequence[Part],
+    label: str,
+    sure: Decimal,
+    most: Decimal,
+    chance: Decimal,
 ) -> Entry:
     cost = sum((part.cost for part in group), ZERO)
     worth = sum((part.worth for part in group), ZERO)
     bet_id = group[0].bet_id
-    return Entry(day, kind, bet_id, label if bet_id else f"{label} ({NO_BET})", sure, most, cost, worth, chance)
+    return Entry(
+        day, kind, bet_id, label if bet_id else f"{label} ({NO_BET})", sure, most, cost, worth, chance
+    )
 
 
 def _in_cents(entries: Sequence[Entry]) -> list[Entry]:
@@ -221,5 +235,3 @@ def _in_cents(entries: Sequence[Entry]) -> list[Entry]:
         )
         for number, entry in enumerate(entries)
     ]
-
-

@@ -62,18 +62,21 @@ def _without_opening(mode: str) -> list[str]:
     """Paper's platforms whose first dollars no row tells of yet."""
     if mode != PAPER:
         return []
-    told = CashMovement.objects.filter(mode=mode, kind=CashMovement.OPENING).values_list("platform", flat=True)
+    told = CashMovement.objects.filter(mode=mode, kind=CashMovement.OPENING).values_list(
+        "platform", flat=True
+    )
     return [platform for platform in PLATFORMS if platform not in set(told)]
 
 
 def unlike_accounts(mode: str) -> list[str]:
     """Where an `accounts` row tells another amount of cash than the fills and movements: a sentence each."""
     ours = cash(mode)
+    rows = Account.objects.filter(mode=mode).order_by("platform", "shard")
     return [
-        f"{row.platform}/{row.shard}: the account says ${row.cash}, fills and movements ${ours.get((row.platform, row.shard), ZERO)}"
-        for row in Account.objects.filter(mode=mode).order_by("platform", "shard")
-        if row.cash != ours.get((row.platform, row.shard), ZERO)
-    ]  # fmt: skip
+        f"{row.platform}/{row.shard}: the account says ${row.cash}, fills and movements ${told}"
+        for row in rows
+        if row.cash != (told := ours.get((row.platform, row.shard), ZERO))
+    ]
 
 
 # --- the curve

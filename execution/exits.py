@@ -44,7 +44,16 @@ class Case:
 
 
 def look(mode: str, now: datetime) -> list[ExitOffer]:
-    """Open, refresh and close the offers of a mode; returns those that are open. Takes them where it may."""
+    """What the executor does each minute: refresh the offers, and take them where nobody has to be asked."""
+    offers = refresh(mode, now)
+    if settings.ARBSITE.execution.auto_exit:
+        for offer in offers:
+            take(offer.id, SYSTEM, now)
+    return offers
+
+
+def refresh(mode: str, now: datetime) -> list[ExitOffer]:
+    """Open, refresh and close the offers of a mode by the books of now; returns those that are open."""
     found: dict[str, Exit] = {}
     for case in _cases(mode):
         way = _find(case, now)
@@ -55,13 +64,9 @@ def look(mode: str, now: datetime) -> list[ExitOffer]:
             row.bet_id: row
             for row in ExitOffer.objects.select_for_update().filter(mode=mode, status=ExitOffer.OPEN)
         }
-        for bet_id in rows.keys() - found.keys():
+        for bet_id in sorted(rows.keys() - found.keys()):
             _let_go(rows[bet_id], now)
-        offers = [_keep(rows.get(bet_id), bet_id, way, mode, now) for bet_id, way in sorted(found.items())]
-    if settings.ARBSITE.execution.auto_exit:
-        for offer in offers:
-            take(offer.id, SYSTEM, now)
-    return offers
+        return [_keep(rows.get(bet_id), bet_id, way, mode, now) for bet_id, way in sorted(found.items())]
 
 
 def take(offer_id: str, person: str, now: datetime) -> Plan | Refusal:
@@ -72,10 +77,14 @@ def take(offer_id: str, person: str, now: datetime) -> Plan | Refusal:
         if offer is None:
             return Refusal(UNKNOWN_OFFER, f"there is no exit offer {offer_id}")
         if offer.status != ExitOffer.OPEN:
-            return Refusal(NOT_OPEN, f"the offer is {offer.status.lower()}: list the open ones and take one of them")
+            return Refusal(
+                NOT_OPEN, f"the offer is {offer.status.lower()}: list the open ones and take one of them"
+            )
         case = next(iter(_cases(offer.mode, offer.bet_id)), None)
         if case is None:
-            return Refusal(BUSY, "nothing of this bet can be sold: an order on it is still at work, or nothing is held")
+            return Refusal(
+                BUSY, "nothing of this bet can be sold: an order on it is still at work, or nothing is held"
+            )
         way = _find(case, now)
         if isinstance(way, NoExit):
             _let_go(offer, now)
@@ -150,9 +159,7 @@ def _unsettled(mode: str) -> dict[tuple[str, str, str], Decimal]:
 
 def _find(case: Case, now: datetime) -> Exit | NoExit:
     books = live.book_views({leg.market for leg in case.held})
-    return leaving.find(
-        case.bet.states, case.held, books, case.listings, _terms(case, now), unix_ms(now)
-    )
+    return leaving.find(case.bet.states, case.held, books, case.listings, _terms(case, now), unix_ms(now))
 
 
 def _terms(case: Case, now: datetime) -> Terms:
@@ -160,7 +167,9 @@ def _terms(case: Case, now: datetime) -> Terms:
     config = settings.ARBSITE
     last = [case.listings[leg.market].settles for leg in case.held]
     known = [at for at in last if at is not None]
-    days = days_between(unix_ms(now), max(known)) if known and len(known) == len(last) else charges.unknown_days
+    days = (
+        days_between(unix_ms(now), max(known)) if known and len(known) == len(last) else charges.unknown_days
+    )
     return Terms(
         m0=case.bet.m0,
         days=days,
@@ -200,7 +209,9 @@ def _keep(row: ExitOffer | None, bet_id: str, way: Exit, mode: str, now: datetim
 def _let_go(row: ExitOffer, now: datetime) -> None:
     row.status, row.seen_at = ExitOffer.GONE, now
     row.save(update_fields=["status", "seen_at"])
-    Notice.objects.record("exit_gone", row.id, f"waiting pays more again: {row.bet_id}", severity=INFO, at=now)
+    Notice.objects.record(
+        "exit_gone", row.id, f"waiting pays more again: {row.bet_id}", severity=INFO, at=now
+    )
 
 
 def _leg_json(one: ExitLeg) -> dict[str, str]:
@@ -236,9 +247,7 @@ def _plan(
     offer: ExitOffer, way: Exit, tickets: list[Ticket], person: str, now: datetime
 ) -> tuple[Plan, list[Order]]:
     """The plan and its orders, PLANNED: the intent, and the reservation of what is sold."""
-    sentence = (
-        f"${way.proceeds:.2f} today for ${way.size:.2f} of payoff; waiting is worth ${way.worth:.2f}"
-    )
+    sentence = f"${way.proceeds:.2f} today for ${way.size:.2f} of payoff; waiting is worth ${way.worth:.2f}"
     plan = Plan.objects.create(
         id=f"plan_{secrets.token_hex(8)}", kind=Plan.EXIT, bet_id=offer.bet_id, mode=offer.mode, status=Plan.PLANNED,
         size=way.size, expected_profit=way.gain.quantize(leaving.MICRO_DOLLAR), reason=sentence,

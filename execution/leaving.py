@@ -19,7 +19,14 @@ from markets.platforms.base import OPEN, OrderCost
 from signals import sizing
 from signals.edge import DAYS_PER_YEAR
 from signals.findings import (
-    BELOW_MINIMUM, BOOK_CROSSED, BOOK_MISSING, BOOK_STALE, FEES_UNKNOWN, LISTING_FAULTY, LISTING_MISSING, NOT_OPEN,
+    BELOW_MINIMUM,
+    BOOK_CROSSED,
+    BOOK_MISSING,
+    BOOK_STALE,
+    FEES_UNKNOWN,
+    LISTING_FAULTY,
+    LISTING_MISSING,
+    NOT_OPEN,
     Listing,
 )  # fmt: skip
 
@@ -131,7 +138,9 @@ def find(
     ]
     small = next((sale for sale in sales if _too_small(sale, listings[sale.leg.market])), None)
     if small is not None:
-        return NoExit(BELOW_MINIMUM, f"{small.size} of {small.leg.market_id} is less than the platform accepts")
+        return NoExit(
+            BELOW_MINIMUM, f"{small.size} of {small.leg.market_id} is less than the platform accepts"
+        )
     sold = [HeldLeg(*one.leg.market, one.leg.outcome, one.leg.pays_in, one.size) for one in sales]
     paid = payoffs(states, sold)
     most = max(paid.values())
@@ -214,19 +223,18 @@ def _walk(
     wanted = Fraction(terms.worth(max(payoffs(states, legs).values())) * (ONE + terms.gain))
     share = Fraction(0)
     for end, prices in _spans(legs, ladders):
+        each = zip(legs, prices, strict=True)
         brings = sum(
-            (Fraction(leg.contracts * _after_fee(price, listings[leg.market])) for leg, price in zip(legs, prices, strict=True)),
+            (Fraction(leg.contracts * _after_fee(price, listings[leg.market])) for leg, price in each),
             Fraction(0),
-        )  # fmt: skip
+        )
         if brings < wanted:
             break
         share = end
     return share
 
 
-def _spans(
-    legs: Sequence[HeldLeg], ladders: Sequence[Ladder]
-) -> Iterator[tuple[Fraction, tuple[int, ...]]]:
+def _spans(legs: Sequence[HeldLeg], ladders: Sequence[Ladder]) -> Iterator[tuple[Fraction, tuple[int, ...]]]:
     """Ends of the spans of the share in which each leg sells at one price, with these prices (micro-dollars)."""
     at = [0] * len(legs)
     ends = [Fraction(ladder[0][1], micro(leg.contracts)) if ladder else Fraction(0)
@@ -261,9 +269,7 @@ def _fitting(
     return [dollars(size) for size in sizes] if all(sizes) else None
 
 
-def _on_step(
-    legs: Sequence[HeldLeg], share: Fraction, listings: Mapping[MarketKey, Listing]
-) -> list[int]:
+def _on_step(legs: Sequence[HeldLeg], share: Fraction, listings: Mapping[MarketKey, Listing]) -> list[int]:
     wanted = [int(share * micro(leg.contracts)) for leg in legs]
     return [size - size % listings[leg.market].step for size, leg in zip(wanted, legs, strict=True)]
 
@@ -279,12 +285,8 @@ def _sale(leg: HeldLeg, size: Decimal, ladder: Ladder, listing: Listing) -> Exit
     assert listing.fees is not None and not left
     worst = levels[-1].price
     depth = sum(on_offer for price, on_offer in ladder if price >= micro(worst))
-    return ExitLeg(
-        leg, size, worst, levels[0].price, dollars(depth), listing.fees.order_cost(SELL, levels)
-    )
+    return ExitLeg(leg, size, worst, levels[0].price, dollars(depth), listing.fees.order_cost(SELL, levels))
 
 
 def _too_small(sale: ExitLeg, listing: Listing) -> bool:
     return sale.size < listing.min_size or sale.size * sale.limit_price < listing.min_value
-
-

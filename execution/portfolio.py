@@ -52,9 +52,7 @@ def settle_market(
     """
     with transaction.atomic():
         holdings.lock_ledger()
-        rows = {
-            key: row for key, row in holdings.rows_of(mode, [market_id]).items() if key[0] == platform
-        }
+        rows = {key: row for key, row in holdings.rows_of(mode, [market_id]).items() if key[0] == platform}
         values = {key: holdings.value_of(row) for key, row in rows.items()}
         entries = ledger.settlement(values, platform, market_id, yes_pays)
         if not entries:
@@ -132,10 +130,8 @@ def summary(*, now: datetime, mode: str | None = None) -> dict[str, Any]:
         cash = equity.cash(mode)
         moved = equity.moved(mode)
         worth = {key: row.quantity * marks[key] for key, row in opened.items()}
-        moment = equity.Moment(
-            now, sum(cash.values(), ZERO), sum(worth.values(), ZERO), profit=pnl.total
-        )
-        found = {
+        moment = equity.Moment(now, sum(cash.values(), ZERO), sum(worth.values(), ZERO), profit=pnl.total)
+        return {
             "as_of": now,
             "mode": mode,
             **_money(cash, moment, moved, pnl, from_fills),
@@ -149,7 +145,6 @@ def summary(*, now: datetime, mode: str | None = None) -> dict[str, Any]:
             "open_differences": Difference.objects.filter(mode=mode, closed_at__isnull=True).count(),
             **_counts(mode, opened),
         }
-    return found
 
 
 def trading_mode() -> str:
@@ -162,8 +157,13 @@ def _money(
 ) -> dict[str, Any]:
     """Cash + positions = equity = moved + profit, and realised + unrealised = profit, in whole cents."""
     total = _cents(moment.equity)
-    pots = to_cents({**{f"{name}/{shard}": sum_ for (name, shard), sum_ in cash.items()}, POSITIONS: moment.positions}, total)
-    sources = to_cents({"moved": moved, "pnl": pnl.total}, total if moment.equity == moved + pnl.total else None)
+    pots = to_cents(
+        {**{f"{name}/{shard}": sum_ for (name, shard), sum_ in cash.items()}, POSITIONS: moment.positions},
+        total,
+    )
+    sources = to_cents(
+        {"moved": moved, "pnl": pnl.total}, total if moment.equity == moved + pnl.total else None
+    )
     profit = to_cents({"realised": pnl.realised, "unrealised": pnl.unrealised}, sources["pnl"])
     by_platform: dict[str, Decimal] = {}
     for platform, shard in cash:
@@ -204,7 +204,8 @@ def margin(mode: str, opened: Mapping[PositionKey, Position]) -> dict[str, Any]:
         orders[order.platform] += reserved(order)
     total = _cents(sum(positions.values(), ZERO) + sum(orders.values(), ZERO))
     locked = to_cents(
-        {f"{what}/{name}": sum_ for what, sums in (("positions", positions), ("orders", orders)) for name, sum_ in sums.items()},
+        {f"positions/{name}": sum_ for name, sum_ in positions.items()}
+        | {f"orders/{name}": sum_ for name, sum_ in orders.items()},
         total,
     )  # fmt: skip
     return {

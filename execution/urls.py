@@ -1,5 +1,8 @@
 """The addresses of the execution room below `/api/v1`."""
 
-from execution import api
+from execution import api, portfolio_api
 
-urlpatterns = api.urlpatterns
+urlpatterns = [
+    *api.urlpatterns,
+    *portfolio_api.urlpatterns,
+]

@@ -62,13 +62,31 @@ def an_order(bet=None, market_id="PM-1", *, mode="paper", at=NOW, **fields):
         "price": Decimal("0.5"), "status": "PLANNED", "mode": mode, "client_order_id": f"ord_{number}",
         "created_at": at, "updated_at": at,
     }  # fmt: skip
-    return Order.objects.create(id=f"ord_{number}", plan=plan, **(values | fields))
+    values |= fields
+    if values["status"] != "PLANNED":  # an order of ours begins PLANNED; only somebody else's begins as it is
+        values.setdefault("role", "HAND")
+    return Order.objects.create(id=f"ord_{number}", plan=plan, **values)
 
 
-def trade(market_id, outcome, side, quantity, price, fee="0", *, bet=None, mode="paper", at=NOW, kind="TRADE", shard=0):
+def trade(
+    market_id,
+    outcome,
+    side,
+    quantity,
+    price,
+    fee="0",
+    *,
+    bet=None,
+    mode="paper",
+    at=NOW,
+    kind="TRADE",
+    shard=0,
+):
     """One booked fill; of a plan for `bet` where one is given. Returns the fill."""
     market = Market.objects.get(pk=market_id)
-    entry = Entry(market.platform, market_id, outcome, side, Decimal(quantity), Decimal(price), Decimal(fee), kind)
+    entry = Entry(
+        market.platform, market_id, outcome, side, Decimal(quantity), Decimal(price), Decimal(fee), kind
+    )
     size = Decimal(quantity)
     done = {"outcome": outcome, "side": side, "quantity": size, "filled_qty": size, "status": "FILLED"}
     order = an_order(bet, market_id, mode=mode, at=at, **done) if bet is not None else None
@@ -89,7 +107,13 @@ def cash(amount, platform=POLYMARKET, kind=CashMovement.DEPOSIT, *, mode="paper"
         mover(mode, platform, Decimal(amount), kind, reference, now=at)
         return
     CashMovement.objects.create(
-        mode=mode, platform=platform, kind=kind, amount=Decimal(amount), reference=reference, at=at, shard=shard
+        mode=mode,
+        platform=platform,
+        kind=kind,
+        amount=Decimal(amount),
+        reference=reference,
+        at=at,
+        shard=shard,
     )
 
 

@@ -27,7 +27,11 @@ def test_a_merge_takes_from_everybody_in_proportion():
 
 
 def test_a_split_that_does_not_come_out_even_leaves_the_rest_with_the_heaviest():
-    assert split(D("1"), {"a": D(1), "b": D(2), "c": D(3)}, D("0.01")) == {"a": D("0.16"), "b": D("0.33"), "c": D("0.51")}
+    assert split(D("1"), {"a": D(1), "b": D(2), "c": D(3)}, D("0.01")) == {
+        "a": D("0.16"),
+        "b": D("0.33"),
+        "c": D("0.51"),
+    }
     assert split(D(1), {}) == {} and split(D(1), {"a": D(0)}) == {}
 
 
@@ -44,7 +48,11 @@ def test_a_split_sums_exactly(weights, amount):
     assert all(part >= 0 for part in parts.values())
 
 
-@given(st.dictionaries(st.text(max_size=3), st.decimals(min_value=-(10**6), max_value=10**6, places=12), min_size=1))
+@given(
+    st.dictionaries(
+        st.text(max_size=3), st.decimals(min_value=-(10**6), max_value=10**6, places=12), min_size=1
+    )
+)
 def test_cents_sum_to_the_rounded_total_and_none_is_off_by_a_cent(values):
     found = to_cents(values)
     assert sum(found.values()) == sum(values.values()).quantize(CENT)
@@ -53,7 +61,9 @@ def test_cents_sum_to_the_rounded_total_and_none_is_off_by_a_cent(values):
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from(["BUY", "SELL"]), contracts, st.sampled_from(["", "a", "b", "c"]), st.booleans()),
+        st.tuples(
+            st.sampled_from(["BUY", "SELL"]), contracts, st.sampled_from(["", "a", "b", "c"]), st.booleans()
+        ),
         max_size=30,
     )
 )

@@ -37,7 +37,10 @@ def test_two_of_four_give_a_dollar_and_yes_of_the_others():
 
 def test_uneven_sizes_convert_in_layers_and_free_the_sum_less_the_largest():
     found = layers(P, EVENT, {"a": D(3), "b": D(7), "c": D(10)})
-    assert [(layer.markets, layer.quantity) for layer in found] == [(("a", "b", "c"), D(3)), (("b", "c"), D(4))]
+    assert [(layer.markets, layer.quantity) for layer in found] == [
+        (("a", "b", "c"), D(3)),
+        (("b", "c"), D(4)),
+    ]
     assert sum(layer.frees for layer in found) == D(3 + 7)
 
 
@@ -89,7 +92,12 @@ def test_a_conversion_is_worth_the_same_in_every_state(prices, sizes, members):
 
 def worth(held, winner):
     return sum(
-        (one.quantity for (_, market, outcome), one in held.items() if (market == winner) == (outcome == "YES")), D(0)
+        (
+            one.quantity
+            for (_, market, outcome), one in held.items()
+            if (market == winner) == (outcome == "YES")
+        ),
+        D(0),
     )
 
 

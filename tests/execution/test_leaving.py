@@ -66,14 +66,19 @@ def test_a_pair_is_left_when_the_bids_pay_more_than_waiting():
 
 def test_a_pair_stays_where_the_fees_eat_the_gain():
     way = find(STATES, PAIR, books([("0.56", "100")], [("0.46", "100")]), LISTINGS, TERMS, AT)
-    assert isinstance(way, NoExit) and way.code == leaving.NOT_WORTH  # 102 less 2.97 of fees: above 99.01, under 99.01 and a hundredth
+    assert (
+        isinstance(way, NoExit) and way.code == leaving.NOT_WORTH
+    )  # 102 less 2.97 of fees: above 99.01, under 99.01 and a hundredth
 
 
 def test_only_the_part_that_the_books_pay_for_is_sold():
     view = books([("0.60", "40"), ("0.50", "60")], [("0.46", "70"), ("0.45", "30")])
     way = find(STATES, PAIR, view, LISTINGS, TERMS, AT)
     assert isinstance(way, Exit) and way.size == 40
-    assert {one.size for one in way.legs} == {D(40)} and {one.limit_price for one in way.legs} == {D("0.60"), D("0.46")}
+    assert {one.size for one in way.legs} == {D(40)} and {one.limit_price for one in way.legs} == {
+        D("0.60"),
+        D("0.46"),
+    }
 
 
 def test_the_thinnest_leg_goes_first():
@@ -166,7 +171,9 @@ def test_every_exit_beats_waiting_and_the_books_can_pay_it(yes, no, one, two):
         assert sale.size <= open_ == sale.depth
 
 
-@given(st.lists(st.tuples(st.sets(st.integers(0, 3), min_size=1), st.integers(1, 50)), min_size=1, max_size=6))
+@given(
+    st.lists(st.tuples(st.sets(st.integers(0, 3), min_size=1), st.integers(1, 50)), min_size=1, max_size=6)
+)
 def test_the_smallest_set_pays_what_the_whole_does_and_no_leg_can_shrink(drawn):
     states = [str(number) for number in range(4)]
     held = [

@@ -43,7 +43,9 @@ def test_a_pair_settles_and_the_profit_is_the_payoff_less_what_was_paid(redis):
     assert found["equity"] == found["moved"] + found["pnl"] == D("20007.05")
 
 
-@pytest.mark.parametrize(("pays", "yes", "no"), [("0.5", "50", "50"), ("0.37", "37", "63"), ("0", "0", "100")])
+@pytest.mark.parametrize(
+    ("pays", "yes", "no"), [("0.5", "50", "50"), ("0.37", "37", "63"), ("0", "0", "100")]
+)
 def test_a_half_or_scalar_settlement_is_a_settlement_like_any_other(redis, pays, yes, no):
     bet = a_pair()
     trade("PM-1", "YES", "BUY", 100, "0.40", bet=bet)
@@ -94,9 +96,9 @@ def test_a_basket_of_no_is_money_at_once_on_paper(redis):
     before = equity.cash("paper")[POLYMARKET, 0]
     assert freeing.free(now=SOON) == 20
     assert equity.cash("paper")[POLYMARKET, 0] == before + 20
-    assert {(row.market_id, row.outcome): row.quantity for row in Position.objects.filter(quantity__gt=0)} == {
-        ("N-3", "NO"): D(2)
-    }
+    assert {
+        (row.market_id, row.outcome): row.quantity for row in Position.objects.filter(quantity__gt=0)
+    } == {("N-3", "NO"): D(2)}
     assert freeing.free(now=SOON) == 0
     found = summary()
     assert found["exact"] and found["realized_pnl"] == D("1.40") and found["differences"] == []
@@ -266,7 +268,9 @@ STEPS = st.lists(
             st.decimals("0.01", "300", places=2), st.decimals("0.01", "0.99", places=3), st.decimals("-1", "3", places=5),
             st.integers(0, 3), st.sampled_from(["TRADE", "TRADE", "HAND", "REVERSAL"]),
         ),
-        st.tuples(st.just("cash"), st.decimals("-500", "900", places=6), st.sampled_from([KALSHI, POLYMARKET]), st.integers(0, 2)),
+        st.tuples(
+            st.just("cash"), st.decimals("-500", "900", places=6), st.sampled_from([KALSHI, POLYMARKET]), st.integers(0, 2)
+        ),
         st.tuples(st.just("settle"), st.integers(0, 4), st.sampled_from(["0", "1", "0.5", "0.333333"])),
         st.tuples(st.just("free")),
         st.tuples(st.just("mark"), st.integers(0, 4), st.decimals("0.001", "0.999", places=3)),
@@ -286,7 +290,9 @@ def play(steps, mode):
                 if side == "SELL":
                     size = min(size, row.quantity if row else D(0))
                 if size:
-                    trade(MARKETS[market], outcome, side, size, price, fee, bet=bets[bet], mode=mode, kind=kind)
+                    trade(
+                        MARKETS[market], outcome, side, size, price, fee, bet=bets[bet], mode=mode, kind=kind
+                    )
             case ("cash", amount, platform, shard):
                 cash(amount, platform, mode=mode, shard=shard)
             case ("settle", market, pays):
@@ -312,7 +318,9 @@ def test_every_view_of_a_random_ledger_adds_up_to_the_cent(redis, steps, mode):
     moved += D(0) if opening else D(20_000)
     truth = moved + exact_profit(mode)
     assert found["equity"] == truth.quantize(CENT)
-    assert found["equity"] == found["moved"] + found["pnl"] == sum(found["cash"].values()) + found["positions"]
+    assert (
+        found["equity"] == found["moved"] + found["pnl"] == sum(found["cash"].values()) + found["positions"]
+    )
     assert found["pnl"] == found["realized_pnl"] + found["unrealized_pnl"] == found["pnl_from_fills"]
     assert sum(one["cash"] for one in found["shards"]) == sum(found["cash"].values())
     # Every view of what is held
@@ -345,6 +353,9 @@ def test_costs_follow_who_bought(redis):
     trade("PM-1", "YES", "BUY", 30, "0.40", bet=one)
     trade("PM-1", "YES", "BUY", 10, "0.60", bet=two)
     lines = {line.name: line for line in exposure.look("paper", NOW).views["bet"]}
-    assert {name: line.cost for name, line in lines.items()} == {one.id: D("13.50"), two.id: D("4.50")}  # one average
+    assert {name: line.cost for name, line in lines.items()} == {
+        one.id: D("13.50"),
+        two.id: D("4.50"),
+    }  # one average
     groups = exposure.look("paper", NOW).views["group"]
     assert [(line.name, line.cost) for line in groups] == [("polymarket:EV", D("18.00"))]
