@@ -11,6 +11,7 @@ def open_all() -> None:
     registry.add_benchmark("chain", benchmarks.chain)
     registry.add_panel("orders", panels.orders)
     registry.add_panel("positions", panels.positions)
+    registry.add_panel("money", panels.money)
     registry.add_summary("execution", panels.summary)
     registry.add_job(Job("risk-check", ("report", "--risk"), 120, about="Hourly risk assessment"))
     registry.add_job(Job("position-reconcile", ("reconcile",), 600, about="Compare positions with the fills"))

@@ -4,6 +4,7 @@ import base64
 import csv
 import html
 import io
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,8 @@ from execution import charts, exposure, reports
 from execution.reports import Section
 
 MOST_BARS = 10
-NUMBER = frozenset("0123456789−-–$")
+NUMBER = re.compile(r"[−-]?\$?[\d,.]+%?(?: \([\d.]+%\))?|–")
+LONG = 24  # characters from which a cell may be broken into lines
 
 STYLE = """
 :root{color-scheme:light}*{box-sizing:border-box}
@@ -24,8 +26,10 @@ p{margin:.4rem 0}.quiet{color:#5b6876}.verdict{font-size:1.1rem;border-left:4px 
 .card span{color:#5b6876;font-size:.85rem}.wide{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:.92rem}th,td{padding:.35rem .5rem;text-align:left;vertical-align:top}
 th{color:#5b6876;font-weight:600;border-bottom:2px solid #e3e8ee;white-space:nowrap}td{border-bottom:1px solid #eef1f5}
-td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
-td.loss{color:#b3372f}tr.total td{font-weight:600;border-top:2px solid #e3e8ee}img{display:block;width:100%;height:auto}
+td{white-space:nowrap}td.t{white-space:normal;min-width:13rem;overflow-wrap:anywhere}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
+td.loss{color:#b3372f}tr.total td{font-weight:600;border-top:2px solid #e3e8ee}
+img{display:block;width:100%;max-width:38rem;height:auto}
 """.strip()
 
 
@@ -58,7 +62,7 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 def _numeric(cells: Sequence[str]) -> bool:
     """Whether a column holds figures: then it is aligned to the right."""
-    return bool(cells) and all(cell[:1] in NUMBER and not cell[:5].startswith("20") for cell in cells if cell)
+    return bool(cells) and all(NUMBER.fullmatch(cell) for cell in cells if cell)
 
 
 def daily_html(found: dict[str, Any]) -> str:
@@ -194,7 +198,11 @@ def _table(section: Section) -> str:
 
 
 def _cell(cell: str, number: bool) -> str:
-    kinds = [*(["n"] if number else []), *(["loss"] if cell.startswith("−") else [])]
+    kinds = [
+        name
+        for name, wanted in (("n", number), ("loss", cell.startswith("−")), ("t", len(cell) > LONG))
+        if wanted
+    ]
     return f"<td{' class=' + chr(34) + ' '.join(kinds) + chr(34) if kinds else ''}>{html.escape(cell)}</td>"
 
 

@@ -60,8 +60,12 @@ def gather(*, now: datetime, days: int, mode: str | None = None) -> dict[str, An
         "actions": [] if mode == PAPER else [one.as_json() for one in actions.look(mode)],
         "calendar": calendar.look(mode, now).as_json(),
         "equity": [
-            {"at": one.at, "equity": one.equity, "profit": one.profit}
-            for one in equity.curve(mode, since, now)
+            *(
+                {"at": one.at, "equity": one.equity, "profit": one.profit}
+                for one in equity.curve(mode, since, now)
+                if one.at < now
+            ),
+            {"at": now, "equity": totals["equity"], "profit": totals["pnl"]},
         ],
     }
     return found | {"verdict": verdict(found)}
@@ -296,7 +300,10 @@ def _say_refusals(found: dict[str, Any]) -> Section:
     if len(reasons) > MOST_ROWS:
         note = f"{note} {len(reasons) - MOST_ROWS} further reasons are in the JSON.".strip()
     return Section(
-        "Left alone, by reason", ("reason", "where", "times", "best missed"), rows, note or "None."
+        "Left alone, by reason",
+        ("reason", "where", "times", "best missed"),
+        rows,
+        note or ("" if rows else "None."),
     )
 
 
@@ -316,7 +323,7 @@ def _say_shadow(found: dict[str, Any]) -> Section | None:
 
 def _say_limits(found: dict[str, Any]) -> Section:
     rows = [
-        (line["name"], f"{line['used']:.2f}", f"{line['limit']:.2f}", f"{line['share']:.0%}")
+        (line["name"], f"{line['used']:,.2f}", f"{line['limit']:,.2f}", f"{line['share']:.0%}")
         for line in found["limits"]
     ]
     near = [line["name"] for line in found["limits"] if line["share"] > NEAR]
@@ -365,8 +372,14 @@ def _say_calendar(found: dict[str, Any]) -> Section:
          ", ".join(sorted({entry["kind"] for entry in one["entries"]})))
         for one in days[:MOST_ROWS]
     ]  # fmt: skip
-    note = f"{dollars(found['calendar']['locked'])} wait for settlement." if rows else "Nothing is locked."
-    return Section("Coming free", ("day", "sure", "at most", "locked", "how sure the day is"), rows, note)
+    note = (
+        f"{dollars(found['calendar']['locked'])}, fees included, wait for settlement."
+        if rows
+        else "Nothing is locked."
+    )
+    return Section(
+        "Coming free", ("day", "sure", "at most", "paid with fees", "how sure the day is"), rows, note
+    )
 
 
 def exposure_sections(seen: exposure.Exposure) -> list[Section]:

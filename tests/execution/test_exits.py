@@ -156,7 +156,8 @@ def test_offers_are_listed_and_taken_over_the_api(pair, client):
 
 
 @pytest.mark.parametrize(
-    ("permissions", "scopes"), [((), ("trade",)), (("execution.can_trade",), ("read",)), (("execution.view_position",), ("trade",))]
+    ("permissions", "scopes"),
+    [((), ("trade",)), (("execution.can_trade",), ("read",)), (("execution.view_position",), ("trade",))],
 )  # fmt: skip
 def test_nobody_takes_an_offer_without_scope_and_permission(pair, client, permissions, scopes):
     show("0.60", "0.46")

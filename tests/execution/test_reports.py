@@ -11,6 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from arbsite import registry
 from arbsite.models import Notice
 from execution import doors, exposure, freeing, rendering, reports
 from execution.models import Difference, EquityPoint, Fill, Halt, Plan, Position
@@ -43,7 +44,9 @@ def a_day(now):
         )  # fmt: skip
     at = now - timedelta(hours=5)
     one, two = a_pair(), a_pair("pair:2", "PM-2", "KX-2")
-    Market.objects.filter(pk="KX-2").update(question="Will <b>the</b> Federal Reserve & friends cut rates by December 2026?")
+    Market.objects.filter(pk="KX-2").update(
+        question="Will <b>the</b> Federal Reserve & friends cut rates in 2026?"
+    )
     trade("PM-1", "YES", "BUY", 100, "0.40", "1.20", bet=one, at=at)
     trade("KX-1", "NO", "BUY", 100, "0.50", "1.75", bet=one, at=at)
     trade("PM-2", "YES", "BUY", 250, "0.61", "2.97", bet=two, at=at)
@@ -60,10 +63,15 @@ def a_day(now):
     type(order).objects.filter(pk=order.pk).update(status="REJECTED")
     for code, count in (("below_hurdle", 4_120), ("book_stale", 512), ("not_clean", 77)):
         Refusal.objects.create(
-            bet_id=one.id, code=code, hour=at, stage="decide", count=count, first_seen=at, last_seen=at, best_profit=D("1.25")
+            bet_id=one.id, code=code, hour=at, stage="decide", count=count, first_seen=at, last_seen=at,
+            best_profit=D("1.25"),
         )  # fmt: skip
-    Halt.objects.create(platform=KALSHI, code="stale_feed", why="no frame for 61 s", by="watching", created_at=at)
-    Difference.objects.create(mode="paper", platform=KALSHI, kind="cash", subject="0", sentence="cash differs by $0.02")
+    Halt.objects.create(
+        platform=KALSHI, code="stale_feed", why="no frame for 61 s", by="watching", created_at=at
+    )
+    Difference.objects.create(
+        mode="paper", platform=KALSHI, kind="cash", subject="0", sentence="cash differs by $0.02"
+    )
     Position.objects.filter(market_id="PM-1").update(current_price=D("0.44"))
     return one, two
 
@@ -77,17 +85,22 @@ def test_a_report_tells_the_whole_day(now):
     assert [(one["code"], one["count"]) for one in found["refusals"]["by_code"]][0] == ("below_hurdle", 4_120)
     leg = next(one for one in found["fill_rates"] if one["role"] == "LEG")
     assert (leg["orders"], leg["whole"], leg["none"], leg["share"]) == (1, 0, 1, 0)
-    assert found["profit"] == found["portfolio"]["pnl"] and len(found["equity"]) == 24
+    assert found["profit"] == found["portfolio"]["pnl"] and len(found["equity"]) == 25
+    assert found["equity"][-1]["profit"] == found["profit"]
     assert [one["code"] for one in found["halts"]] == ["stale_feed"] and len(found["differences"]) == 1
     assert found["verdict"].startswith("5 plans, 5 trades")
     total = next(line for line in found["limits"] if line["name"] == "total")
-    assert total["used"] == sum((row.paid for row in Position.objects.all()), D(0)) and total["limit"] == 20_000
+    assert (
+        total["used"] == sum((row.paid for row in Position.objects.all()), D(0)) and total["limit"] == 20_000
+    )
 
 
 def test_a_day_without_a_plan_says_why(now):
     a_pair()
     for code, count in (("below_hurdle", 40), ("book_stale", 5)):
-        Refusal.objects.create(code=code, hour=now, stage="decide", count=count, first_seen=now, last_seen=now)
+        Refusal.objects.create(
+            code=code, hour=now, stage="decide", count=count, first_seen=now, last_seen=now
+        )
     found = reports.gather(now=now, days=1)
     assert found["verdict"] == (
         "Nothing was worth it: 45 findings were left alone, most of them for below_hurdle (40), book_stale (5)."
@@ -130,7 +143,11 @@ def test_the_exposure_report_comes_in_four_forms_that_agree(now, capsys):
             assert sum(D(row[column]) for row in of_view) == document["total"][name]
     assert any(row["label"].startswith("'=cmd()") for row in rows)  # no formula for a spreadsheet
     table = made("table")
-    assert "BY SETTLEMENT DATE" in table and "day unknown" in table and f"${document['total']['cost']:,.2f}" in table
+    assert (
+        "BY SETTLEMENT DATE" in table
+        and "day unknown" in table
+        and f"${document['total']['cost']:,.2f}" in table
+    )
 
 
 def test_a_report_in_json_has_every_digit(now, capsys):
@@ -152,9 +169,8 @@ def test_what_cannot_be_reported_is_refused(now, wrong):
 def test_the_cron_jobs_keep_working_and_leave_a_notice(now, capsys):
     a_day(now)
     doors.open_all()
-    from arbsite import registry
-
-    for name, kind in (("daily-report", "profit_report"), ("weekly-report", "profit_report"), ("risk-check", "risk_report")):
+    kinds = {"daily-report": "profit_report", "weekly-report": "profit_report", "risk-check": "risk_report"}
+    for name, kind in kinds.items():
         Notice.objects.all().delete()
         call_command(*registry.jobs[name].command)
         assert Notice.objects.get().kind == kind
