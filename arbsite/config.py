@@ -244,6 +244,9 @@ class Risk(Section):
     max_unknown_orders: int = Field(3, ge=0)
     max_stale_seconds: int = Field(60, gt=0)
     max_clock_skew_ms: int = Field(5_000, gt=0)
+    max_locked_pct: Decimal = Field(Decimal("0.95"), gt=0, le=1)
+    max_late_pct: Decimal = Field(Decimal("0.50"), gt=0, le=1)
+    late_days: int = Field(90, gt=0)
     time_zone: str = "UTC"
 
     @field_validator("time_zone")

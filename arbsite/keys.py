@@ -40,6 +40,7 @@ CHANNELS: Final = (PRICE_UPDATES, OPPORTUNITIES, EXECUTION_STATUS, NOTIFICATIONS
 BOOK_TTL: Final = 300
 WINDOW_TTL: Final = 60
 FEED_TTL: Final = 30
+FEED_HEARD_TTL: Final = DAY
 RING_TTL_MS: Final = 1_000
 STALE_TTL: Final = HOUR
 CATALOGUE: Final = "cache:catalogue"  # string: a new word whenever bets, pairs or listings changed
@@ -97,6 +98,11 @@ def book(platform: str, market_id: str) -> str:
 def feed(platform: str) -> str:
     """String: the connector's word that its books are alive, Unix ms of the last confirmation per connection."""
     return f"cache:feed:{platform}"
+
+
+def feed_heard(platform: str) -> str:
+    """String: Unix ms of the last word of any connection, kept when `feed` is gone: since when it is silent."""
+    return f"cache:feed_heard:{platform}"
 
 
 def window(window_id: str) -> str:

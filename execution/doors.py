@@ -1,7 +1,7 @@
 """What this room offers to the rooms below it."""
 
 from arbsite import registry
-from arbsite.registry import Job
+from arbsite.registry import Broken, Job
 
 
 def open_all() -> None:
@@ -13,7 +13,21 @@ def open_all() -> None:
     registry.add_panel("positions", panels.positions)
     registry.add_panel("money", panels.money)
     registry.add_summary("execution", panels.summary)
+    registry.add_check("trading", trading)
     registry.add_job(Job("risk-check", ("report", "--risk"), 120, about="Hourly risk assessment"))
     registry.add_job(Job("position-reconcile", ("reconcile",), 600, about="Compare positions with the fills"))
     registry.add_job(Job("daily-report", ("report", "--days", "1"), 300, about="Daily P&L report"))
     registry.add_job(Job("weekly-report", ("report", "--days", "7"), 300, about="Weekly performance report"))
+
+
+def trading() -> str:
+    """Whether orders could go out in the mode of the settings, and which halts stand."""
+    from django.conf import settings
+    from django.utils import timezone
+
+    from execution import live_checks
+
+    found = live_checks.problems(timezone.now())
+    if found:
+        raise Broken("; ".join(found), "See docs/signer.md, “Before real orders”.")
+    return "; ".join([f"{settings.ARBSITE.trading.mode} orders may go out", *live_checks.notes()])

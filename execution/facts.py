@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 
 ZERO, ONE = Decimal(0), Decimal(1)
 PRICE_STEP, MONEY_STEP = Decimal("0.000001"), Decimal("0.000001")
-REVERSAL = "REVERSAL"
 PAPER = "paper"
 SETTLES_LATER = frozenset({POLYMARKET})  # a trade is money there only when it is CONFIRMED
 NETS_AT_ONCE = frozenset({KALSHI})  # YES and NO of one market become a dollar by themselves
@@ -258,7 +257,7 @@ def _take(batch: _Batch, order: Order, report: FillReport, fill: Fill | None, no
             fill.platform, fill.market_id, fill.outcome, fill.side, fill.quantity, fill.price, fill.fee
         )
     if failed and not _is_undone(fill):
-        if not _add(batch, order, _reversed(entry), _reversal_id(report.fill_id)):
+        if not _add(batch, order, ledger.reversal(entry), _reversal_id(report.fill_id)):
             return  # what was sold since must be undone first: it is told again
         batch.undone.add(order.id)
     batch.settling[report.fill_id[:128]] = report
@@ -271,21 +270,6 @@ def _is_undone(fill: Fill | None) -> bool:
 
 def _reversal_id(fill_id: str) -> str:
     return f"reversal:{fill_id}"[:128]
-
-
-def _reversed(entry: Entry) -> Entry:
-    """The entry that gives back what a failed trade moved, its fee included."""
-    other = ledger.SELL if entry.side == ledger.BUY else ledger.BUY
-    return Entry(
-        entry.platform,
-        entry.market_id,
-        entry.outcome,
-        other,
-        entry.quantity,
-        entry.price,
-        -entry.fee,
-        REVERSAL,
-    )
 
 
 def _add(batch: _Batch, order: Order, entry: Entry, trade_id: str) -> bool:

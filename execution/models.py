@@ -168,6 +168,7 @@ class Order(models.Model):
             models.Index(fields=["status"], name="idx_orders_status"),
             models.Index(fields=["market"], name="idx_orders_market_id"),
             models.Index(fields=["-created_at"], name="idx_orders_created_at"),
+            models.Index(fields=["mode", "-sent_at"], name="idx_orders_sent_at"),
         ]
         constraints = [
             one_of("platform", PLATFORMS, "orders_platform_known"),

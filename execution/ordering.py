@@ -69,7 +69,7 @@ def send(order: Order, ticket: Ticket, place: str, info: MarketInfo, *, edge: De
     """
     trade = trading(order.platform, order.mode)
     order.quantity, order.cash = ticket.size, ticket.spend
-    refusal = checking.refusal(order, ticket, info, now=timezone.now())
+    refusal = checking.refusal(order, ticket, info, place, now=timezone.now())
     if refusal is not None:
         return _refuse(order, refusal, place)
     prepared = trade.prepare(request_of(order, info, edge))

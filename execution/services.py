@@ -89,7 +89,8 @@ def act_on(signal_ids: Iterable[str], *, now_ms: int) -> int:
         # Somebody else may have held the ledger for long: books are as old as they are now
         now_ms += int((time.monotonic() - began) * 1_000)
         now = datetime.fromtimestamp(now_ms / 1_000, UTC)
-        batch = Batch(mode, held=holdings.held(mode, known), acted_on=overlaps.acted_on(now))
+        concerned = {signal.bet_id for signal in signals if signal.bet_id}
+        batch = Batch(mode, held=holdings.held(mode, known, bets=concerned), acted_on=overlaps.acted_on(now))
         books = live.book_views(
             market
             for signal in signals

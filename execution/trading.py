@@ -1,6 +1,6 @@
 """The order side of each platform in each mode: the one place that decides where an order goes."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
 
@@ -30,8 +30,8 @@ def _make(platform: str, mode: str) -> Trading:
         from execution.paper_trading import PaperTrading
 
         return PaperTrading(platform)
-    make: Callable[[str], Trading] = getattr(clients, "trading")  # noqa: B009 - comes with the platforms' order sides
-    return make(platform)
+    made: Trading = clients.trading(platform)
+    return made
 
 
 @contextmanager

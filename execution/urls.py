@@ -1,8 +1,9 @@
 """The addresses of the execution room below `/api/v1`."""
 
-from execution import api, portfolio_api
+from execution import api, halt_api, portfolio_api
 
 urlpatterns = [
     *api.urlpatterns,
+    *halt_api.urlpatterns,
     *portfolio_api.urlpatterns,
 ]

@@ -6,6 +6,7 @@ before and after each step: after a kill the next taker goes on where this one s
 
 import hashlib
 import logging
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -49,7 +50,11 @@ ZERO = Decimal(0)
 MOST_STEPS = 1_000  # of one taking: a plan that needs more is looked at again later
 REST_LOOK = timedelta(seconds=1)  # how often an order that rests is asked for
 LONGEST_PAUSE = timedelta(seconds=2)
+AWAY_PAUSE = timedelta(milliseconds=400)  # between questions to a platform that cannot be asked
 LOCK_SPACE = 0x504C414E  # "PLAN"
+
+# Set when the process is to end: no plan is begun any more, and what is under way goes on until it would wait
+stopping = threading.Event()
 
 # When platforms were asked for orders and did not have them; whoever starts anew asks anew
 _missing: dict[str, tuple[datetime, datetime]] = {}
@@ -150,6 +155,8 @@ class _Worker:
                     finishing.finish(self.plan, self.orders, self.tickets, step)
                     self.forget()
                     return None
+                if stopping.is_set() and _begins(step):
+                    return timezone.now() + REST_LOOK
                 self.do(step)
         except _Later as later:
             return timezone.now() + later.pause
@@ -182,14 +189,14 @@ class _Worker:
             self.listings[info.platform, info.id] = Listing.of(info)
 
     def _halted(self) -> frozenset[int]:
-        standing = halts.standing()
-        if not standing:
+        """Legs on whose market nothing new may be sent. Mostly one short query says that there are none."""
+        if not _anything_stands():
             return frozenset()
         return frozenset(
-            leg for leg, ticket in enumerate(self.tickets)
-            if any((not halt.platform and halt.market_id is None) or halt.market_id == ticket.market_id
-                   or (halt.platform == ticket.platform and halt.market_id is None) for halt in standing)
-        )  # fmt: skip
+            leg
+            for leg, ticket in enumerate(self.tickets)
+            if halts.blocking(ticket.platform, ticket.market_id) is not None
+        )
 
     def order(self, order_id: str) -> Order:
         return next(order for order in self.orders if order.id == order_id)
@@ -270,7 +277,7 @@ class _Worker:
             found = ordering.look_up(order)
         except ordering.NOT_ASKED as error:
             log.warning("order not looked up", extra={"order": order.id, "error": str(error)})
-            raise _Later(LONGEST_PAUSE / 2) from None
+            raise _Later(AWAY_PAUSE) from None
         now = timezone.now()
         if found:
             _missing.pop(order.id, None)
@@ -303,7 +310,7 @@ class _Worker:
             ordering.cancel(order)
         except ordering.NOT_ASKED as error:
             log.warning("order not cancelled", extra={"order": order.id, "error": str(error)})
-            raise _Later(LONGEST_PAUSE / 2) from None
+            raise _Later(AWAY_PAUSE) from None
         order.refresh_from_db(fields=["status"])
         if order.status in lifecycle.AT_PLATFORM:
             self._found(order)
@@ -399,7 +406,23 @@ class _Done(Exception):
     """The plan is finished."""
 
 
+def _begins(step: saga.Step) -> bool:
+    """Whether a step is the first sending of its plan."""
+    first = step.sends[0] if isinstance(step, saga.SendAll) else step
+    return isinstance(first, saga.Send) and first.place not in ("next", "complete", "unwind")
+
+
 # --- values of rows
+
+
+def _anything_stands() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT 1 FROM halts WHERE lifted_at IS NULL)"
+            " OR EXISTS (SELECT 1 FROM differences WHERE closed_at IS NULL)"
+        )
+        (stands,) = cursor.fetchone()
+    return bool(stands)
 
 
 def patience_of_settings() -> Patience:

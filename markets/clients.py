@@ -20,8 +20,11 @@ from markets.platforms.base import (
     PlatformError,
 )
 from markets.platforms.kalshi import fees as kalshi_fees
+from markets.platforms.kalshi import private as kalshi_private
+from markets.platforms.kalshi import private_http as kalshi_http
 from markets.platforms.kalshi import rest as kalshi_rest
 from markets.platforms.kalshi import stream as kalshi_stream
+from markets.platforms.kalshi import trading as kalshi_trading
 from markets.platforms.polymarket import fees as polymarket_fees
 from markets.platforms.polymarket import parse as polymarket_parse
 from markets.platforms.polymarket import private as polymarket_private
@@ -29,6 +32,7 @@ from markets.platforms.polymarket import rest as polymarket_rest
 from markets.platforms.polymarket import stream as polymarket_stream
 from markets.platforms.polymarket import terms as polymarket_terms
 from markets.platforms.polymarket import trading as polymarket_trading
+from markets.platforms.trading import PrivateFeed, Trading
 
 KALSHI_MARKETS_PER_CONNECTION = 5_000
 POLYMARKET_MARKETS_PER_CONNECTION = (
@@ -39,8 +43,8 @@ POLYMARKET_MARKETS_PER_CONNECTION = (
 class PlatformThrottle:
     """Our own rate limit of a platform, speaking of its refusals as the platform's errors."""
 
-    def __init__(self, platform: str, buckets: dict[str, Bucket]) -> None:
-        self._throttle = RedisThrottle(platform, buckets)
+    def __init__(self, platform: str, buckets: dict[str, Bucket], *, longest_wait: float = 30.0) -> None:
+        self._throttle = RedisThrottle(platform, buckets, longest_wait=longest_wait)
 
     def acquire(self, endpoint: str, cost: int = 1) -> None:
         """Wait for tokens. Raises PlatformError when the wait would be unreasonable."""
@@ -65,6 +69,24 @@ def feed(platform: str) -> Feed:
         stall_ms = settings.ARBSITE.polymarket.stall_seconds * 1_000
         return polymarket_stream.PolymarketFeed(stall_ms=stall_ms)
     return kalshi_stream.KalshiFeed()
+
+
+def trading(platform: str) -> Trading:
+    """The order side of a platform. It keeps connections open: make it once a process."""
+    made: Trading = _maker(f"{platform}_trading_client")()
+    return made
+
+
+def private_feed(platform: str) -> PrivateFeed:
+    """A new feed of a platform's private channels, for one connection."""
+    made: PrivateFeed = _maker(f"{platform}_private_feed")()
+    return made
+
+
+def _maker(name: str) -> Callable[[], Any]:
+    """One of the functions below, by its name."""
+    found: Callable[[], Any] = globals()[name]
+    return found
 
 
 def replay_feed(platform: str, *, shared_seq: bool = False) -> Feed:
@@ -137,7 +159,7 @@ def polymarket_trading_client() -> polymarket_trading.PolymarketTrading:
     config = settings.ARBSITE.polymarket
     return polymarket_trading.PolymarketTrading(
         polymarket_trading.Hosts(config.clob_url, config.data_url, config.geoblock_url),
-        signer_client.ask,
+        lambda request: signer_client.ask(dict(request)),
         polymarket_terms.TermsBook(_polymarket_facts, polymarket_rest_client().trading_rules),
         signature_type=config.signature_type,
         funder=config.funder,
@@ -171,3 +193,55 @@ def polymarket_buckets() -> dict[str, Bucket]:
         endpoint: Bucket(requests / 10, requests / 10)
         for endpoint, requests in polymarket_rest.REQUESTS_PER_10_SECONDS.items()
     }
+
+
+# --- Kalshi's order side
+
+ORDER_WAIT_SECONDS = 1.0  # an order that waits longer for our own rate limit has an old price
+
+
+def kalshi_trading_client() -> kalshi_trading.KalshiTrading:
+    """Kalshi's order side; every request is signed by the signer process."""
+    config = settings.ARBSITE.kalshi
+    read, write = config.read_tokens_per_second, config.write_tokens_per_second
+    return kalshi_trading.KalshiTrading(
+        config.rest_url,
+        authorise=kalshi_authorise,
+        reload=kalshi_reload,
+        throttle=PlatformThrottle(KALSHI, {"*": Bucket(read, read), "balance": Bucket(1, 1)}),
+        write_throttle=PlatformThrottle(
+            KALSHI, {"write": Bucket(write, write)}, longest_wait=ORDER_WAIT_SECONDS
+        ),
+        timeout=float(config.timeout_seconds),
+        subaccount=config.subaccount,
+        group_contracts=config.order_group_contracts,
+    )
+
+
+def kalshi_private_feed() -> kalshi_private.KalshiPrivateFeed:
+    """Kalshi's private channels of our subaccount."""
+    config = settings.ARBSITE.kalshi
+    path = kalshi_stream.handshake_path(config.ws_url)
+
+    def sign() -> list[str]:
+        return [f"{name}: {value}" for name, value in kalshi_authorise("GET", path, None).items()]
+
+    return kalshi_private.KalshiPrivateFeed(config.ws_url, sign=sign, subaccount=config.subaccount)
+
+
+def kalshi_authorise(method: str, path: str, body: str | None) -> dict[str, str]:
+    """The headers that sign a request to Kalshi; the signer is shown the body of a write. Raises Unsigned."""
+    request = {"op": "kalshi_headers", "method": method, "path": path}
+    return _of_signer(request if body is None else {**request, "body": body})["headers"]
+
+
+def kalshi_reload() -> None:
+    """Have the signer read its keys again. Raises Unsigned."""
+    _of_signer({"op": "reload"})
+
+
+def _of_signer(request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return signer_client.ask(request)
+    except signer_client.SignerError as error:
+        raise kalshi_http.Unsigned(str(error)) from error

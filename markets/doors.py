@@ -100,4 +100,5 @@ def signer() -> str:
         raise Broken(
             "no Kalshi key", "Set KALSHI_KEY_ID and KALSHI_PRIVATE_KEY_FILE; Kalshi's stream needs them."
         )
-    return f"Kalshi key {held['kalshi'][:8]}…, Polymarket {held['polymarket'] or 'none'}"
+    halted = f", HALTED: {held['halted']}" if held.get("halted") else ""
+    return f"Kalshi key {held['kalshi'][:8]}…, Polymarket {held['polymarket'] or 'none'}{halted}"

@@ -223,7 +223,8 @@ def fills_of(made, views, known) -> list[Entry]:
     entries = []
     for ticket in made.tickets:
         market = (ticket.platform, ticket.market_id)
-        result = paper.fill(ticket, views[market], known[market].fees)
+        # By contracts: what part of a cent an order by cash adds is another test's matter
+        result = paper.fill(replace(ticket, spend=None), views[market], known[market].fees)
         assert result.status == FILLED
         assert result.cost.cash <= ticket.cash
         entries += [

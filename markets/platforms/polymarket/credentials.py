@@ -4,6 +4,7 @@ The wallet itself lives in the signer process, which proves it (L1); the platfor
 same proof, so nothing has to be stored anywhere.
 """
 
+import logging
 import threading
 from collections.abc import Callable
 from datetime import datetime
@@ -16,6 +17,8 @@ from markets.platforms.base import Malformed, PlatformError, Refused, Throttle
 from markets.platforms.polymarket.http import JsonHttp
 from markets.platforms.polymarket.signing import Credentials, l2_headers
 from markets.platforms.trading import Sign
+
+log = logging.getLogger(__name__)
 
 ENDPOINT = "clob-auth"
 DERIVE, CREATE = "/auth/derive-api-key", "/auth/api-key"
@@ -80,7 +83,11 @@ class Login:
         with self._lock:
             if self._known is not None and self._known != refused:
                 return self._known
-            self._ask({"op": "reload"})
+            try:
+                self._ask({"op": "reload"})
+            except SignerAway as error:
+                # Another process may have had it read again already: the platform decides whether the key is good
+                log.warning("the signer does not read its keys again", extra={"why": str(error)})
             self._address = ""
             self._known = self._derived()
             return self._known

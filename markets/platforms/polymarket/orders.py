@@ -133,7 +133,10 @@ def order_id(order: Order, version: str, contract: str) -> str:
 def private_key(text: str) -> PrivateKey:
     """A key ready to sign: making it costs more than a signature. Raises ValueError, never with key material."""
     try:
-        return PrivateKey(bytes.fromhex(text.strip().removeprefix("0x")))
+        raw = bytes.fromhex(text.strip().removeprefix("0x"))
+        if len(raw) != 32:  # the library would fill up a shorter one
+            raise ValueError
+        return PrivateKey(raw)
     except (ValueError, TypeError):
         raise ValueError("the Polymarket key is no private key (64 hex digits, 0x in front or not)") from None
 

@@ -20,7 +20,7 @@ CREATE TRIGGER orders_begin_planned BEFORE INSERT ON orders FOR EACH ROW EXECUTE
 
 
 class Migration(migrations.Migration):
-    dependencies = [("execution", "0004_moves_are_a_table")]
+    dependencies = [("execution", "0005_risk_accounts")]
 
     operations = [
         migrations.RunSQL(GUARD, "DROP TRIGGER orders_begin_planned ON orders; DROP FUNCTION orders_begin_planned();")

@@ -1,0 +1,118 @@
+"""What stops trading by itself besides losses: orders of unknown fate, feeds that went silent, clocks that disagree.
+
+None of these halts is lifted by itself. A feed that comes back does not tell what it swallowed, and a clock that was
+wrong has signed orders: a person looks, and resumes.
+"""
+
+import logging
+import time
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Count
+
+from arbsite import keys
+from arbsite.connections import redis_client
+from execution import halts
+from execution.models import Halt, Order
+from execution.trading import trading
+from markets.platforms.base import PLATFORMS, PlatformError
+
+log = logging.getLogger(__name__)
+
+BY = "feed_watch"
+UNKNOWN_ORDERS, STALE_FEED, CLOCK_SKEW = "unknown_orders", "stale_feed", "clock_skew"
+CLOCK_EVERY = timedelta(seconds=60)
+MILLISECOND = timedelta(milliseconds=1)
+NOT_ASKED = (PlatformError, OSError)
+
+_clock_asked: dict[tuple[str, str], datetime] = {}
+
+
+def look(mode: str, now: datetime) -> list[Halt]:
+    """Look at everything, once; returns the halts that this pulled. For the executor's ticks."""
+    tripped = [*unknown_orders(mode, now)]
+    for platform in PLATFORMS:
+        tripped += [
+            halt for halt in (stale_feed(platform, now), clock(platform, mode, now)) if halt is not None
+        ]
+    return tripped
+
+
+def unknown_orders(mode: str, now: datetime) -> list[Halt]:
+    """Too many orders of which nobody knows whether they exist: something is wrong with the road, not with an order."""
+    most = settings.ARBSITE.risk.max_unknown_orders
+    rows = (
+        Order.objects.filter(mode=mode, status="UNKNOWN")
+        .values("platform")
+        .annotate(count=Count("id"))
+        .order_by("platform")
+    )
+    tripped = [
+        halts.trip(
+            UNKNOWN_ORDERS,
+            f"the fate of {row['count']} orders is unknown, {most} may be: look at the platform's order page.",
+            by=BY, platform=row["platform"], now=now,
+        )
+        for row in rows
+        if row["count"] > most
+    ]  # fmt: skip
+    return [halt for halt in tripped if halt is not None]
+
+
+def stale_feed(platform: str, now: datetime) -> Halt | None:
+    """The connector has not vouched for its books for too long. A platform that was never heard has no books to trade."""
+    heard = last_heard(platform)
+    if heard is None:
+        return None
+    silent = now - heard
+    if silent <= timedelta(seconds=settings.ARBSITE.risk.max_stale_seconds):
+        return None
+    return halts.trip(
+        STALE_FEED,
+        f"no prices of {platform} for {silent.total_seconds():.0f} s: see that `manage.py stream {platform}` is connected,"
+        " then resume.",
+        by=BY, platform=platform, now=now,
+    )  # fmt: skip
+
+
+def last_heard(platform: str) -> datetime | None:
+    """When any connection of the platform last vouched for its books, remembered beyond the word's own short life."""
+    client = redis_client()
+    confirmed = [int(value) for value in client.hvals(keys.feed(platform))]
+    kept = client.get(keys.feed_heard(platform))
+    known = max([*confirmed, *([int(kept)] if kept else [])], default=None)
+    if known is None:
+        return None
+    if confirmed:
+        client.set(keys.feed_heard(platform), known, ex=keys.FEED_HEARD_TTL)
+    return datetime.fromtimestamp(known / 1_000, UTC)
+
+
+def clock(platform: str, mode: str, now: datetime) -> Halt | None:
+    """Our clock beside the platform's, once a minute; half of the way there and back is nobody's fault."""
+    last = _clock_asked.get((platform, mode))
+    if last is not None and timedelta(0) <= now - last < CLOCK_EVERY:
+        return None
+    _clock_asked[platform, mode] = now
+    began = time.monotonic()
+    try:
+        theirs = trading(platform, mode).clock()
+    except NOT_ASKED as error:
+        log.warning("clock not asked", extra={"platform": platform, "error": str(error)})
+        return None
+    way = timedelta(seconds=time.monotonic() - began)
+    skew = abs(theirs - (now + way / 2)) - way / 2
+    most = settings.ARBSITE.risk.max_clock_skew_ms * MILLISECOND
+    if skew <= most:
+        return None
+    return halts.trip(
+        CLOCK_SKEW,
+        f"our clock and {platform}'s are {skew.total_seconds():.1f} s apart: set the clock (NTP), then resume.",
+        by=BY, platform=platform, now=now,
+    )  # fmt: skip
+
+
+def forget() -> None:
+    """Ask the clocks anew at the next look; for tests."""
+    _clock_asked.clear()

@@ -1,0 +1,340 @@
+"""Plans worked to their end on platforms that lose answers, fill in part, refuse and settle late."""
+
+import time
+from decimal import Decimal as D
+from threading import Thread
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from arbsite.models import Notice
+from execution import facts, halts, ordering, working
+from execution.models import Fill, Order, Plan, PlanStep, Settling
+from markets.platforms.base import KALSHI, POLYMARKET
+from markets.platforms.trading import INSUFFICIENT_BALANCE, NOT_FILLABLE, RATE_LIMITED, Declined
+from signals.models import LegOutcome
+from tests.execution.plans import *  # noqa: F403
+from tests.execution.plans import a_plan, by_role, ledger, legs, show, tune, worked
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def held(venues):
+    return venues[POLYMARKET].held() | venues[KALSHI].held()
+
+
+def same_as(venues):
+    """What we believe to hold is what the platforms say."""
+    assert ledger() == held(venues)
+
+
+def order_of_legs(plan):
+    return [leg["platform"] for leg in plan.legs]
+
+
+def test_both_legs_fill_one_after_the_other(venues):
+    plan = worked(a_plan())
+    assert plan.status == Plan.FILLED
+    first, second = by_role(plan, Order.LEG)
+    assert first.answered_at <= second.sent_at
+    assert {order.status for order in (first, second)} == {"FILLED"}
+    assert all(order.filled_qty == order.matched_qty > 0 for order in (first, second))
+    same_as(venues)
+    assert plan.profit > 0 and abs(plan.profit - plan.expected_profit) < D("0.10")
+    assert [step.what for step in PlanStep.objects.filter(plan=plan)] == [
+        "planned",
+        "sent",
+        "sent",
+        "finished",
+    ]
+    assert sorted(LegOutcome.objects.values_list("place", "filled")) == [
+        (0, first.filled_qty),
+        (1, second.filled_qty),
+    ]
+
+
+def test_the_second_leg_is_cut_to_what_the_first_filled(venues):
+    plan = a_plan()
+    first, second = order_of_legs(plan)
+    venues[first].offers.append(D(31))
+    plan = worked(plan)
+    assert plan.status == Plan.FILLED
+    assert [request.size for request in venues[second].sent] == [D(31)]
+    same_as(venues)
+
+
+def test_nothing_filled_is_abandoned(venues):
+    plan = a_plan()
+    first, second = order_of_legs(plan)
+    venues[first].offers.append(D(0))
+    plan = worked(plan)
+    assert (plan.status, plan.profit) == (Plan.ABANDONED, D(0))
+    assert not venues[second].sent and not ledger()
+    assert by_role(plan, Order.LEG)[1].status == "ABANDONED"
+
+
+@pytest.mark.parametrize("ids", [True, False])
+def test_an_order_whose_answer_was_lost_is_found_and_goes_on(venues, ids):
+    plan = a_plan()
+    first, second = order_of_legs(plan)
+    for venue in venues.values():
+        venue.knows_id_before = ids
+    venues[first].answers.append("lose")
+    venues[second].answers.append("lose")
+    plan = worked(plan)
+    assert plan.status == Plan.FILLED
+    assert len(venues[first].sent) == len(venues[second].sent) == 1, "never sent again"
+    same_as(venues)
+
+
+def test_an_order_that_arrives_late_is_waited_for(venues):
+    plan = a_plan()
+    first, _ = order_of_legs(plan)
+    venues[first].answers.append("late")
+    plan = worked(plan)
+    assert plan.status == Plan.FILLED and len(venues[first].sent) == 1
+    same_as(venues)
+
+
+def test_a_first_leg_that_never_arrived_is_abandoned_and_never_sent_again(venues):
+    plan = a_plan()
+    first, second = order_of_legs(plan)
+    venues[first].answers.append("drop")
+    plan = worked(plan)
+    assert plan.status == Plan.ABANDONED
+    row = by_role(plan, Order.LEG, 0)[0]
+    assert (row.status, row.error_code) == ("ABANDONED", "not_found")
+    assert len(venues[first].sent) == 1 and not venues[second].sent
+
+
+def test_a_second_leg_that_never_arrived_is_sent_again_under_the_same_id(venues):
+    plan = a_plan()
+    _, second = order_of_legs(plan)
+    venues[second].answers.append("drop")
+    show()
+    plan = worked(plan)
+    assert plan.status == Plan.FILLED
+    once, again = venues[second].sent
+    assert once == again, "the very same order"
+    same_as(venues)
+
+
+def test_a_second_leg_that_arrives_after_it_was_sent_again_fills_once(venues):
+    plan = a_plan()
+    _, second = order_of_legs(plan)
+    venues[second].answers.extend(["late", "ok"])
+    venues[second].late_finds = 10_000
+
+    def arrive(request):
+        if len(venues[second].sent) == 2:  # the first one turns up just before the second
+            venues[second]._take(request)
+
+    venues[second].on_submit = arrive
+    plan = worked(plan)
+    assert plan.status == Plan.FILLED
+    same_as(venues)
+
+
+def test_a_platform_that_cannot_be_asked_is_never_nothing_there(venues):
+    plan = a_plan()
+    first, _ = order_of_legs(plan)
+    venues[first].answers.append("lose")
+    venues[first].away = 2
+    assert working.work(plan.id) is not None
+    assert by_role(plan, Order.LEG, 0)[0].status == "UNKNOWN"
+    plan = worked(plan)
+    assert plan.status == Plan.FILLED
+
+
+def test_a_refusal_that_passes_is_tried_again_and_no_other(venues):
+    plan = a_plan()
+    first, _second = order_of_legs(plan)
+    venues[first].answers.extend([Declined(RATE_LIMITED, "slow down"), Declined(RATE_LIMITED, "slow down")])
+    plan = worked(plan)
+    assert plan.status == Plan.FILLED
+    assert len(venues[first].sent) == 3
+    assert by_role(plan, Order.LEG, 0)[0].sends == 3
+    assert len({request.client_order_id for request in venues[first].sent}) == 1
+
+
+def test_after_the_last_try_the_order_is_rejected(venues):
+    plan = a_plan()
+    first, _second = order_of_legs(plan)
+    venues[first].answers.extend([Declined(RATE_LIMITED, "slow down")] * 3)
+    plan = worked(plan)
+    row = by_role(plan, Order.LEG, 0)[0]
+    assert (plan.status, row.status, row.error_code, row.sends) == (
+        Plan.ABANDONED,
+        "REJECTED",
+        RATE_LIMITED,
+        3,
+    )
+    assert Notice.objects.filter(kind="plan_abandoned", subject=plan.id).exists()
+
+
+def test_a_refused_second_leg_is_completed_at_the_price_of_now(venues):
+    plan = a_plan()
+    _, second = order_of_legs(plan)
+    venues[second].answers.append(Declined(NOT_FILLABLE, "nothing on offer"))
+    show()
+    plan = worked(plan)
+    assert plan.status == Plan.FILLED
+    assert by_role(plan, Order.COMPLETE, 1)[0].status == "FILLED"
+    same_as(venues)
+
+
+def test_a_refused_second_leg_is_sold_back_where_completing_costs_more(venues):
+    plan = a_plan()
+    first, second = order_of_legs(plan)
+    venues[second].answers.append(Declined(NOT_FILLABLE, "nothing on offer"))
+    # Both books have moved against the second leg; the first can be sold at a small loss
+    if first == POLYMARKET:
+        show(poly=("0.42", "0.43"), kalshi=("0.30", "0.31"))
+    else:
+        show(poly=("0.58", "0.60"), kalshi=("0.50", "0.51"))
+    venues[first].price = None
+    plan = worked(plan)
+    assert plan.status == Plan.UNWOUND
+    (unwind,) = by_role(plan, Order.UNWIND)
+    assert unwind.side == "SELL" and not ledger() and not held(venues)
+    assert plan.profit < 0
+    outcome = LegOutcome.objects.get(kind="UNWIND")
+    assert outcome.loss > 0 and abs(outcome.loss + plan.profit) < D("0.01")
+
+
+def test_what_can_neither_be_completed_nor_sold_is_held_and_taken_up_later(venues):
+    plan = a_plan()
+    first, second = order_of_legs(plan)
+    venues[second].answers.append(Declined(NOT_FILLABLE, "nothing on offer"))
+    show(poly=("0.02", "0.98"), kalshi=("0.02", "0.98"))
+    plan = worked(plan)
+    assert plan.status == Plan.PARTIAL
+    assert "lose more" in plan.reason
+    assert Notice.objects.get(kind="plan_partial").data["uncovered"][0]["platform"] == first
+    same_as(venues)
+    assert working.pick_up_remainders(timezone.now(), "sandbox") == 0
+    show()
+    assert working.pick_up_remainders(timezone.now(), "sandbox") == 1
+    plan = worked(plan)
+    assert plan.status == Plan.FILLED
+    same_as(venues)
+
+
+def test_a_stale_intent_dies(venues, monkeypatch):
+    plan = a_plan()
+    tune(monkeypatch, "execution", intent_seconds=D("0.0001"))
+    plan = worked(plan)
+    assert plan.status == Plan.ABANDONED
+    assert {order.error_code for order in legs(plan)} == {"stale"}
+    assert not any(venue.sent for venue in venues.values())
+
+
+def test_a_halt_stops_the_first_leg_and_keeps_what_is_held(venues):
+    plan = a_plan()
+    first, second = order_of_legs(plan)
+    venues[first].on_submit = lambda request: halts.trip("manual", "look", by="paula", now=timezone.now())
+    assert working.work(plan.id) is not None
+    plan.refresh_from_db()
+    assert plan.status == Plan.EXECUTING and not venues[second].sent
+    halt = halts.standing()[0]
+    halt.lifted_at = timezone.now()
+    halt.save()
+    plan = worked(plan)
+    assert plan.status == Plan.FILLED
+
+
+def test_nothing_is_planned_or_sent_while_trading_is_halted(venues):
+    plan = a_plan()
+    halts.trip("manual", "look", by="paula", now=timezone.now())
+    plan = worked(plan)
+    assert plan.status == Plan.ABANDONED and not any(venue.sent for venue in venues.values())
+
+
+def test_a_second_taker_does_nothing(venues):
+    plan = a_plan()
+    answers = []
+
+    def elsewhere():
+        answers.append(working.work(plan.id))
+        connection.close()
+
+    with working.taken(plan.id) as got:
+        assert got
+        other = Thread(target=elsewhere)
+        other.start()
+        other.join()
+    assert answers == [None] and not any(venue.sent for venue in venues.values())
+
+
+def test_a_trade_that_fails_to_settle_is_reversed_and_its_plan_looked_at_again(venues):
+    venues[POLYMARKET].settles = "MATCHED"
+    plan = worked(a_plan())
+    assert plan.status == Plan.FILLED
+    (order,) = [one for one in by_role(plan, Order.LEG) if one.platform == POLYMARKET]
+    assert Settling.objects.get().status == "MATCHED"
+    show()
+    told = venues[POLYMARKET].fail(order.client_order_id)
+    for _ in range(3):
+        facts.fills_told(told, mode="sandbox", platform=POLYMARKET, now=timezone.now())
+    order.refresh_from_db()
+    assert (order.status, order.filled_qty) == ("FAILED", 0)
+    assert Fill.objects.filter(kind=Fill.REVERSAL).count() == 1
+    plan.refresh_from_db()
+    assert plan.status == Plan.EXECUTING
+    same_as(venues)
+    plan = worked(plan)
+    assert plan.status in (Plan.FILLED, Plan.UNWOUND)
+    same_as(venues)
+
+
+def test_an_order_that_turns_up_after_it_was_given_up_opens_its_plan_again(venues):
+    plan = a_plan()
+    first, _ = order_of_legs(plan)
+    venues[first].answers.append("late")
+    venues[first].late_finds = 10_000
+    plan = worked(plan)
+    assert plan.status == Plan.ABANDONED
+    show()
+    (order,) = by_role(plan, Order.LEG, 0)
+    venues[first].late_finds = 0
+    venues[first].waiting[order.client_order_id] = (venues[first].sent[0], 0)
+    assert ordering.look_up(order)
+    plan.refresh_from_db()
+    assert plan.status == Plan.EXECUTING
+    plan = worked(plan)
+    assert plan.status in (Plan.FILLED, Plan.UNWOUND)
+    same_as(venues)
+
+
+def test_legs_may_go_out_together(venues):
+    plan = worked(a_plan(at_once=True))
+    assert plan.status == Plan.FILLED
+    _first, _second = by_role(plan, Order.LEG)
+    assert len(venues[POLYMARKET].sent) == len(venues[KALSHI].sent) == 1
+    same_as(venues)
+
+
+def test_an_order_that_rests_too_long_is_cancelled_and_the_rest_completed(venues):
+    plan = a_plan()
+    _, second = order_of_legs(plan)
+    Order.objects.filter(plan=plan, leg=1).update(time_in_force="GOOD_TILL_CANCELLED")
+    venues[second].rests = True
+    venues[second].offers.append(D(20))
+    assert working.work(plan.id) is not None
+    time.sleep(0.15)
+    show()
+    venues[second].rests = False
+    plan = worked(plan)
+    assert plan.status == Plan.FILLED
+    assert by_role(plan, Order.LEG, 1)[0].status == "CANCELLED"
+    assert venues[second].most_alive == 1 and venues[second].cancels == 1
+    same_as(venues)
+
+
+def test_not_enough_money_skips_the_leg(venues):
+    plan = a_plan()
+    first, _ = order_of_legs(plan)
+    venues[first].answers.append(Declined(INSUFFICIENT_BALANCE, "not enough"))
+    plan = worked(plan)
+    assert plan.status == Plan.ABANDONED
