@@ -206,6 +206,8 @@ class Signals(Section):
     recheck_every_seconds: int = Field(5, gt=0)
     recheck_valid_seconds: int = Field(10, gt=0)
     release_minutes: int = Field(60, gt=0)
+    fill_rate_days: int = Field(30, gt=0)
+    fill_rate_prior: int = Field(50, gt=0)
     first_leg_ms: int = Field(576, gt=0)
     next_leg_ms: int = Field(243, gt=0)
 

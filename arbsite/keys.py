@@ -140,6 +140,11 @@ def stale_markets(platform: str) -> str:
     return f"cache:stale:{platform}"
 
 
+def locked(mode: str) -> str:
+    """String: days from which a market pays late, and the dollars held in such markets."""
+    return f"cache:locked:{mode}"
+
+
 def health(component: str) -> str:
     """String: JSON state of one running component."""
     return f"cache:health:{component}"

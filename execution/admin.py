@@ -5,10 +5,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from arbsite.admin import ReadOnlyAdmin, link, list_link, recent, words
+from execution import limit_admin
 from execution.models import MODES, Fill, Order, Plan, Position
 from markets.models import Market
 from markets.platforms.base import PLATFORMS
 from signals.models import Signal
+
+__all__ = ["limit_admin"]  # registers itself
 
 
 class OrderInline(admin.TabularInline):

@@ -6,8 +6,11 @@ from arbsite.registry import Broken, Job
 
 def open_all() -> None:
     """Register this room's jobs and what the demo shows of it."""
-    from execution import benchmarks, panels
+    from execution import benchmarks, panels, risk, risk_benchmarks
+    from signals import rules
 
+    rules.ask_for_order_notional(risk.order_notional)
+    registry.add_benchmark("limits", risk_benchmarks.limits)
     registry.add_benchmark("chain", benchmarks.chain)
     registry.add_panel("orders", panels.orders)
     registry.add_panel("positions", panels.positions)

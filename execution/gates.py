@@ -51,7 +51,7 @@ def check(
     return (
         _words(ticket)
         or _market(ticket, listing, now)
-        or _price(ticket, listing)
+        or price(ticket, listing)
         or _size(ticket, listing)
         or _standing(ticket, now, post_only, expires_at, times_in_force)
         or _means(ticket, free, held)
@@ -85,18 +85,19 @@ def _market(ticket: Ticket, listing: Listing | None, now: datetime) -> Refusal |
     return None
 
 
-def _price(ticket: Ticket, listing: Listing | None) -> Refusal | None:
+def price(ticket: Ticket, listing: Listing | None) -> Refusal | None:
+    """Whether the limit price is one that the market takes."""
     assert listing is not None  # `_market` has refused
-    price = ticket.limit_price
-    if not price.is_finite() or not ZERO < price < ONE:
-        return Refusal(BAD_PRICE, f"a limit price lies between 0 and 1 dollars, {price} does not")
+    limit = ticket.limit_price
+    if not limit.is_finite() or not ZERO < limit < ONE:
+        return Refusal(BAD_PRICE, f"a limit price lies between 0 and 1 dollars, {limit} does not")
     try:
-        on_grid = buy_limit(micro(price), ticket.outcome, listing.bands) == micro(price)
+        on_grid = buy_limit(micro(limit), ticket.outcome, listing.bands) == micro(limit)
     except ValueError:
         on_grid = False  # finer than any platform's grid
     if not on_grid:
         steps = ", ".join(f"{band.step} from {band.start} to {band.end}" for band in listing.ticks)
-        return Refusal(OFF_TICK, f"{price} is off the grid of {ticket.platform}:{ticket.market_id} ({steps})")
+        return Refusal(OFF_TICK, f"{limit} is off the grid of {ticket.platform}:{ticket.market_id} ({steps})")
     return None
 
 

@@ -7,6 +7,7 @@ thousand positions.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
@@ -15,6 +16,8 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from arbsite import keys
+from arbsite.connections import REDIS_GONE, redis_client
 from execution import ledger, planning, risk
 from execution.ledger import PositionKey
 from execution.lifecycle import ABANDONED, CANCELLED, FILLED
@@ -189,6 +192,8 @@ def held(
     free: dict[str, Decimal] = defaultdict(lambda: ZERO)
     for (platform, _), amount in purses.items():
         free[platform] += amount
+    days, locked = _locked_late(mode, now)
+    late = _late(known, {*concerned.own, *((one.platform, one.market_id) for one in reserved)}, now, days)
     return Held(
         by_market=by_market,
         by_bet={bet_id: _sum(by_market, found) for bet_id, found in concerned.bets.items()},
@@ -199,6 +204,9 @@ def held(
         open_orders=len(reserved),
         sent=sent,
         bankroll=bankroll,
+        late=late,
+        locked_late=locked
+        + sum((one.notional for one in reserved if (one.platform, one.market_id) in late), ZERO),
         groups={bet_id: known.groups(bet_id) for bet_id in concerned.bets},
         bets={market: frozenset(known.by_market.get(market, ())) for market in concerned.own},
     )
@@ -307,6 +315,42 @@ def _reserved(
     else:
         fee = (DEAREST_FEE * left * price * (1 - price)).quantize(CENT, ROUND_CEILING)
     return Reservation(platform, market_id or "", shard, notional, notional + fee)
+
+
+def _late(known: Catalogue, markets: Iterable[MarketKey], now: datetime, days: int) -> frozenset[MarketKey]:
+    """Markets that pay later than so many days from now; those of which nobody knows when are late."""
+    last = now + timedelta(days=days)
+    listed = ((market, known.listings.get(market)) for market in markets)
+    return frozenset(
+        market for market, listing in listed if listing is None or listing.settles is None or listing.settles > last
+    )  # fmt: skip
+
+
+def _locked_late(mode: str, now: datetime) -> tuple[int, Decimal]:
+    """After how many days a market pays late, and the dollars paid for what is held in such markets.
+
+    Summed up over all positions at most once a minute; until then as it was (`cache:locked:<mode>`).
+    """
+    name = keys.locked(mode)
+    try:
+        kept = redis_client().get(name)
+    except REDIS_GONE:
+        kept = None
+    if kept is not None:
+        days, amount = kept.decode().split()
+        return int(days), Decimal(amount)
+    known_days = risk.limits().late_days
+    days = int(known_days) if known_days is not None else settings.ARBSITE.risk.late_days
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(sum(p.paid), 0) FROM positions p JOIN markets m ON m.id = p.market_id"
+            " WHERE p.mode = %s AND p.quantity > 0 AND (m.settles_at IS NULL OR m.settles_at > %s)",
+            [mode, now + timedelta(days=days)],
+        )
+        (amount,) = cursor.fetchone()
+    with suppress(REDIS_GONE):
+        redis_client().set(name, f"{days} {amount}", ex=int(MINUTE.total_seconds()))
+    return days, amount
 
 
 def limits() -> Limits:

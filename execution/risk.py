@@ -3,6 +3,7 @@
 Where nobody has set a limit, the setting's default (`RISK_…`) holds. The newest row of a name and scope counts.
 """
 
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -20,6 +21,7 @@ from markets.models import Bet, Market
 from markets.platforms.base import PLATFORMS
 
 PERMISSION = "execution.can_set_limits"
+FRESH_SECONDS = 5.0
 LIMITS_LOCK = 0x4C494D54  # one change at a time: each is checked beside all others
 Values = Mapping[tuple[str, str], Decimal | None]  # by name and scope; the empty scope is everywhere
 
@@ -31,6 +33,23 @@ class NotAllowed(Exception):
 def limits() -> Limits:
     """The limits that hold now. One query, over the rows that people have set."""
     return of(values())
+
+
+def order_notional() -> Decimal | None:
+    """Dollars that one order may risk everywhere, at most a few seconds old: for detection, which asks all the time."""
+    global _order_notional
+    if _order_notional is None or time.monotonic() - _order_notional[0] > FRESH_SECONDS:
+        _order_notional = time.monotonic(), limits().max_order_notional
+    return _order_notional[1]
+
+
+def forget() -> None:
+    """Look again at the next call."""
+    global _order_notional
+    _order_notional = None
+
+
+_order_notional: tuple[float, Decimal | None] | None = None
 
 
 def values() -> dict[tuple[str, str], Decimal | None]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from math import gcd, lcm
 
-from markets.books import MICRO, YES, Ladder, micro
+from markets.books import MICRO, NO, YES, Ladder, micro
 
 PICO_PER_MICRO = 10**6  # pico-dollars in a micro-dollar
 PICO_PER_DOLLAR = 10**12
@@ -254,3 +254,9 @@ def buy_limit(price: int, outcome: str, bands: Sequence[Band]) -> int | None:
             break
         found = price - (past if outcome == YES else step - past)
     return found if found is not None and 0 < found < MICRO else None
+
+
+def sell_limit(price: int, outcome: str, bands: Sequence[Band]) -> int | None:
+    """The lowest price on the grid that is not below `price`: to sell is to buy the other outcome, turned over."""
+    found = buy_limit(MICRO - price, NO if outcome == YES else YES, bands)
+    return None if found is None else MICRO - found
