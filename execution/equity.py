@@ -1,7 +1,8 @@
 """What everything is worth: cash by platform and shard, positions at their best bids, profit since any moment.
 
 Cash is summed from its two sources, the cash movements and the fills; the `accounts` rows are derived from the same and
-only compared with it. Deposits are no profit: profit is what the fills brought, plus what is held.
+only compared with it. Deposits are no profit. A correction is money that nobody can explain, so it counts as won or lost,
+as the watch over losses counts it.
 """
 
 from dataclasses import dataclass
@@ -50,12 +51,18 @@ def cash(mode: str) -> dict[Shard, Decimal]:
 
 def moved(mode: str, until: datetime | None = None) -> Decimal:
     """Dollars that came less those that left, up to and with `until`. What paper began with was there from the start."""
-    rows = CashMovement.objects.filter(mode=mode)
+    rows = CashMovement.objects.filter(mode=mode).exclude(kind=CashMovement.CORRECTION)
     if until is not None:
         began = Q(kind=CashMovement.OPENING) if mode == PAPER else Q(pk__isnull=True)
         rows = rows.filter(Q(at__lte=until) | began)
     total = rows.aggregate(total=Sum("amount"))["total"] or ZERO
     return total + len(_without_opening(mode)) * settings.ARBSITE.trading.paper_cash
+
+
+def corrected(mode: str) -> Decimal:
+    """Dollars that corrections brought; negative where they took some."""
+    rows = CashMovement.objects.filter(mode=mode, kind=CashMovement.CORRECTION)
+    return rows.aggregate(total=Sum("amount"))["total"] or ZERO
 
 
 def _without_opening(mode: str) -> list[str]:
@@ -108,6 +115,7 @@ def _with_profit(mode: str, rows: list[EquityPoint]) -> list[Moment]:
         return []
     so_far = moved(mode, rows[0].at)
     after = CashMovement.objects.filter(mode=mode, at__gt=rows[0].at).order_by("at")
+    after = after.exclude(kind=CashMovement.CORRECTION)
     if mode == PAPER:
         after = after.exclude(kind=CashMovement.OPENING)
     waiting = list(after.values_list("at", "amount"))

@@ -18,6 +18,7 @@ from execution import apportioning, holders, holdings
 from execution.apportioning import to_cents
 from execution.holders import NOBODY, Open
 from execution.ledger import PositionKey
+from markets import rule_sources, store
 from markets.models import Bet, BetOutcome, Market
 
 ZERO = Decimal(0)
@@ -164,20 +165,20 @@ def _lines(
 
 
 def group_of(bet_ids: Iterable[str]) -> dict[str, str]:
-    """The group of each bet: bets that would be wrong together, since one source of rules decides them.
+    """The group of each of these bets: bets that share a source of rules, and would be wrong together.
 
-    That source is the event of the bet, else the event of its first market on the first platform, else the bet itself.
+    A market belongs to several sources (`markets.rule_sources`); bets that any of them ties, directly or through others,
+    are one group here, named by its first source. So every dollar is in one group. A bet without a source is its own.
     """
-    ids = set(bet_ids)
-    found = {
-        bet_id: f"{platform}:{event}"
-        for bet_id, platform, event in Bet.objects.filter(id__in=ids, event__isnull=False).values_list(
-            "id", "event__platform", "event__event_id"
-        )
-    }
-    rows = BetOutcome.objects.filter(bet_id__in=ids - found.keys()).exclude(market__event_id="")
-    for bet_id, platform, event in rows.order_by("-market__platform", "market_id").values_list(
-        "bet_id", "market__platform", "market__event_id"
-    ):
-        found.setdefault(bet_id, f"{platform}:{event}")
-    return found | {bet_id: bet_id for bet_id in ids - found.keys()}
+    ids = sorted(set(bet_ids))
+    sources: dict[str, set[str]] = {bet_id: set() for bet_id in ids}
+    for row in BetOutcome.objects.filter(bet_id__in=ids).select_related("market"):
+        sources[row.bet_id] |= set(rule_sources.groups(store.info_of(row.market)))
+    tied: list[tuple[set[str], set[str]]] = []  # sources, bets
+    for bet_id, names in sources.items():
+        own = (set(names), {bet_id})
+        for one in [one for one in tied if one[0] & own[0]]:
+            tied.remove(one)
+            own = (own[0] | one[0], own[1] | one[1])
+        tied.append(own)
+    return {bet_id: min(names, default=bet_id) for names, bets in tied for bet_id in bets}

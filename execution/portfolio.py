@@ -57,7 +57,7 @@ def settle_market(
         entries = ledger.settlement(values, platform, market_id, yes_pays)
         if not entries:
             return False
-        movements = [Movement(entry, trade_id=_settlement_id(mode, entry)) for entry in entries]
+        movements = [Movement(entry, trade_id=settlement_id(mode, entry)) for entry in entries]
         changed = booking.book(movements, mode=mode, now=now)
         paid = sum((entry.cash for entry in entries), Decimal(0))
         Notice.objects.record(
@@ -67,8 +67,11 @@ def settle_market(
     return True
 
 
-def _settlement_id(mode: str, entry: Entry) -> str:
-    """One id for each settlement of an outcome: the next only where a fill came to light after the last."""
+def settlement_id(mode: str, entry: Entry) -> str:
+    """One id for each settlement of an outcome: the next only where a fill came to light after the last.
+
+    Reconciliation asks for the same, so that a position is settled once, whoever comes first. Under the ledger's lock.
+    """
     earlier = Fill.objects.filter(
         mode=mode, market_id=entry.market_id, outcome=entry.outcome, kind=Fill.SETTLEMENT
     ).count()
@@ -130,11 +133,14 @@ def summary(*, now: datetime, mode: str | None = None) -> dict[str, Any]:
         cash = equity.cash(mode)
         moved = equity.moved(mode)
         worth = {key: row.quantity * marks[key] for key, row in opened.items()}
-        moment = equity.Moment(now, sum(cash.values(), ZERO), sum(worth.values(), ZERO), profit=pnl.total)
+        corrected = equity.corrected(mode)
+        moment = equity.Moment(
+            now, sum(cash.values(), ZERO), sum(worth.values(), ZERO), profit=pnl.total + corrected
+        )
         return {
             "as_of": now,
             "mode": mode,
-            **_money(cash, moment, moved, pnl, from_fills),
+            **_money(cash, moment, moved, corrected, pnl, from_fills),
             "invested": _cents(sum((row.cost for row in rows.values()), ZERO)),
             "margin": margin(mode, opened),
             "provisional": provisional(mode),
@@ -153,16 +159,22 @@ def trading_mode() -> str:
 
 
 def _money(
-    cash: Mapping[equity.Shard, Decimal], moment: equity.Moment, moved: Decimal, pnl: Pnl, from_fills: Decimal
+    cash: Mapping[equity.Shard, Decimal],
+    moment: equity.Moment,
+    moved: Decimal,
+    corrected: Decimal,
+    pnl: Pnl,
+    from_fills: Decimal,
 ) -> dict[str, Any]:
-    """Cash + positions = equity = moved + profit, and realised + unrealised = profit, in whole cents."""
+    """Cash + positions = equity = moved + corrections + profit; realised + unrealised = profit: in whole cents."""
     total = _cents(moment.equity)
     pots = to_cents(
         {**{f"{name}/{shard}": sum_ for (name, shard), sum_ in cash.items()}, POSITIONS: moment.positions},
         total,
     )
     sources = to_cents(
-        {"moved": moved, "pnl": pnl.total}, total if moment.equity == moved + pnl.total else None
+        {"moved": moved, "corrections": corrected, "pnl": pnl.total},
+        total if moment.equity == moved + moment.profit else None,
     )
     profit = to_cents({"realised": pnl.realised, "unrealised": pnl.unrealised}, sources["pnl"])
     by_platform: dict[str, Decimal] = {}
@@ -177,6 +189,7 @@ def _money(
         "positions": pots[POSITIONS],
         "equity": total,
         "moved": sources["moved"],
+        "corrections": sources["corrections"],
         "realized_pnl": profit["realised"],
         "unrealized_pnl": profit["unrealised"],
         "pnl": sources["pnl"],

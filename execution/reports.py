@@ -11,9 +11,8 @@ from typing import Any
 
 from django.db.models import Count, F, Max, Q, Sum
 
-from execution import actions, calendar, equity, exposure, holdings, portfolio, shadows
+from execution import actions, calendar, equity, exposure, limit_names, portfolio, shadows, usage
 from execution.models import Difference, ExitOffer, Fill, Halt, Order, Plan
-from markets.platforms.base import PLATFORMS
 from signals import catalogue
 from signals.models import Refusal
 
@@ -53,7 +52,7 @@ def gather(*, now: datetime, days: int, mode: str | None = None) -> dict[str, An
         "remainders": _remainders(mode, since),
         "refusals": _refusals(since),
         "shadow": None if mode == PAPER else shadows.summary(shadows.compare(since, mode)),
-        "limits": limits_used(mode),
+        "limits": limits_used(mode, now),
         "halts": _halts(since),
         "differences": _differences(mode),
         "exits": _exits(mode, since),
@@ -161,31 +160,32 @@ def _refusals(since: datetime) -> dict[str, Any]:
     return {"count": sum(one["count"] for one in by_code), "by_code": by_code}
 
 
-def limits_used(mode: str) -> list[dict[str, Any]]:
-    """How much of each limit on money and orders is used, the fullest first."""
-    held, limits = holdings.held(mode, catalogue.current()), holdings.limits()
-    used: list[tuple[str, Decimal, Decimal | None]] = [("total", held.notional, limits.max_notional)]
-    used += [
-        (platform, held.by_platform.get(platform, ZERO), limits.max_platform_notional.get(platform))
-        for platform in PLATFORMS
-    ]
-    for name, amounts, limit in (
-        ("market", held.by_market, limits.max_market_notional),
-        ("bet", held.by_bet, limits.max_bet_notional),
-        ("group", getattr(held, "by_group", {}), getattr(limits, "max_group_notional", None)),
-    ):
-        if amounts and not isinstance(limit, dict):
-            largest = max(amounts, key=lambda key: (amounts[key], str(key)))
-            label = ":".join(largest) if isinstance(largest, tuple) else str(largest)
-            used.append((f"largest {name} ({label})", amounts[largest], limit))
-    if limits.max_open_orders is not None:
-        used.append(("open orders", Decimal(held.open_orders), Decimal(limits.max_open_orders)))
+def limits_used(mode: str, now: datetime) -> list[dict[str, Any]]:
+    """How much of each limit is used, the fullest first; those that nothing uses up are left out."""
     lines = [
-        {"name": name, "used": amount, "limit": limit, "share": amount / limit}
-        for name, amount, limit in used
-        if limit
-    ]
+        {
+            "name": row.name, "scope": row.scope, "by": row.by, "unit": row.unit, "used": row.used, "limit": row.value,
+            "share": row.used / row.value,
+        }
+        for row in usage.rows(mode, catalogue.current(), now=now)
+        if row.value and row.used is not None and row.name != "min_cash"  # which is used up from the other end
+    ]  # fmt: skip
     return sorted(lines, key=lambda line: -line["share"])
+
+
+def limit_label(line: dict[str, Any]) -> str:
+    """A limit as people name it: with its scope, and what uses most of it."""
+    words = line["name"].replace("_", " ").removesuffix(" pct") + (
+        f" of {line['scope']}" if line["scope"] else ""
+    )
+    return f"{words} ({line['by']})" if line["by"] else words
+
+
+def limit_amount(amount: Decimal, unit: str) -> str:
+    """An amount in a limit's unit."""
+    if unit == limit_names.FRACTION:
+        return f"{amount:.2%}"
+    return dollars(amount) if unit == limit_names.DOLLARS else f"{amount.normalize():f}"
 
 
 def _halts(since: datetime) -> list[dict[str, Any]]:
@@ -233,6 +233,7 @@ def _say_portfolio(found: dict[str, Any]) -> Section:
         ("unrealised", dollars(totals["unrealized_pnl"])), ("equity", dollars(totals["equity"])),
         *((f"cash on {name}", dollars(amount)) for name, amount in totals["cash"].items()),
         ("positions at best bids", dollars(totals["positions"])), ("paid in", dollars(totals["moved"])),
+        *((("corrected by hand", dollars(totals["corrections"])),) if totals["corrections"] else ()),
         ("locked (margin)", dollars(totals["margin"]["total"])),
         ("below the high-water mark", f"{dollars(totals['drawdown'])} ({totals['drawdown_pct']:.2%})"),
         ("not confirmed yet", dollars(unsure)),
@@ -323,16 +324,15 @@ def _say_shadow(found: dict[str, Any]) -> Section | None:
 
 def _say_limits(found: dict[str, Any]) -> Section:
     rows = [
-        (line["name"], f"{line['used']:,.2f}", f"{line['limit']:,.2f}", f"{line['share']:.0%}")
-        for line in found["limits"]
-    ]
-    near = [line["name"] for line in found["limits"] if line["share"] > NEAR]
-    return Section(
-        "Limits used",
-        ("limit", "used", "of", "share"),
-        rows,
-        f"Nearly full: {', '.join(near)}." if near else "",
-    )
+        (
+            limit_label(line), limit_amount(line["used"], line["unit"]), limit_amount(line["limit"], line["unit"]),
+            f"{line['share']:.0%}",
+        )
+        for line in found["limits"][:MOST_ROWS]
+    ]  # fmt: skip
+    near = [limit_label(line) for line in found["limits"] if line["share"] > NEAR]
+    note = f"Nearly full: {', '.join(near)}." if near else ""
+    return Section("Limits used", ("limit", "used", "of", "share"), rows, note)
 
 
 def _say_halts(found: dict[str, Any]) -> Section:

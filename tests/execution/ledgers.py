@@ -100,20 +100,9 @@ def book(movements, mode, at=NOW):
 
 
 def cash(amount, platform=POLYMARKET, kind=CashMovement.DEPOSIT, *, mode="paper", at=NOW, shard=0):
-    """Dollars that came (or went, where negative); accounts follow where something keeps them."""
-    reference = f"cash{next(_numbers)}"
-    mover = getattr(booking, "move_cash", None)
-    if mover is not None and shard == 0:
-        mover(mode, platform, Decimal(amount), kind, reference, now=at)
-        return
-    CashMovement.objects.create(
-        mode=mode,
-        platform=platform,
-        kind=kind,
-        amount=Decimal(amount),
-        reference=reference,
-        at=at,
-        shard=shard,
+    """Dollars that came (or went, where negative)."""
+    booking.move_cash(
+        mode, platform, Decimal(amount), kind, f"cash{next(_numbers)}", now=at, shard=shard
     )
 
 

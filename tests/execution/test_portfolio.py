@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from decimal import Decimal as D
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from arbsite.models import Notice
@@ -160,6 +160,19 @@ def test_cash_is_told_by_platform_and_shard_and_deposits_are_no_profit(redis):
     assert (found["equity"], found["moved"], found["pnl"], found["cash"][KALSHI]) == (1200, 1200, 0, 1200)
 
 
+def test_a_correction_is_no_deposit_but_money_won_or_lost(redis):
+    cash(1000, KALSHI, CashMovement.OPENING, mode="live")
+    cash("-0.02", KALSHI, CashMovement.CORRECTION, mode="live")
+    found = summary("live")
+    assert (found["equity"], found["moved"], found["corrections"], found["pnl"]) == (
+        D("999.98"),
+        1000,
+        D("-0.02"),
+        0,
+    )
+    assert found["day_profit"] == D("-0.02") and found["differences"] == []
+
+
 def test_margin_is_what_positions_lock_and_open_purchases_reserve(redis):
     bet = a_pair()
     trade("PM-1", "YES", "BUY", 100, "0.40", "1.2", bet=bet)
@@ -269,7 +282,8 @@ STEPS = st.lists(
             st.integers(0, 3), st.sampled_from(["TRADE", "TRADE", "HAND", "REVERSAL"]),
         ),
         st.tuples(
-            st.just("cash"), st.decimals("-500", "900", places=6), st.sampled_from([KALSHI, POLYMARKET]), st.integers(0, 2)
+            st.just("cash"), st.decimals("-500", "900", places=6), st.sampled_from([KALSHI, POLYMARKET]), st.integers(0, 2),
+            st.sampled_from(["DEPOSIT", "CORRECTION"]),
         ),
         st.tuples(st.just("settle"), st.integers(0, 4), st.sampled_from(["0", "1", "0.5", "0.333333"])),
         st.tuples(st.just("free")),
@@ -293,8 +307,8 @@ def play(steps, mode):
                     trade(
                         MARKETS[market], outcome, side, size, price, fee, bet=bets[bet], mode=mode, kind=kind
                     )
-            case ("cash", amount, platform, shard):
-                cash(amount, platform, mode=mode, shard=shard)
+            case ("cash", amount, platform, shard, kind):
+                cash(amount, platform, kind, mode=mode, shard=shard)
             case ("settle", market, pays):
                 platform = KALSHI if MARKETS[market].startswith("KX") else POLYMARKET
                 portfolio.settle_market(platform, MARKETS[market], D(pays), now=NOW, mode=mode)
@@ -304,7 +318,9 @@ def play(steps, mode):
                 Position.objects.filter(mode=mode, market_id=MARKETS[market]).update(current_price=price)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, phases=[Phase.explicit, Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(STEPS, st.sampled_from(["paper", "live"]))
 def test_every_view_of_a_random_ledger_adds_up_to_the_cent(redis, steps, mode):
     empty()
@@ -318,9 +334,8 @@ def test_every_view_of_a_random_ledger_adds_up_to_the_cent(redis, steps, mode):
     moved += D(0) if opening else D(20_000)
     truth = moved + exact_profit(mode)
     assert found["equity"] == truth.quantize(CENT)
-    assert (
-        found["equity"] == found["moved"] + found["pnl"] == sum(found["cash"].values()) + found["positions"]
-    )
+    assert found["equity"] == found["moved"] + found["corrections"] + found["pnl"]
+    assert found["equity"] == sum(found["cash"].values()) + found["positions"]
     assert found["pnl"] == found["realized_pnl"] + found["unrealized_pnl"] == found["pnl_from_fills"]
     assert sum(one["cash"] for one in found["shards"]) == sum(found["cash"].values())
     # Every view of what is held
@@ -358,4 +373,4 @@ def test_costs_follow_who_bought(redis):
         two.id: D("4.50"),
     }  # one average
     groups = exposure.look("paper", NOW).views["group"]
-    assert [(line.name, line.cost) for line in groups] == [("polymarket:EV", D("18.00"))]
+    assert [(line.name, line.cost) for line in groups] == [("event:kalshi:KXEV", D("18.00"))]

@@ -89,7 +89,7 @@ def test_a_report_tells_the_whole_day(now):
     assert found["equity"][-1]["profit"] == found["profit"]
     assert [one["code"] for one in found["halts"]] == ["stale_feed"] and len(found["differences"]) == 1
     assert found["verdict"].startswith("5 plans, 5 trades")
-    total = next(line for line in found["limits"] if line["name"] == "total")
+    total = next(line for line in found["limits"] if line["name"] == "max_notional")
     assert (
         total["used"] == sum((row.paid for row in Position.objects.all()), D(0)) and total["limit"] == 20_000
     )
@@ -175,7 +175,7 @@ def test_the_cron_jobs_keep_working_and_leave_a_notice(now, capsys):
         call_command(*registry.jobs[name].command)
         assert Notice.objects.get().kind == kind
     out = capsys.readouterr().out
-    assert "Daily report" in out and "Weekly report" in out and "total: $" in out
+    assert "Daily report" in out and "Weekly report" in out and "max notional: $" in out
 
 
 def test_a_limit_that_is_nearly_full_is_a_warning(now):
@@ -183,7 +183,10 @@ def test_a_limit_that_is_nearly_full_is_a_warning(now):
     trade("PM-1", "YES", "BUY", 1_000, "0.45", bet=bet)
     call_command("report", "--risk")
     notice = Notice.objects.get(kind="risk_report")
-    assert notice.severity == "MEDIUM" and "of $500.00 (90%)" in notice.message
+    assert (
+        notice.severity == "MEDIUM"
+        and "max market notional (PM-1): $450.00 of $500.00 (90%)" in notice.message
+    )
 
 
 def test_reports_of_a_converted_basket_count_it_apart(now):

@@ -87,9 +87,10 @@ class Command(BaseCommand):
         return rendering.text(rendering.exposure_title(seen), "", reports.exposure_sections(seen))
 
     def _risk(self, mode: str) -> str:
-        lines = reports.limits_used(mode)
+        lines = reports.limits_used(mode, timezone.now())
         words = "\n".join(
-            f"{line['name']}: ${line['used']:.2f} of ${line['limit']:.2f} ({line['share']:.0%})"
+            f"{reports.limit_label(line)}: {reports.limit_amount(line['used'], line['unit'])}"
+            f" of {reports.limit_amount(line['limit'], line['unit'])} ({line['share']:.0%})"
             for line in lines
         )
         severity = MEDIUM if any(line["share"] > reports.NEAR for line in lines) else INFO
