@@ -69,7 +69,9 @@ def _keys_wanted(config: Config) -> list[str]:
     if config.signer.secret_command:
         return []
     names = [name for name in ("kalshi", "polymarket") if config.platform(name).enabled]
-    return [f"{name.upper()}_PRIVATE_KEY_FILE" for name in names if not config.platform(name).private_key_file]
+    return [
+        f"{name.upper()}_PRIVATE_KEY_FILE" for name in names if not config.platform(name).private_key_file
+    ]
 
 
 def _loopback(url: str) -> bool:

@@ -1,16 +1,21 @@
 """Execution over the API: orders, positions, and the executor's health."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.urls import path
+from django.utils import timezone
 from rest_framework import serializers
 
 from arbsite import health
 from arbsite.api import PERIOD, Cursor, Millis
 from arbsite.auth import READ
 from arbsite.endpoints import DetailEndpoint, ListEndpoint
-from execution.models import MODES, Fill, Order, Position
+from arbsite.models import Component
+from execution.models import MODES, Fill, Order, Plan, Position
 from markets.platforms.base import PLATFORMS
+
+SILENT = timedelta(seconds=30)  # after which an executor that has not reported counts as gone
 
 
 class FillSerializer(serializers.ModelSerializer):
@@ -115,9 +120,17 @@ class Positions(ListEndpoint):
 
 
 def executor() -> dict[str, Any]:
-    """Execution: orders that are not finished. Raises Unwell where the answer to one was lost."""
+    """Execution: orders that are not finished. Raises Unwell where an answer was lost, or where plans wait for nobody."""
+    now, mode = timezone.now(), health.trading_mode()
     statuses = list(Order.objects.filter(status__in=Order.OPEN_STATUSES).values_list("status", flat=True))
-    fields = {"open_orders": len(statuses), "mode": health.trading_mode()}
+    row = Component.objects.filter(name="trade").first()
+    running = row is not None and row.state != Component.STOPPED and now - row.updated_at < SILENT
+    fields = {"open_orders": len(statuses), "mode": mode, "running": running}
+    waiting = Plan.objects.filter(
+        mode=mode, status__in=(Plan.PLANNED, Plan.EXECUTING), created_at__lt=now - SILENT
+    ).count()
+    if waiting and not running:
+        raise health.Unwell(f"{waiting} plans wait and nobody works them: start manage.py trade", **fields)
     unknown = statuses.count("UNKNOWN")
     if unknown:
         raise health.Unwell(f"{unknown} orders of unknown state wait for reconciliation", **fields)

@@ -196,7 +196,10 @@ def _position(
     row.quantity, row.cost, row.paid = value.quantity, value.cost, value.paid
     row.realized_pnl, row.fees = value.realised, value.fees
     average = value.average_price
-    row.avg_price = average.quantize(PRICE_STEP) if average is not None else row.avg_price
+    if average is not None:
+        row.avg_price = average.quantize(PRICE_STEP)
+    elif row.avg_price is None:  # bought and gone at once, as by a trade that failed
+        row.avg_price = entry.price
     row.closed_at = None if value.quantity else now
     row.updated_at = now
     return row

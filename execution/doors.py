@@ -17,6 +17,7 @@ def open_all() -> None:
     registry.add_panel("money", panels.money)
     registry.add_summary("execution", panels.summary)
     registry.add_check("trading", trading)
+    registry.add_check("executor", executor, needed=False)
     registry.add_job(Job("risk-check", ("report", "--risk"), 120, about="Hourly risk assessment"))
     registry.add_job(Job("position-reconcile", ("reconcile",), 600, about="Compare positions with the fills"))
     registry.add_job(Job("daily-report", ("report", "--days", "1"), 300, about="Daily P&L report"))
@@ -34,3 +35,17 @@ def trading() -> str:
     if found:
         raise Broken("; ".join(found), "See docs/signer.md, “Before real orders”.")
     return "; ".join([f"{settings.ARBSITE.trading.mode} orders may go out", *live_checks.notes()])
+
+
+def executor() -> str:
+    """Whether somebody works the plans. Raises Broken where plans wait, or the executor is not well."""
+    from arbsite.health import Unwell
+    from execution import api
+
+    try:
+        fields = api.executor()
+    except Unwell as unwell:
+        raise Broken(
+            str(unwell), "Read the log of `manage.py trade`; docs/execution.md says what each word means."
+        ) from None
+    return f"{'running' if fields['running'] else 'not running'}, {fields['open_orders']} open orders"

@@ -80,6 +80,8 @@ class Executor:
                 working.stopping.set()
                 for listener in self.listeners:
                     listener.stop()
+                close_connections(pool, workers)
+                close_connections(tickers, TICKERS)
         report(NAME, started_at=self.started_at, now=timezone.now(), state=Component.STOPPED, mode=self.mode)
         connection.close()
         release(lease)
@@ -229,6 +231,18 @@ def work_safely(plan_id: str) -> datetime | None:
     except DATABASE_GONE:
         connection.close()
         raise
+
+
+def close_connections(pool: ThreadPoolExecutor, threads: int) -> None:
+    """Give up every thread's connection, once what it does now is done."""
+    together = threading.Barrier(threads)
+
+    def close() -> None:
+        together.wait()
+        connection.close()
+
+    for future in [pool.submit(close) for _ in range(threads)]:
+        future.result()
 
 
 def release(lease: Lease) -> None:

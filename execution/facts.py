@@ -138,6 +138,9 @@ def _save(orders: Sequence[Order], now: datetime) -> None:
     """Write orders, and tell everybody once it is committed."""
     for order in orders:
         order.updated_at = now
+        if order.status == lifecycle.FAILED:  # heard all at once: it was filled before that
+            filled_from = lifecycle.before(lifecycle.FILLED) - {lifecycle.CANCELLED}
+            Order.objects.filter(pk=order.pk, status__in=filled_from).update(status=lifecycle.FILLED)
         order.save(
             update_fields=[
                 "status", "matched_qty", "filled_qty", "avg_fill_price", "fee", "platform_order_id",

@@ -348,7 +348,7 @@ def _locked_late(mode: str, now: datetime) -> tuple[int, Decimal]:
             [mode, now + timedelta(days=days)],
         )
         (amount,) = cursor.fetchone()
-    with suppress(REDIS_GONE):
+    with suppress(*REDIS_GONE):
         redis_client().set(name, f"{days} {amount}", ex=int(MINUTE.total_seconds()))
     return days, amount
 

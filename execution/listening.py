@@ -97,14 +97,16 @@ class Listener:
         """Let our rows know what was said; what is not ours, and what was lost, is reconciliation's."""
         told = self._feed.events
         orders, fills = told.orders[:], told.fills[:]
-        told.orders.clear(), told.fills.clear(), told.positions.clear()
+        for heard in (told.orders, told.fills, told.positions):
+            heard.clear()
         for note in told.notes:
             log.info("the platform says", extra={"platform": self.platform, "note": note})
         for why, raw in told.bad:
             log.warning(
                 "frame not used", extra={"platform": self.platform, "why": why, "frame": repr(raw[:200])}
             )
-        told.notes.clear(), told.bad.clear()
+        told.notes.clear()
+        told.bad.clear()
         reconnected, told.reconnected = told.reconnected, False
         self._ask_again = self._ask_again or reconnected
         now = timezone.now()

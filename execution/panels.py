@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 
 from arbsite.registry import Panel
@@ -13,15 +14,18 @@ SHOWN = 6
 
 
 def orders(now: datetime) -> Panel:
-    """The newest paper orders."""
+    """The newest orders of the mode that trades."""
+    mode = settings.ARBSITE.trading.mode
     rows = [
         (f"{order.created_at:%H:%M:%S}", order.platform, f"{order.side} {order.outcome}", (order.market_id or "")[:24],
          f"{order.filled_qty:.0f}/{order.quantity:.0f}", f"{order.avg_fill_price or 0:.4f}", f"${order.fee:.4f}",
          order.status or "")
-        for order in Order.objects.order_by("-created_at")[:SHOWN]
+        for order in Order.objects.filter(mode=mode).order_by("-created_at")[:SHOWN]
     ]  # fmt: skip
     return Panel(
-        "Paper orders", ("time", "platform", "order", "market", "filled", "price", "fee", "state"), rows
+        f"{mode.capitalize()} orders",
+        ("time", "platform", "order", "market", "filled", "price", "fee", "state"),
+        rows,
     )
 
 

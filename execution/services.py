@@ -148,7 +148,7 @@ def _plan(signal: Signal, planned: planning.Plan, mode: str, now: datetime) -> P
         id=f"plan_{secrets.token_hex(8)}", signal=signal, bet_id=signal.bet_id, mode=mode, status=lifecycle.PLANNED,
         size=finding.size, outlay=finding.outlay, expected_profit=finding.net_profit,
         reason=f"limited by {finding.limited_by}", legs=storing.tickets_json(planned.tickets),
-        at_once=at_once.both(planned, mode), edge=finding.edge.quantize(EDGE_STEP),
+        at_once=at_once.both(planned, mode, now), edge=finding.edge.quantize(EDGE_STEP),
         loss_limit=(finding.outlay * pct).quantize(MONEY_STEP), created_at=now,
     )  # fmt: skip
 

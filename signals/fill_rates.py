@@ -12,10 +12,12 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.db import connection
+from django.utils import timezone
 
 from signals import edge as edges
+from signals import fill_model
 from signals.edge import FillBands
-from signals.fill_model import AtOnce, Count, blended, both_at_once
+from signals.fill_model import AtOnce, Count, blended
 from signals.models import LegOutcome
 
 FRESH_SECONDS = 10.0
@@ -108,7 +110,16 @@ def at_once(
         for was_first, platform in ((True, one), (False, two), (True, two))
     )
     worst = [max(loss, known.unwind_loss) for loss in losses]
-    return both_at_once(first, after, at_start, edge, worst[0], worst[1])
+    return fill_model.both_at_once(first, after, at_start, edge, worst[0], worst[1])
+
+
+def both_at_once(first: str, second: str, *, mode: str, edge: Decimal, now: datetime | None = None) -> bool:
+    """Whether two legs on these platforms go out together: only where enough was measured, and it brings more.
+
+    Without a book at hand, selling a leg back is taken to lose what it has lost on average, and no less than the edge.
+    """
+    found = at_once(mode, (first, second), edge, (edge, edge), now or timezone.now())
+    return found is not None and found.better
 
 
 def _count(mode: str, prior: FillBands, weight: int, since: datetime) -> Measured:

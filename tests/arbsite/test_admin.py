@@ -46,7 +46,13 @@ def rows(db):
     CalendarEvent.objects.create(name="FOMC", source="fed", starts_at=NOW)
     plan = Plan.objects.create(id="plan_1", signal=signal)
     order = Order.objects.create(
-        id="ord_1", plan=plan, signal=signal, market=kal, platform="kalshi", client_order_id="c1"
+        id="ord_1",
+        plan=plan,
+        signal=signal,
+        market=kal,
+        platform="kalshi",
+        client_order_id="c1",
+        status="PLANNED",
     )
     Fill.objects.create(
         order=order, platform="kalshi", market=kal, outcome="YES", side="BUY", quantity=1, price=Decimal("0.5"),
@@ -104,7 +110,9 @@ def test_a_list_costs_the_same_whatever_its_length(operator, model, django_asser
 def test_ten_orders_cost_what_one_does(operator, django_assert_max_num_queries):
     for number in range(10):
         market = Market.objects.create(id=f"KX-{number}", platform="kalshi", slug="s", status="OPEN")
-        Order.objects.create(id=f"o{number}", market=market, platform="kalshi", client_order_id=f"c-{number}")
+        Order.objects.create(
+            id=f"o{number}", market=market, platform="kalshi", client_order_id=f"c-{number}", status="PLANNED"
+        )
     with django_assert_max_num_queries(10):
         assert b"KX-9" in operator.get(address(Order, "changelist")).content
 

@@ -38,10 +38,14 @@ def test_live_needs_a_confirmation_and_keys(configured):
     files = {"kalshi": {"private_key_file": "k"}, "polymarket": {"private_key_file": "p"}}
     assert configured("live", trading=yes, **files) == []
     assert configured("live", trading=yes, kalshi={"private_key_file": "k"}) == ["E002"]
-    assert configured("live", trading=yes, kalshi={"private_key_file": "k"}, polymarket={"enabled": False}) == []
+    assert (
+        configured("live", trading=yes, kalshi={"private_key_file": "k"}, polymarket={"enabled": False}) == []
+    )
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:8/x", "https://localhost/x", "ws://[::1]/", "http://clob.polymarket.com"])
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8/x", "https://localhost/x", "ws://[::1]/", "http://clob.polymarket.com"]
+)
 def test_live_orders_go_to_real_addresses_over_tls(configured, url):
     yes = {"mode": "live", "live_confirmed": True}
     assert configured("live", trading=yes, signer=SECRET, polymarket={"clob_url": url}) == ["E004"]
@@ -53,7 +57,9 @@ def test_sandbox_orders_stay_on_this_machine(configured):
 
 
 @pytest.mark.parametrize("platform", LOCAL)
-@pytest.mark.parametrize("real", ["https://clob.polymarket.com", "http://127.0.0.1.example.com", "http://10.0.0.1/", "x"])
+@pytest.mark.parametrize(
+    "real", ["https://clob.polymarket.com", "http://127.0.0.1.example.com", "http://10.0.0.1/", "x"]
+)
 def test_one_address_elsewhere_is_enough_to_refuse_the_sandbox(configured, platform, real):
     for name in LOCAL[platform]:
         assert configured("sandbox", **{**LOCAL, platform: LOCAL[platform] | {name: real}}) == ["E005"], name

@@ -6,8 +6,21 @@ from decimal import Decimal
 
 from markets.platforms.base import KALSHI, PlatformError
 from markets.platforms.trading import (
-    BUY, CANCELLED, FILLED, OPEN, PARTIAL, Accepted, Balance, CancelReport, CashReport, FillReport, Holding, OrderReport,
-    PlatformState, Prepared, SettlementReport,
+    BUY,
+    CANCELLED,
+    FILLED,
+    OPEN,
+    PARTIAL,
+    Accepted,
+    Balance,
+    CancelReport,
+    CashReport,
+    FillReport,
+    Holding,
+    OrderReport,
+    PlatformState,
+    Prepared,
+    SettlementReport,
 )  # fmt: skip
 
 ZERO, ONE = Decimal(0), Decimal(1)

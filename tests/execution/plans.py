@@ -73,6 +73,11 @@ def worked(plan: Plan, seconds: float = 20) -> Plan:
     return plan
 
 
+def order_of(plan: Plan) -> list[str]:
+    """The platforms of its legs, the first sent first."""
+    return [leg["platform"] for leg in plan.legs]
+
+
 def legs(plan: Plan) -> list[Order]:
     return list(Order.objects.filter(plan=plan).order_by("id", "attempt"))
 

@@ -7,9 +7,9 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from arbsite.models import Notice
-from execution import exits, halts
+from execution import exits, halts, portfolio, working
 from execution.limits import Refusal
-from execution.models import ExitOffer, Order, Plan, Settling
+from execution.models import ExitOffer, Order, Plan, Position, Settling
 from markets.models import Market
 from markets.platforms.base import KALSHI, POLYMARKET
 from signals import catalogue
@@ -182,3 +182,20 @@ def test_the_command_lists_and_takes(pair, capsys):
     )
     with pytest.raises(CommandError, match="offer_not_open"):
         call_command("exits", "--take", offer.id, "--user", "trader")
+
+
+def test_the_executor_sells_what_was_taken(pair, monkeypatch, settings):
+    quick = settings.ARBSITE.trading.model_copy(
+        update={"paper_polymarket_ms": 0, "paper_kalshi_ms": 0, "paper_fill_rates": "0:1"}
+    )
+    monkeypatch.setattr(settings.ARBSITE, "trading", quick)
+    show("0.60", "0.46")
+    (offer,) = look()
+    plan = exits.take(offer.id, "paula", timezone.now())
+    assert isinstance(plan, Plan)
+    working.work(plan.id)
+    plan.refresh_from_db()
+    assert plan.status == Plan.FILLED
+    assert not Position.objects.filter(quantity__gt=0).exists()
+    found = portfolio.summary(now=timezone.now())
+    assert found["realized_pnl"] == D("18.06") and found["exact"] and found["differences"] == []  # 103.0612 less 85
