@@ -101,9 +101,7 @@ def book(movements, mode, at=NOW):
 
 def cash(amount, platform=POLYMARKET, kind=CashMovement.DEPOSIT, *, mode="paper", at=NOW, shard=0):
     """Dollars that came (or went, where negative)."""
-    booking.move_cash(
-        mode, platform, Decimal(amount), kind, f"cash{next(_numbers)}", now=at, shard=shard
-    )
+    booking.move_cash(mode, platform, Decimal(amount), kind, f"cash{next(_numbers)}", now=at, shard=shard)
 
 
 def exact_profit(mode="paper"):

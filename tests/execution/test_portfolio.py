@@ -319,7 +319,9 @@ def play(steps, mode):
 
 
 @settings(
-    max_examples=25, phases=[Phase.explicit, Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(STEPS, st.sampled_from(["paper", "live"]))
 def test_every_view_of_a_random_ledger_adds_up_to_the_cent(redis, steps, mode):
