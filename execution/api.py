@@ -1,22 +1,17 @@
-"""Execution over the API: orders, positions, the portfolio, and the executor's health."""
+"""Execution over the API: orders, positions, and the executor's health."""
 
 from datetime import timedelta
 from typing import Any
 
 from django.urls import path
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from arbsite import health
 from arbsite.api import PERIOD, Cursor, Millis
 from arbsite.auth import READ
-from arbsite.endpoints import DetailEndpoint, Endpoint, ListEndpoint
+from arbsite.endpoints import DetailEndpoint, ListEndpoint
 from arbsite.models import Component
-from execution import portfolio
 from execution.models import MODES, Fill, Order, Plan, Position
 from markets.platforms.base import PLATFORMS
 
@@ -124,18 +119,6 @@ class Positions(ListEndpoint):
     }
 
 
-class PortfolioSummary(Endpoint):
-    """What we hold, what it is worth and what was earned, in dollars."""
-
-    scope, permission = READ, "execution.view_position"
-
-    @extend_schema(responses=OpenApiTypes.OBJECT)
-    def get(self, request: Request) -> Response:
-        """The portfolio as of now."""
-        found = portfolio.summary(now=timezone.now(), mode=health.trading_mode())
-        return Response({**found, "as_of": Millis().to_representation(found["as_of"])})
-
-
 def executor() -> dict[str, Any]:
     """Execution: orders that are not finished. Raises Unwell where an answer was lost, or where plans wait for nobody."""
     now, mode = timezone.now(), health.trading_mode()
@@ -160,5 +143,4 @@ urlpatterns = [
     path("orders", Orders.as_view(), name="orders"),
     path("orders/<str:id>", OrderDetail.as_view(), name="order"),
     path("positions", Positions.as_view(), name="positions"),
-    path("portfolio/summary", PortfolioSummary.as_view(), name="portfolio-summary"),
 ]

@@ -14,6 +14,7 @@ def open_all() -> None:
     registry.add_benchmark("chain", benchmarks.chain)
     registry.add_panel("orders", panels.orders)
     registry.add_panel("positions", panels.positions)
+    registry.add_panel("money", panels.money)
     registry.add_summary("execution", panels.summary)
     registry.add_check("trading", trading)
     registry.add_check("executor", executor, needed=False)

@@ -7,8 +7,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from arbsite.registry import Panel
-from execution import portfolio
-from execution.models import Fill, Order, Plan, Position
+from execution import calendar, portfolio
+from execution.models import ExitOffer, Fill, Order, Plan, Position
 
 SHOWN = 6
 
@@ -35,13 +35,34 @@ def positions(now: datetime) -> Panel:
     rows = [
         (row.platform, row.outcome, row.market_id[:24], f"{row.quantity:.0f}", f"{row.avg_price:.4f}",
          f"${row.unrealized_pnl:.2f}")
-        for row in Position.objects.filter(quantity__gt=0).order_by("-cost")[:SHOWN]
+        for row in Position.objects.filter(mode=totals["mode"], quantity__gt=0).order_by("-cost")[:SHOWN]
     ]  # fmt: skip
     title = (
         f"Positions ({totals['open_positions']} open) · P&L ${totals['pnl']} = realised ${totals['realized_pnl']}"
         f" + unrealised ${totals['unrealized_pnl']} · from fills ${totals['pnl_from_fills']}"
     )
     return Panel(title, ("platform", "outcome", "market", "contracts", "average", "unrealised"), rows)
+
+
+def money(now: datetime) -> Panel:
+    """Where the money is and when the locked part of it comes free."""
+    mode = portfolio.trading_mode()
+    totals = portfolio.summary(now=now, mode=mode)
+    coming = calendar.look(mode, now)
+    offers = ExitOffer.objects.filter(mode=mode, status=ExitOffer.OPEN).count()
+    title = (
+        f"Money · equity ${totals['equity']} · locked ${totals['margin']['total']} · below the peak ${totals['drawdown']}"
+        f" · {offers} early exits offered"
+    )
+    rows = [
+        (platform, f"${amount:.2f}", f"${totals['exposure'][platform]['paid']:.2f}", "", "")
+        for platform, amount in totals["cash"].items()
+    ]
+    rows += [
+        ("comes free", f"{day['day'] or 'day unknown'}", "", f"${day['sure']:.2f}", f"${day['cost']:.2f}")
+        for day in coming.as_json()["days"][: SHOWN // 2]
+    ]
+    return Panel(title, ("", "cash, day", "invested", "sure to come", "paid with fees"), rows)
 
 
 def summary(began: datetime) -> dict[str, Any]:

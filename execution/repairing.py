@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from django.db import IntegrityError, transaction
 
-from execution import booking, comparing, facts, gathering, holdings, ledger, publishing
+from execution import booking, comparing, facts, gathering, holdings, ledger, portfolio, publishing
 from execution.booking import Movement
 from execution.comparing import Finding, Theirs
 from execution.ledger import Entry, LedgerError
@@ -270,18 +270,12 @@ def settle(finding: Finding, place: Place) -> str:
         values = {key: holdings.value_of(row) for key, row in rows.items()}
         entries = ledger.settlement(values, place.platform, report.market_id, report.yes_pays)
         movements = [
-            Movement(entry, trade_id=settlement_id(rows[entry.key], place.mode, entry.outcome))
-            for entry in entries
+            Movement(entry, trade_id=portfolio.settlement_id(place.mode, entry)) for entry in entries
         ]
         positions = booking.book(movements, mode=place.mode, now=place.now)
     publishing.tell([], [], positions.values(), [])
     paid = sum((entry.cash for entry in entries), ZERO)
     return f"it is in our books as a settlement of ${paid.quantize(comparing.CENT)}"
-
-
-def settlement_id(row: Position, mode: str, outcome: str) -> str:
-    """The same id as `portfolio.settle` gives it, so that a position is settled once, whoever comes first."""
-    return f"settlement:{mode}:{row.market_id}:{outcome}:{row.opened_at:%s}"[:128]
 
 
 def net(finding: Finding, place: Place) -> str:

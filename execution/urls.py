@@ -1,6 +1,6 @@
 """The addresses of the execution room below `/api/v1`."""
 
-from execution import api, halt_api, limit_api, order_api
+from execution import api, halt_api, limit_api, order_api, portfolio_api
 
 # Orders by hand before the others: `orders/submit` is no order's id
 urlpatterns = [
@@ -8,4 +8,5 @@ urlpatterns = [
     *api.urlpatterns,
     *halt_api.urlpatterns,
     *limit_api.urlpatterns,
+    *portfolio_api.urlpatterns,
 ]
