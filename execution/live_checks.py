@@ -65,8 +65,8 @@ def _signer() -> Found:
             yield (
                 NO_KEY,
                 (
-                    f"the signer holds no key of {platform}: set {platform.upper()}_PRIVATE_KEY_FILE or SIGNER_SECRET_COMMAND"
-                    " where it runs"
+                    f"the signer holds no key of {platform}: set {platform.upper()}_PRIVATE_KEY_FILE or"
+                    " SIGNER_SECRET_COMMAND where it runs"
                 ),
             )
     key_id = config.kalshi.key_id.get_secret_value()
