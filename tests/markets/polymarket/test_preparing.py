@@ -13,17 +13,7 @@ from markets.platforms.polymarket.amounts import DECIMALS, limit_amounts, market
 from markets.platforms.polymarket.preparing import MICRO, Unsigned, Wallet, cash_of, unsigned
 from markets.platforms.polymarket.terms import Terms, facts_of, facts_of_row, from_facts
 from markets.platforms.trading import (
-    BELOW_MINIMUM,
-    BUY,
-    FOK,
-    GTC,
-    GTD,
-    INVALID,
-    IOC,
-    OFF_TICK,
-    SELL,
-    Declined,
-    OrderRequest,
+    BELOW_MINIMUM, BUY, FOK, GTC, GTD, INVALID, IOC, OFF_TICK, SELL, Declined, OrderRequest,
 )  # fmt: skip
 from tests.markets.polymarket.values import recorded
 
@@ -182,10 +172,10 @@ def test_terms_from_facts():
 
 
 def test_facts_of_a_market_are_what_an_order_needs():
-    import msgspec
-
     from markets.platforms.polymarket import parse, wire
     from tests.markets.polymarket.values import recorded
+
+    import msgspec
 
     found = json.loads(recorded("gamma_market_btc15m_2026-10-05.json").read_text())
     raw = found[0] if isinstance(found, list) else found

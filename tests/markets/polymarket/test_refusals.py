@@ -11,32 +11,9 @@ from hypothesis import strategies as st
 from markets.platforms.polymarket.http import Reply
 from markets.platforms.polymarket.refusals import judged
 from markets.platforms.trading import (
-    BELOW_MINIMUM,
-    BUY,
-    CANCELLED,
-    DELAYED,
-    DUPLICATE,
-    FILLED,
-    FOK,
-    FORBIDDEN,
-    GTC,
-    INSUFFICIENT_BALANCE,
-    INVALID,
-    IOC,
-    MARKET_CLOSED,
-    NOT_FILLABLE,
-    OFF_TICK,
-    OPEN,
-    PARTIAL,
-    POST_ONLY_WOULD_CROSS,
-    RATE_LIMITED,
-    SELL,
-    TRADING_PAUSED,
-    UNAUTHORISED,
-    Accepted,
-    Declined,
-    OrderRequest,
-    Unsure,
+    BELOW_MINIMUM, BUY, CANCELLED, DELAYED, DUPLICATE, FILLED, FOK, FORBIDDEN, GTC, INSUFFICIENT_BALANCE, INVALID, IOC,
+    MARKET_CLOSED, NOT_FILLABLE, OFF_TICK, OPEN, PARTIAL, POST_ONLY_WOULD_CROSS, RATE_LIMITED, SELL, TRADING_PAUSED,
+    UNAUTHORISED, Accepted, Declined, OrderRequest, Unsure,
 )  # fmt: skip
 from tests.markets.polymarket.values import recorded
 

@@ -10,18 +10,7 @@ from markets.platforms.polymarket import account_wire as wire
 from markets.platforms.polymarket import reports
 from markets.platforms.polymarket.reports import Owner, fill_reports, order_report
 from markets.platforms.trading import (
-    BUY,
-    CANCELLED,
-    CONFIRMED,
-    DELAYED,
-    FAILED,
-    FILLED,
-    MATCHED,
-    MINED,
-    OPEN,
-    PARTIAL,
-    RETRYING,
-    SELL,
+    BUY, CANCELLED, CONFIRMED, DELAYED, FAILED, FILLED, MATCHED, MINED, OPEN, PARTIAL, RETRYING, SELL,
 )  # fmt: skip
 from tests.markets.polymarket.values import recorded
 
