@@ -61,7 +61,9 @@ def test_what_is_cut_is_paid_for_and_no_larger_than_it_has_to_be(contracts, cent
     assert 0 < cut.size < asked.size and cut.cash <= free and cut.notional >= POLY.min_value
     assert cut.spend <= cut.notional and (cut.notional * 100) % 1 == 0
     step = D(100) / 100
-    assert most_cash("BUY", cut.size + step, cut.limit_price, POLY.fees) > free or cut.size + step >= asked.size
+    assert (
+        most_cash("BUY", cut.size + step, cut.limit_price, POLY.fees) > free or cut.size + step >= asked.size
+    )
 
 
 def test_too_little_money_is_no_order():

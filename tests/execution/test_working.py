@@ -16,6 +16,7 @@ from markets.platforms.trading import INSUFFICIENT_BALANCE, NOT_FILLABLE, RATE_L
 from signals.models import LegOutcome
 from tests.execution.plans import *  # noqa: F403
 from tests.execution.plans import a_plan, by_role, ledger, legs, show, tune, worked
+from tests.factories import IDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -332,9 +333,79 @@ def test_an_order_that_rests_too_long_is_cancelled_and_the_rest_completed(venues
     same_as(venues)
 
 
-def test_not_enough_money_skips_the_leg(venues):
+def test_not_enough_money_makes_the_leg_smaller(venues):
+    plan = a_plan()
+    first, second = order_of_legs(plan)
+    venues[first].answers.append(Declined(INSUFFICIENT_BALANCE, "not enough"))
+    venues[first].free = D(20)
+    plan = worked(plan)
+    assert plan.status == Plan.FILLED
+    refused, smaller = by_role(plan, Order.LEG, 0)
+    assert (refused.status, smaller.status, smaller.replaces_id) == ("REJECTED", "FILLED", refused.id)
+    assert smaller.filled_qty * smaller.price < 20
+    assert venues[second].sent[0].size <= smaller.filled_qty
+    same_as(venues)
+
+
+def test_or_skips_it_where_that_is_nothing(venues):
     plan = a_plan()
     first, _ = order_of_legs(plan)
     venues[first].answers.append(Declined(INSUFFICIENT_BALANCE, "not enough"))
+    venues[first].free = D("0.10")
     plan = worked(plan)
-    assert plan.status == Plan.ABANDONED
+    assert plan.status == Plan.ABANDONED and len(venues[first].sent) == 1
+    assert PlanStep.objects.filter(plan=plan, what="skipped").exists()
+
+
+def by_hand(plan_of, **fields):
+    """An order by hand on Polymarket, as `manual` writes it."""
+    like = by_role(plan_of, Order.LEG)[0]
+    plan = Plan.objects.create(id="plan_hand", kind=Plan.MANUAL, mode="sandbox")
+    values = {
+        "id": "ord_hand", "client_order_id": "ord_hand", "plan": plan, "role": Order.MANUAL, "platform": POLYMARKET,
+        "market_id": IDS[POLYMARKET], "outcome": "YES", "side": "BUY", "quantity": D(20), "price": D("0.43"),
+        "time_in_force": "GOOD_TILL_CANCELLED", "status": "PLANNED", "mode": "sandbox", "order_type": like.order_type,
+    }  # fmt: skip
+    return plan, Order.objects.create(**(values | fields))
+
+
+def test_an_order_by_hand_rests_until_a_person_cancels_it(venues):
+    venues[POLYMARKET].rests = True
+    plan, order = by_hand(worked(a_plan()))
+    show()
+    venues[POLYMARKET].offers.append(D(5))
+    assert working.work(plan.id) is not None
+    time.sleep(0.15)
+    assert working.work(plan.id) is not None
+    order.refresh_from_db()
+    assert (order.status, order.matched_qty) == ("PARTIAL", 5)
+    assert ordering.request_cancel(order.id, timezone.now()) == "CANCELLING"
+    assert ordering.request_cancel(order.id, timezone.now()) == "CANCELLING"
+    plan = worked(plan)
+    order.refresh_from_db()
+    assert (plan.status, order.status, order.filled_qty) == (Plan.PARTIAL, "CANCELLED", 5)
+    assert venues[POLYMARKET].cancels == 1
+    assert ordering.request_cancel(order.id, timezone.now()) == "CANCELLED"
+
+
+def test_an_order_that_was_not_sent_is_cancelled_at_once(venues):
+    plan, order = by_hand(worked(a_plan()))
+    assert ordering.request_cancel(order.id, timezone.now()) == "ABANDONED"
+    sent = len(venues[POLYMARKET].sent)
+    assert worked(plan).status == Plan.ABANDONED and len(venues[POLYMARKET].sent) == sent
+
+
+def test_an_order_that_may_slip_goes_out_again_at_the_price_of_now_for_what_is_left(venues):
+    venues[POLYMARKET].rests = True
+    plan, order = by_hand(worked(a_plan()), max_slippage_pct=D("0.05"))
+    show()
+    venues[POLYMARKET].offers.append(D(5))
+    assert working.work(plan.id) is not None
+    time.sleep(0.15)
+    show(poly=("0.43", "0.44"))
+    plan = worked(plan)
+    order.refresh_from_db()
+    again = order.replaced_by
+    assert (order.status, again.quantity, again.price, again.status) == ("CANCELLED", 15, D("0.44"), "FILLED")
+    assert plan.status == Plan.FILLED
+    same_as(venues)

@@ -15,6 +15,7 @@ from markets.platforms.trading import (
     OPEN,
     PARTIAL,
     Accepted,
+    Balance,
     CancelReport,
     Declined,
     FillReport,
@@ -60,6 +61,7 @@ class Venue:
     settles: str = CONFIRMED
     on_submit: Any = None
     cancels: int = 0
+    free: Decimal = Decimal(0)
     most_alive: int = 0
 
     def prepare(self, request):
@@ -145,6 +147,10 @@ class Venue:
         return [
             fill for ref in refs if (known := self.orders.get(ref.client_order_id)) for fill in known.fills
         ]
+
+    def balances(self):
+        self._ask()
+        return [Balance(0, self.free, self.free)]
 
     def cancel(self, refs):
         self._ask()
