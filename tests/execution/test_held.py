@@ -51,7 +51,7 @@ def order(name="o", status="OPEN", suffix="", **more) -> Order:
     listed(KALSHI, suffix)
     given = {
         "platform": KALSHI, "market_id": IDS[KALSHI] + suffix, "outcome": YES, "side": "BUY", "quantity": D(100),
-        "price": D("0.50"), "status": status, "mode": "paper", "client_order_id": name,
+        "price": D("0.50"), "status": status, "mode": "paper", "client_order_id": name, "role": "HAND",
     } | more  # fmt: skip
     return Order.objects.create(id=name, **given)
 
