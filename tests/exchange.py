@@ -207,7 +207,7 @@ def trading_here(
         for name, value in values.items():
             monkeypatch.setenv(name, value)
         _read_settings_again(settings, monkeypatch)
-        with _signer_here(monkeypatch, folder, socket):
+        with _signer_here(folder, socket):
             ready()
             yield exchange
 
@@ -221,21 +221,16 @@ def _read_settings_again(settings: Any, monkeypatch: Any) -> None:
 
 
 @contextmanager
-def _signer_here(monkeypatch: Any, keys: Path, socket: str) -> Iterator[None]:
-    from django.conf import settings
-
-    from markets.management.commands.signer import limits
+def _signer_here(keys: Path, socket: str) -> Iterator[None]:
+    from markets.signer.bounds import Bounds
     from markets.signer.halting import Switch
     from markets.signer.keys import Keys, Sources
     from markets.signer.server import SignerServer
-    from markets.signer.service import Signer
+    from markets.signer.service import Limits, Signer
 
-    sources = Sources(
-        kalshi_key_id=(keys / KEY_ID_FILE).read_text().strip(),
-        kalshi_file=str(keys / PEM_FILE), polymarket_file=str(keys / WALLET_FILE),
-    )  # fmt: skip
-    signer = Signer(lambda: Keys(sources), limits(settings.ARBSITE), Switch(socket))
-    server = SignerServer(socket, signer)
+    sources = Sources((keys / KEY_ID_FILE).read_text().strip(), str(keys / PEM_FILE), str(keys / WALLET_FILE))
+    limits = Limits(Bounds(Decimal(500), Decimal(10_000), Decimal("0.999")), 100_000)
+    server = SignerServer(socket, Signer(lambda: Keys(sources), limits, Switch(socket)))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

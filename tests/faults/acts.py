@@ -151,8 +151,10 @@ def recover(pair: dict[str, Any], mutant: str = "", seconds: float = 30) -> list
     return failed
 
 
-def settle(pair: dict[str, Any]) -> None:
+def settle(pair: dict[str, Any], lift: bool = False) -> None:
     """What the next minutes bring: trades are final, and the full reconciliation of both platforms."""
+    if lift:
+        _lift()
     from execution import facts, reconcile, working
     from execution.trading import trading
 
