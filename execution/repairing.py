@@ -17,7 +17,7 @@ from execution import booking, comparing, facts, gathering, holdings, ledger, po
 from execution.booking import Movement
 from execution.comparing import Finding, Theirs
 from execution.ledger import Entry, LedgerError
-from execution.models import CashMovement, Fill, Order, Position, Reconciliation
+from execution.models import CashMovement, Fill, Order, Reconciliation
 from markets import clients, live
 from markets import services as market_services
 from markets.books import Level, dollars
