@@ -136,8 +136,10 @@ class Executor:
         """A plan whose step failed is tried again, later each time; nothing is sent meanwhile."""
         count = self.failures[plan_id] = self.failures.get(plan_id, 0) + 1
         self.due[plan_id] = now + min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (count - 1))
-        if isinstance(error, DATABASE_GONE):
-            log.warning("plan waits: the database is away", extra={"plan": plan_id})
+        if isinstance(error, (*DATABASE_GONE, *REDIS_GONE)):
+            log.warning(
+                "plan waits: the database or Redis is away", extra={"plan": plan_id, "error": str(error)}
+            )
             return
         log.error("plan failed", extra={"plan": plan_id, "error": repr(error)}, exc_info=error)
         if count == SAY_AFTER:
