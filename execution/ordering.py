@@ -53,6 +53,7 @@ ACCEPTED, DECLINED, UNSURE, REFUSED, HELD, TAKEN = (
     "taken",
 )
 CLAIMED, ON_REQUEST = "claimed", "cancel_requested"
+GIVEN_UP, CHANGED = "given_up", "market_changed"
 NOT_ASKED = (PlatformError, OSError)  # a platform or the signer that cannot be reached
 LONGEST_BACKOFF = 4.0  # seconds
 
@@ -89,6 +90,12 @@ def resend(order: Order, place: str, info: MarketInfo, *, edge: Decimal | None =
     if isinstance(prepared, Declined):
         log.warning("not sent again", extra={"order": order.id, "why": prepared.sentence})
         return HELD
+    if order.platform_order_id and prepared.platform_order_id != order.platform_order_id:
+        # The market's tick or exchange has changed since: this would be another order, and the first may still arrive
+        give_up(
+            [order], CHANGED, "its market has changed since it was sent, so it cannot be sent again as it was"
+        )
+        return GIVEN_UP
     claimed = _claim(order, place, prepared.platform_order_id, lifecycle.UNKNOWN)
     if claimed != CLAIMED:
         return HELD if isinstance(claimed, Refusal) else claimed

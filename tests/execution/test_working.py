@@ -1,6 +1,7 @@
 """Plans worked to their end on platforms that lose answers, fill in part, refuse and settle late."""
 
 import time
+from dataclasses import replace
 from decimal import Decimal as D
 from threading import Thread
 
@@ -134,6 +135,26 @@ def test_a_second_leg_that_arrives_after_it_was_sent_again_fills_once(venues):
     venues[second].on_submit = arrive
     plan = worked(plan)
     assert plan.status == Plan.FILLED
+    same_as(venues)
+
+
+def test_what_would_be_another_order_by_now_is_not_sent_again(venues, monkeypatch):
+    plan = a_plan()
+    _, second = order_of_legs(plan)
+    venues[second].answers.append("drop")
+    prepare = venues[second].prepare
+
+    def with_another_tick(request):  # its rounding, and so its hash, has changed since the first sending
+        known = prepare(request)
+        sent_before = request in venues[second].sent
+        return replace(known, platform_order_id=f"{known.platform_order_id}_other") if sent_before else known
+
+    monkeypatch.setattr(venues[second], "prepare", with_another_tick)
+    show()
+    plan = worked(plan)
+    leg = by_role(plan, Order.LEG, 1)[0]
+    assert (leg.status, leg.error_code, leg.sends) == ("ABANDONED", "market_changed", 1)
+    assert len({request.client_order_id for request in venues[second].sent}) == len(venues[second].sent)
     same_as(venues)
 
 
