@@ -213,12 +213,18 @@ def settle(pair: dict[str, Any], lift: bool = False) -> None:
     exchange = here()
     exchange.settled_books()
     with ex.shown(pair):
-        for _ in range(3):
+        for number in range(4):
             catching_up.fills(MODE, timezone.now())
             for platform in PLATFORMS:
                 reconcile.run(platform, "FULL", now=timezone.now())
             working.pick_up_remainders(timezone.now())
-            if not working.claim() and not any(facts.unsettled(MODE, platform) for platform in PLATFORMS):
+            if number and lift:
+                _lift()
+            if (
+                (number > 1 or not lift)
+                and not working.claim()
+                and not any(facts.unsettled(MODE, platform) for platform in PLATFORMS)
+            ):
                 break
             working.work_all(seconds=20)
             exchange.settled_books()
