@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from contextlib import nullcontext
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -111,11 +111,11 @@ def trade_on(pair: dict[str, Any], faults: list[dict[str, Any]]) -> str:
     from execution.models import Plan
 
     _free_the_lease()
-    stop = threading.Event()
+    since, stop = timezone.now(), threading.Event()
     thread = threading.Thread(target=Executor(MODE, stop).run, name="executor")
     thread.start()
     try:
-        _until(lambda: bool(_started()) and not halts.standing(), 20, "the executor does not start")
+        _until(lambda: _started(since) and not halts.standing(), 20, "the executor does not start")
         with ex.shown(pair):
             plan_id = intend(pair)
             befall(plan_id, faults)
@@ -128,14 +128,12 @@ def trade_on(pair: dict[str, Any], faults: list[dict[str, Any]]) -> str:
     return plan_id
 
 
-def _started() -> bool:
-    """Whether this executor's first reconciliations have begun: before, no halt stands that could be lifted."""
+def _started(since: datetime) -> bool:
+    """Whether this executor's first reconciliations have passed: before, no halt stands that could be lifted."""
     from execution.models import Reconciliation
 
-    since = timezone.now() - timedelta(seconds=30)
-    return Reconciliation.objects.filter(reason="START", passed=True, started_at__gt=since).count() >= len(
-        PLATFORMS
-    )
+    rows = Reconciliation.objects.filter(reason="START", passed=True, started_at__gt=since)
+    return rows.values("platform").distinct().count() >= len(PLATFORMS)
 
 
 def _free_the_lease() -> None:

@@ -391,9 +391,9 @@ CASES cases, KILLED real SIGKILLs. `make test` runs those whose first leg is on 
 `make check-long` all. Two deliberate mistakes must be found by the same checks (`tests/faults/mutants.py`): a look-up that
 gives up at once, and a blind retry under a new id.
 
-Beside the table, `tests/faults/test_random_faults.py` has the pure core survive random faults on simulated platforms (250 plans'
-nights of 50 steps, 2,000 in `make check-long`), and `tests/faults/test_wire_runs.py` draws nights from seeds and trades through
-them over the wire, by the whole executor with its private feeds (40, and 500 in `make check-long`).
+Beside the table, `tests/faults/test_random_faults.py` has the pure core survive random faults on simulated platforms
+(250 runs of 50 steps, 2,000 in `make check-long`), and `tests/faults/test_wire_runs.py` draws nights from seeds and trades
+through them over the wire, by the whole executor with its private feeds (40, and 500 in `make check-long`).
 """
 
 

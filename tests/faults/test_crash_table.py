@@ -49,9 +49,9 @@ def test_the_whole_table(tmp_path):
     chosen = [case for case in table.cases() if not words or any(table.chosen(case, word) for word in words)]
     results = run(tmp_path, chosen, int(os.environ.get("CRASH_TABLE_LANES", LANES)))
     for one in results:
-        print(f"{one.seconds:5.1f} s  {'killed' if one.killed else '      '}  {one.case.name}: {one.outcome}")
+        print(f"{one.seconds:5.1f} s  {'killed' if one.killed else '      '}  {one.case.name}: {one.outcome}")  # noqa: T201 - figures for whoever runs it
         if os.environ.get("CRASH_TABLE_STEPS"):
-            print("        " + "\n        ".join([*one.orders, *one.steps]))
+            print("        " + "\n        ".join([*one.orders, *one.steps]))  # noqa: T201 - figures for whoever runs it
     if os.environ.get("CRASH_TABLE_WRITE"):
         PAGE.write_text(table.document(results, PAGE.read_text() if PAGE.exists() else ""))
     assert not any(one.violations for one in results), told(results)
