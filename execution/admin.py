@@ -86,7 +86,8 @@ class PlanAdmin(ReadOnlyAdmin):
     """What is to be done as a whole: acting on a signal, leaving a position, an order by hand."""
 
     list_display = [
-        "created_at", "status", "mode", "kind", "dollars", "orders", "why", "requested_by", "id", "signal_link", "shadow_link",
+        "created_at", "status", "mode", "kind", "dollars", "orders", "why", "requested_by", "id", "signal_link",
+        "shadow_link",
     ]  # fmt: skip
     list_filter = [
         words("status", Plan.STATUSES), words("kind", Plan.KINDS), words("mode", MODES), recent("created_at"),
@@ -143,8 +144,8 @@ class OrderAdmin(ReadOnlyAdmin):
     """Orders."""
 
     list_display = [
-        "created_at", "status", "mode", "platform", "what", "filled", "fee", "market_link", "role", "error_code", "plan_link",
-        "id", "sent_at", "answered_at",
+        "created_at", "status", "mode", "platform", "what", "filled", "fee", "market_link", "role", "error_code",
+        "plan_link", "id", "sent_at", "answered_at",
     ]  # fmt: skip
     list_filter = [
         words("status", Order.STATUSES), words("role", Order.ROLES), words("platform", PLATFORMS), words("mode", MODES),
