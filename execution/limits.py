@@ -300,7 +300,8 @@ def within_collar(ticket: Ticket, best: Decimal | None, limits: Limits) -> Refus
     if worse_by > collar:
         return Refusal(
             "price_collar",
-            f"limit {plain(ticket.limit_price)} is {plain(worse_by)} worse than the best price {plain(best)}, {plain(collar)} are allowed",
+            f"limit {plain(ticket.limit_price)} is {plain(worse_by)} worse than the best price {plain(best)},"
+            f" {plain(collar)} are allowed",
         )
     return None
 
