@@ -38,7 +38,8 @@ def forget_the_last_exchange() -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute(
-            "SELECT table_name FROM information_schema.columns WHERE table_schema = current_schema() AND column_name = 'mode'"
+            "SELECT table_name FROM information_schema.columns"
+            " WHERE table_schema = current_schema() AND column_name = 'mode'"
         )
         owners = [name for (name,) in cursor.fetchall()]
         for table, column, owner in CHILDREN:

@@ -18,7 +18,7 @@ def rows(mode: str) -> None:
     )
     PlanStep.objects.create(plan=plan, at=NOW, what="planned", sentence="-", figures={})
     CashMovement.objects.create(
-        mode=mode, platform="kalshi", kind=CashMovement.OPENING, amount=Decimal(10), created_at=NOW
+        mode=mode, platform="kalshi", kind=CashMovement.OPENING, amount=Decimal(10), reference=mode, at=NOW
     )
     Account.objects.create(mode=mode, platform="kalshi", cash=Decimal(10), updated_at=NOW)
 
