@@ -29,6 +29,11 @@ class Refusal:
     sentence: str
 
 
+def plain(value: Decimal) -> str:
+    """A figure as people write it: without empty digits or an exponent."""
+    return f"{value.normalize():f}" if value.is_finite() else str(value)
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """What is at risk already, open orders included, and the cash that is free. Dollars, unless said."""
@@ -204,7 +209,7 @@ def within_order_contracts(ticket: Ticket, held: Held, limits: Limits) -> Refusa
     most = limits.of("max_order_contracts", *_levels(ticket, held))
     if most is None or ticket.side != BUY or ticket.size <= most:
         return None
-    return Refusal("max_order_contracts", f"{ticket.size} contracts in one order, limit {most}")
+    return Refusal("max_order_contracts", f"{plain(ticket.size)} contracts in one order, limit {plain(most)}")
 
 
 def within_market_notional(ticket: Ticket, held: Held, limits: Limits) -> Refusal | None:
@@ -261,7 +266,7 @@ def within_cash(ticket: Ticket, held: Held, limits: Limits) -> Refusal | None:
     """The free cash of the platform, and of the market's shard, pays for the order with its fees."""
     free, purse = spendable(ticket.platform, ticket.shard, held, limits)
     if ticket.side == BUY and ticket.cash > free:
-        return Refusal("cash", f"{purse}: the order needs {ticket.cash}, free cash is {free}")
+        return Refusal("cash", f"{purse}: the order needs ${ticket.cash:.2f}, free cash is ${free:.2f}")
     return None
 
 
@@ -294,7 +299,9 @@ def within_collar(ticket: Ticket, best: Decimal | None, limits: Limits) -> Refus
     worse_by = ticket.limit_price - best if ticket.side == BUY else best - ticket.limit_price
     if worse_by > collar:
         return Refusal(
-            "price_collar", f"limit {ticket.limit_price} is {worse_by} worse than the best price {best}"
+            "price_collar",
+            f"limit {plain(ticket.limit_price)} is {plain(worse_by)} worse than the best price {plain(best)},"
+            f" {plain(collar)} are allowed",
         )
     return None
 
@@ -342,7 +349,7 @@ def _within(
         return None
     total = held + ticket.notional
     if total > limit:
-        return Refusal(code, f"{where + ': ' if where else ''}{total} would pass {limit}")
+        return Refusal(code, f"{where + ': ' if where else ''}${total:.2f} would pass ${limit:.2f}")
     return None
 
 
