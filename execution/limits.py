@@ -39,9 +39,8 @@ class Held:
     cash: Mapping[str, Decimal] = field(default_factory=dict)  # free dollars per platform
     open_orders: int = 0
     by_group: Mapping[str, Decimal] = field(default_factory=dict)
-    groups: Mapping[str, frozenset[str]] = field(
-        default_factory=dict
-    )  # of a bet (id): whose rule source it shares
+    # Of a bet (id): whose rule source it shares
+    groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
     bets: Mapping[MarketKey, frozenset[str]] = field(default_factory=dict)  # of a market: ids
     # Free dollars by platform and shard, where a platform keeps money apart; empty: one purse a platform
     purses: Mapping[Purse, Decimal] = field(default_factory=dict)
@@ -382,9 +381,8 @@ def figures(tickets: Sequence[Ticket], held: Held, limits: Limits) -> "list[Room
     return list(_rooms([ticket for ticket in tickets if ticket.side == BUY], held, limits))
 
 
-Room = tuple[
-    str, Decimal | None, Decimal, Decimal
-]  # code, limit, what is used of it, what the plan wants of it
+# Code, limit, what is used of it, what the plan wants of it
+Room = tuple[str, Decimal | None, Decimal, Decimal]
 
 
 def _rooms(buys: Sequence[Ticket], held: Held, limits: Limits) -> Iterator[Room]:

@@ -175,9 +175,8 @@ def _market_price(asked: OrderAsked, best: Decimal | None, listing: Listing | No
         return None
     rounding = ROUND_FLOOR if asked.side == BUY else ROUND_CEILING
     worst = min(max(_worst(asked, best), ZERO), ONE).quantize(PRICE_STEP, rounding)
-    own = (
-        worst if asked.side == BUY else 1 - worst
-    )  # what is paid for the other side of a sale rounds down, too
+    # What is paid for the other side of a sale rounds down, too
+    own = worst if asked.side == BUY else 1 - worst
     outcome = asked.outcome if asked.side == BUY else _other(asked.outcome)
     found = sizing.buy_limit(micro(own), outcome, listing.bands)
     if found is None:
