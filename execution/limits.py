@@ -356,16 +356,11 @@ def _part_of(held: Held, share: Decimal | None) -> Decimal | None:
 # --- how much of a plan fits
 
 
-def plan_room(tickets: Sequence[Ticket], held: Held, limits: Limits) -> Fraction:
-    """The share of a plan, 0 to 1, that every limit on money has room for: all legs cut alike.
-
-    Legs that share a market, bet or platform share its room. A sale needs none.
-    """
-    return tightest(tickets, held, limits)[0]
-
-
 def tightest(tickets: Sequence[Ticket], held: Held, limits: Limits) -> tuple[Fraction, str]:
-    """The share of a plan that every limit on money and size has room for, and the code of the one that says so."""
+    """The share of a plan, 0 to 1, that every limit on money and size has room for, and the code of the one that says so.
+
+    All legs are cut alike. Legs that share a market, bet or platform share its room. A sale needs none.
+    """
     buys = [ticket for ticket in tickets if ticket.side == BUY]
     found = Fraction(1), ""
     for code, limit, used, wanted in _rooms(buys, held, limits):
