@@ -56,7 +56,13 @@ class Plan(models.Model):
 
     class Meta:
         db_table = "plans"
-        indexes = [models.Index(fields=["-created_at"], name="idx_plans_created_at")]
+        indexes = [
+            models.Index(fields=["-created_at"], name="idx_plans_created_at"),
+            # What the executor looks for every second, however long the history
+            models.Index(
+                fields=["created_at", "id"], condition=Q(status__in=("PLANNED", "EXECUTING")), name="idx_plans_waiting"
+            ),
+        ]  # fmt: skip
         constraints = [
             one_of("mode", MODES, "plans_mode_known"),
             one_of("kind", ("ARBITRAGE", "EXIT", "MANUAL", "STOP"), "plans_kind_known"),
@@ -78,7 +84,7 @@ class PlanStep(models.Model):
     """One decision about a plan, with its reason and figures."""
 
     id = models.BigAutoField(primary_key=True)
-    plan = models.ForeignKey(Plan, models.PROTECT, related_name="steps")
+    plan = models.ForeignKey(Plan, models.PROTECT, related_name="steps", db_index=False)
     at = models.DateTimeField(default=timezone.now, db_default=Now())
     what = models.CharField(max_length=32)  # planned, sent, cut, complete, unwind, hold, finished, ...
     sentence = models.TextField()
@@ -156,6 +162,12 @@ class Order(models.Model):
             models.Index(fields=["market"], name="idx_orders_market_id"),
             models.Index(fields=["-created_at"], name="idx_orders_created_at"),
             models.Index(fields=["mode", "-sent_at"], name="idx_orders_sent_at"),
+            # Whose fills are missing: asked for every few seconds
+            models.Index(
+                fields=["mode", "platform"],
+                condition=Q(matched_qty__gt=F("filled_qty")),
+                name="idx_orders_unbooked",
+            ),
         ]
         constraints = [
             one_of("platform", PLATFORMS, "orders_platform_known"),
