@@ -303,8 +303,9 @@ class PrivateEvents:
     fills: list[FillReport] = field(default_factory=list)
     positions: list[Holding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # other news, for the log (an order group was triggered)
-    # Frames that could not be used, with the reason
-    bad: list[tuple[str, bytes]] = field(default_factory=list)
+    bad: list[tuple[str, bytes]] = field(
+        default_factory=list
+    )  # frames that could not be used, with the reason
     reconnected: bool = False
 
 
