@@ -44,9 +44,8 @@ class Held:
     cash: Mapping[str, Decimal] = field(default_factory=dict)  # free dollars per platform
     open_orders: int = 0
     by_group: Mapping[str, Decimal] = field(default_factory=dict)
-    groups: Mapping[str, frozenset[str]] = field(
-        default_factory=dict
-    )  # of a bet (id): whose rule source it shares
+    # Of a bet (id): whose rule source it shares
+    groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
     bets: Mapping[MarketKey, frozenset[str]] = field(default_factory=dict)  # of a market: ids
     # Free dollars by platform and shard, where a platform keeps money apart; empty: one purse a platform
     purses: Mapping[Purse, Decimal] = field(default_factory=dict)
@@ -364,16 +363,11 @@ def _part_of(held: Held, share: Decimal | None) -> Decimal | None:
 # --- how much of a plan fits
 
 
-def plan_room(tickets: Sequence[Ticket], held: Held, limits: Limits) -> Fraction:
-    """The share of a plan, 0 to 1, that every limit on money has room for: all legs cut alike.
-
-    Legs that share a market, bet or platform share its room. A sale needs none.
-    """
-    return tightest(tickets, held, limits)[0]
-
-
 def tightest(tickets: Sequence[Ticket], held: Held, limits: Limits) -> tuple[Fraction, str]:
-    """The share of a plan that every limit on money and size has room for, and the code of the one that says so."""
+    """The share of a plan, 0 to 1, that every limit on money and size has room for, and the code of the one that says so.
+
+    All legs are cut alike. Legs that share a market, bet or platform share its room. A sale needs none.
+    """
     buys = [ticket for ticket in tickets if ticket.side == BUY]
     found = Fraction(1), ""
     for code, limit, used, wanted in _rooms(buys, held, limits):
@@ -389,9 +383,8 @@ def figures(tickets: Sequence[Ticket], held: Held, limits: Limits) -> "list[Room
     return list(_rooms([ticket for ticket in tickets if ticket.side == BUY], held, limits))
 
 
-Room = tuple[
-    str, Decimal | None, Decimal, Decimal
-]  # code, limit, what is used of it, what the plan wants of it
+# Code, limit, what is used of it, what the plan wants of it
+Room = tuple[str, Decimal | None, Decimal, Decimal]
 
 
 def _rooms(buys: Sequence[Ticket], held: Held, limits: Limits) -> Iterator[Room]:

@@ -3,6 +3,7 @@
 import ast
 import inspect
 from decimal import Decimal as D
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ POOLS = {"pool", "_pool"}  # threads, not platforms
 # --- the source
 
 
+@cache
 def trees() -> list[tuple[Path, ast.AST]]:
     files = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
     # The sandbox is the other side: its engine takes the orders that came over the wire
