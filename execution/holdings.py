@@ -25,8 +25,9 @@ from execution.limits import Held, Limits, Purse
 from execution.models import Fill, Order, Position
 from markets import live
 from markets.bets import MarketKey
-from markets.books import dollars
-from markets.platforms.base import PLATFORMS
+from markets.books import YES, dollars
+from markets.models import Market
+from markets.platforms.base import PLATFORMS, SETTLED
 from signals.catalogue import Catalogue
 
 PAPER = "paper"
@@ -358,10 +359,20 @@ def limits() -> Limits:
 
 
 def marks(rows: dict[PositionKey, Position]) -> dict[PositionKey, Decimal]:
-    """What each held contract would fetch: its outcome's live best bid, else the last price known, else the paid."""
+    """What each held contract would fetch: what its market has settled at, else its outcome's live best bid, else the
+    last price known, else the paid.
+    """
     views = live.book_views({(platform, market_id) for platform, market_id, _ in rows})
+    settled = dict(
+        Market.objects.filter(
+            id__in={key[1] for key in rows}, status=SETTLED, settlement_value__isnull=False
+        ).values_list("id", "settlement_value")
+    )
     found = {}
     for key, row in rows.items():
+        if key[1] in settled:  # before the platform's payout is booked: one leg must not wait for the other
+            found[key] = settled[key[1]] if row.outcome == YES else 1 - settled[key[1]]
+            continue
         view = views.get(key[:2])
         bids = view.bids_for(row.outcome) if view is not None else ()
         if bids:
