@@ -255,6 +255,7 @@ def hand(**fields):
 
 
 def test_a_fill_of_an_order_placed_by_hand_is_one_by_hand(venues):
+    factories.a_pair()
     row = hand()
     assert tell(fill(of="h1")) == []
     assert tell(fill(of="h1")) == []
@@ -264,6 +265,7 @@ def test_a_fill_of_an_order_placed_by_hand_is_one_by_hand(venues):
 
 
 def test_a_trade_by_hand_that_fails_is_undone_too_and_one_that_never_was_booked_is_nothing(venues):
+    factories.a_pair()
     row = hand()
     tell(fill(1, of="h1", status="FAILED"))
     assert not Fill.objects.exists()
@@ -278,6 +280,7 @@ def test_a_trade_by_hand_that_fails_is_undone_too_and_one_that_never_was_booked_
 
 def test_a_sale_by_hand_of_more_than_is_held_buys_the_other_outcome(venues):
     """As the platform that nets tells it, and as reconciliation books it: in two parts."""
+    factories.a_pair()
     bought = order("o1", platform=KALSHI)
     tell(fill(market_id=IDS[KALSHI], size="4"), KALSHI)
     assert bought is not None
@@ -289,6 +292,7 @@ def test_a_sale_by_hand_of_more_than_is_held_buys_the_other_outcome(venues):
 
 
 def test_a_failed_trade_whose_contracts_are_sold_is_told_and_stops_its_market(venues):
+    factories.a_pair()
     order("o1", status="FILLED", quantity=D(4))
     order("o2", status="FILLED", side="SELL", quantity=D(4))
     tell(fill())
