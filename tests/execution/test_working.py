@@ -10,8 +10,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from arbsite.models import Notice
-from execution import facts, finishing, halts, ordering, saga, working
-from execution.models import Fill, Order, Plan, PlanStep, Settling
+from execution import facts, finishing, halts, ordering, saga, tasks, working
+from execution.models import Fill, Order, Plan, PlanStep, Position, Settling
 from markets.platforms.base import KALSHI, POLYMARKET
 from markets.platforms.trading import INSUFFICIENT_BALANCE, NOT_FILLABLE, RATE_LIMITED, Declined, OrderReport
 from signals.models import LegOutcome
@@ -484,3 +484,13 @@ def test_a_book_that_shows_what_is_not_there_is_not_tried_for_ever(venues, monke
     tried = [order for order in legs(plan) if order.role in ("COMPLETE", "UNWIND")]
     assert len(tried) == 3
     assert all(order.status == "CANCELLED" and not order.filled_qty for order in tried)
+
+
+def test_what_is_held_is_marked_in_the_mode_that_trades(venues):
+    """The watch over losses falls back on the last mark: one that nobody writes would be what was paid, for ever."""
+    worked(a_plan())
+    show()
+    Position.objects.update(current_price=None)
+    tasks.mark()
+    marks = dict(Position.objects.values_list("platform", "current_price"))
+    assert marks == {POLYMARKET: D("0.42"), KALSHI: D("0.49")}
