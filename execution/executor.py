@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -21,7 +22,7 @@ from arbsite.components import DATABASE_GONE, report
 from arbsite.connections import REDIS_GONE
 from arbsite.lease import Lease
 from arbsite.models import HIGH, Component, Notice
-from execution import lifecycle, ringing, starting, ticking, working
+from execution import feed_watch, lifecycle, ringing, starting, ticking, working
 from execution.listening import Listener
 from execution.models import Order
 from execution.ticking import Tick
@@ -61,6 +62,8 @@ class Executor:
             return
         ticks = ticking.table(self.mode)
         starting.stand(self.mode, now=timezone.now())
+        with suppress(*REDIS_GONE):
+            feed_watch.begin(timezone.now())
         threads = [
             threading.Thread(target=target, name=name, daemon=True)
             for name, target in (("rings", self._listen), ("lease", lambda: self._keep(lease)))

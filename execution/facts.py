@@ -9,7 +9,6 @@ neither booked nor handed back; it is told again when that order is known.
 """
 
 import logging
-import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,6 +20,7 @@ from django.db.models import F, Q, Sum
 from arbsite.models import CRITICAL, HIGH, INFO, Notice
 from execution import booking, comparing, halts, hearing, holdings, ledger, lifecycle, publishing, ringing
 from execution.booking import Movement
+from execution.freeing import merges
 from execution.ledger import Entry, LedgerError, PositionKey
 from execution.models import Fill, Order, Plan, PlanStep, Position, Settling
 from markets import clients
@@ -359,7 +359,7 @@ def _tell_of_a_stranger(order: Order, report: FillReport, now: datetime) -> None
 def _write(batch: _Batch, mode: str, platform: str, now: datetime) -> dict[PositionKey, Position]:
     positions = booking.book(batch.movements, mode=mode, now=now)
     if mode == PAPER or platform in NETS_AT_ONCE:
-        positions |= booking.book(_merges(positions), mode=mode, now=now)
+        positions |= booking.book(merges(positions), mode=mode, now=now)
     _settle(batch, mode, platform, now)
     more = set()
     for order in batch.touched.values():
@@ -376,21 +376,6 @@ def _write(batch: _Batch, mode: str, platform: str, now: datetime) -> dict[Posit
         }
         reopen(plans, "a trade failed to settle, and what it held is gone", now)
     return positions
-
-
-def _merges(positions: dict[PositionKey, Position]) -> list[Movement]:
-    """YES and NO of one market are a dollar at once: the platform nets them, and paper does."""
-    values = {key: holdings.value_of(row) for key, row in positions.items()}
-    movements = []
-    for platform, market_id in sorted({key[:2] for key in positions}):
-        quantity = ledger.mergeable(values, platform, market_id)
-        if quantity > 0:
-            number = secrets.token_hex(8)
-            movements += [
-                Movement(entry, trade_id=f"merge_{number}:{entry.outcome}")
-                for entry in ledger.merge(values, platform, market_id, quantity)
-            ]
-    return movements
 
 
 def _settle(batch: _Batch, mode: str, platform: str, now: datetime) -> None:
@@ -468,7 +453,9 @@ def _tell_of_fills(batch: _Batch, now: datetime) -> None:
 
 def unsettled(mode: str, platform: str) -> list[Order]:
     """Orders of which fills are missing here, or not final there: whose fills must be asked for again."""
-    missing = Q(matched_qty__gt=F("filled_qty"), status__in=lifecycle.DONE - {lifecycle.FAILED})
-    pending = Q(fills__settling__status__in=(Settling.MATCHED, Settling.MINED, Settling.RETRYING))
-    rows = Order.objects.filter(missing | pending, mode=mode, platform=platform).exclude(platform_order_id="")
-    return list(rows.distinct().order_by("sent_at")[:200])
+    ours = Order.objects.filter(mode=mode, platform=platform).exclude(platform_order_id="")
+    missing = ours.filter(matched_qty__gt=F("filled_qty"), status__in=lifecycle.DONE - {lifecycle.FAILED})
+    on_the_way = Settling.objects.filter(status__in=(Settling.MATCHED, Settling.MINED, Settling.RETRYING))
+    # Each asked alone has an index of few rows; together every order would be read
+    ids = {*missing.values_list("pk", flat=True), *on_the_way.values_list("fill__order_id", flat=True)}
+    return list(ours.filter(pk__in=ids).order_by("sent_at")[:200])

@@ -37,9 +37,8 @@ CENT = Decimal("0.01")
 MINUTE = timedelta(minutes=1)
 # What a platform has matched and nobody has booked yet counts as an open order for so long; reconciliation comes sooner
 UNBOOKED = timedelta(minutes=10)
-DEAREST_FEE = Decimal(
-    "0.07"
-)  # of n·p·(1-p): no platform takes more; used where a market's own fees are not at hand
+# Of n·p·(1-p): no platform takes more; used where a market's own fees are not at hand
+DEAREST_FEE = Decimal("0.07")
 
 
 def lock_ledger() -> None:

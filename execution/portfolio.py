@@ -150,7 +150,7 @@ def summary(*, now: datetime, mode: str | None = None) -> dict[str, Any]:
             "exposure": _by_platform(opened, worth),
             **_since(mode, now, moment),
             "exact": pnl.total == from_fills,
-            "differences": [*equity.unlike_accounts(mode), *_adds_up(moment, moved)],
+            "differences": [*equity.accounts_off(mode), *_adds_up(moment, moved)],
             "open_differences": Difference.objects.filter(mode=mode, closed_at__isnull=True).count(),
             **_counts(mode, opened),
         }

@@ -3,6 +3,7 @@
 import ast
 import inspect
 from decimal import Decimal as D
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ DOORS = {"manual"}  # where people ask for orders: intents, sent by nobody there
 # --- the source
 
 
+@cache
 def trees() -> list[tuple[Path, ast.AST]]:
     files = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
     # The sandbox is the other side: its engine takes the orders that came over the wire
