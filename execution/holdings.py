@@ -63,6 +63,36 @@ def value_of(row: Position) -> ledger.Position:
     )
 
 
+SELLABLE = """
+SELECT coalesce((SELECT sum(quantity) FROM positions
+                  WHERE mode = %(mode)s AND platform = %(platform)s AND market_id = %(market)s
+                    AND outcome = %(outcome)s), 0)
+     - coalesce((SELECT sum(greatest(0, CASE WHEN status = ANY(%(open)s) THEN greatest(coalesce(quantity, 0), matched_qty)
+                                             ELSE matched_qty END - filled_qty)) FROM orders
+                  WHERE mode = %(mode)s AND platform = %(platform)s AND market_id = %(market)s AND outcome = %(outcome)s
+                    AND side = 'SELL' AND id <> %(without)s
+                    AND (status = ANY(%(open)s) OR (sent_at > %(unbooked)s AND status = ANY(%(over)s)))), 0)
+"""
+
+
+def sellable(mode: str, key: PositionKey, *, without: str = "", now: datetime | None = None) -> Decimal:
+    """Contracts that are held and that no other order (but `without`, an id) is selling or has sold; never negative.
+
+    What a sale has matched is gone, though its fills are not booked yet: to sell it again would be to sell what is not
+    held, which on Kalshi buys the other outcome.
+    """
+    platform, market_id, outcome = key
+    values = {
+        "mode": mode, "platform": platform, "market": market_id, "outcome": outcome, "without": without,
+        "open": list(Order.OPEN_STATUSES), "over": [FILLED, CANCELLED, ABANDONED],
+        "unbooked": (now or timezone.now()) - UNBOOKED,
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(SELLABLE, values)
+        (left,) = cursor.fetchone()
+    return max(ZERO, left)
+
+
 # --- accounts
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Sum
 
 from arbsite.models import INFO, Notice
 from execution import (
@@ -31,7 +30,7 @@ from execution import (
 )
 from execution.asking import Refused
 from execution.limits import Refusal
-from execution.models import Order, Plan, PlanStep, Position
+from execution.models import Order, Plan, PlanStep
 from execution.planning import FOK, IOC, Ticket
 from markets import live, store
 from markets.books import BookView, Level, dollars, micro
@@ -96,6 +95,10 @@ def submit(asked: OrderAsked, person: Any, now: datetime, *, key: str = "") -> d
             return before
         unready = asking.unready(now)
         with transaction.atomic():
+            if (
+                asked.signal_id
+            ):  # before the ledger, like `services.act_on`: else each might wait for the other
+                Signal.objects.select_for_update().filter(pk=asked.signal_id).first()
             holdings.lock_ledger()
             judged = _judge(asked, now) if unready is None else _unlooked(asked, unready)
             plan, order = _rows(asked, judged, user, key, now)
@@ -233,15 +236,7 @@ def _held(ticket: Ticket, now: datetime) -> limits.Held:
 
 def sellable(ticket: Ticket, mode: str) -> Decimal:
     """Contracts of an outcome that are held and that no open order is selling already."""
-    row = Position.objects.filter(mode=mode, market_id=ticket.market_id, outcome=ticket.outcome).first()
-    selling = Order.objects.filter(
-        mode=mode,
-        market_id=ticket.market_id,
-        outcome=ticket.outcome,
-        side=SELL,
-        status__in=Order.OPEN_STATUSES,
-    ).aggregate(left=Sum(F("quantity") - F("filled_qty")))["left"]
-    return max(ZERO, (row.quantity if row is not None else ZERO) - (selling or ZERO))
+    return holdings.sellable(mode, ticket.side_of_book)
 
 
 def _ticket(asked: OrderAsked, listing: Listing | None, price: Decimal, view: BookView | None) -> Ticket:
