@@ -7,6 +7,7 @@ and points the settings at it; `python -m tests.exchange FOLDER` runs the exchan
 
 import argparse
 import asyncio
+import itertools
 import json
 import os
 import signal
@@ -163,6 +164,7 @@ IMPATIENT: dict[str, Any] = {
     "RISK_DAILY_LOSS_PCT": "0.5",
     "RISK_DAILY_LOSS_CANCEL_PCT": "0.9",
     "RISK_MAX_DRAWDOWN_PCT": "0.9",
+    "RISK_MAX_STALE_SECONDS": "100000",
     "SIGNER_ORDERS_PER_MINUTE": "100000",
     "SIGNALS_MAX_BOOK_AGE_SECONDS": "10",
     "SIGNALS_MAX_BOOK_SKEW_SECONDS": "10",
@@ -182,6 +184,8 @@ def signer_keys(keys: Path) -> dict[str, str]:
 
 # --- in threads of this process
 
+_numbers = itertools.count()
+
 
 @contextmanager
 def trading_here(
@@ -199,7 +203,8 @@ def trading_here(
     The database gets the markets and approved pairs. `changes` are further settings by their variables' names.
     """
     keys_in(folder)
-    socket = f"{settings.ARBSITE.core.data_dir}/x{os.getpid()}-{time.monotonic_ns() % 1_000_000}.sock"
+    # Its own name for every exchange: clients keep a connection to a signer, and its keys, by the socket's name
+    socket = f"{settings.ARBSITE.core.data_dir}/x{os.getpid()}-{next(_numbers)}.sock"
     options = {"traders": QUIET, "config": config(confirmed_ms), "keys": keys_in(folder)}
     with running_sandbox(world(pairs, seed), **options) as running:
         exchange = Exchange(dict(running.urls), folder)
