@@ -141,8 +141,10 @@ def test_no_tick_waits_for_another(venues, quiet, monkeypatch):
     heart = Tick("heartbeat", 0.05, lambda mode, now: beats.append(now))
     monkeypatch.setattr(ticking, "table", lambda mode: [*slow, heart])
     with running():
-        until(lambda: len(beats) >= 3)
-        go_on.set()
+        try:
+            until(lambda: len(beats) >= 3)
+        finally:
+            go_on.set()
 
 
 def test_the_database_may_be_away_for_a_while(venues, quiet, monkeypatch):
