@@ -43,9 +43,9 @@ def test_no_order_is_sent_twice_and_none_is_lost(tmp_path):
     assert len(results) >= LEAST_CASES and sum(one.killed for one in results) >= LEAST_KILLS
 
 
-@pytest.mark.parametrize("mutant", mutants.MUTANTS)
-def test_a_mutant_is_caught(tmp_path, mutant):
-    results = run(tmp_path, table.telling(), MUTANT_LANES, mutant)
+@pytest.mark.parametrize(("mutant", "fault"), [(mutants.GIVES_UP, table.LATE), (mutants.BLIND, table.LOST)])
+def test_a_mutant_is_caught(tmp_path, mutant, fault):
+    results = run(tmp_path, table.telling(fault), MUTANT_LANES, mutant)
     print(told(results))  # noqa: T201 - for whoever wants to see how
     caught = [one for one in results if any(not what.startswith(CASH) for what in one.violations)]
     assert len(caught) >= A_FEW, f"{mutant} went through nearly all of these cases"
