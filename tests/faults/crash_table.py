@@ -3,7 +3,7 @@
 Rows are those of `docs/crashes.md`. A case trades a gap of a pair of its own on a real exchange in a process that dies by
 SIGKILL at a named place (`execution/crashpoints.py`); a second process recovers; the exchange's own books then judge.
 
-    python -m tests.faults.crash_table [--write] [--all] [--lanes 3] [WORD ...]
+    python -m tests.faults.crash_table [--write] [--lanes 3] [WORD ...]
 
 runs the cases whose names hold a word (`#7` for a row), and writes docs/crashes.md with what they showed.
 """
@@ -15,7 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from markets.platforms.base import KALSHI, PLATFORMS, POLYMARKET
@@ -24,7 +24,7 @@ from tests.faults.lane import ROOT, Lane
 # What befalls an order's request
 NONE, DROPPED, LOST, LATE = "none", "request dropped", "answer lost", "accepted late"
 FAULTS = (NONE, DROPPED, LOST, LATE)
-LATE_MS = 500  # less than EXECUTION_LOOK_UP_SECONDS of these processes, as 30 s are less than 35
+LATE_MS, VERY_LATE_MS = 500, 1_200  # less than EXECUTION_LOOK_UP_SECONDS of these processes, as 30 s are less than 35
 # What becomes of the second leg
 ACCEPTED, REFUSED, THIN = "accepted", "refused", "partly filled"
 FOR_GOOD = "refused for good"
@@ -71,6 +71,7 @@ class Case:
     recover: str = "recover"
     recover_env: tuple[tuple[str, str], ...] = ()
     more: tuple[tuple[str, Any], ...] = ()  # further arguments of the act
+    late_ms: int = LATE_MS
 
     @property
     def name(self) -> str:
@@ -86,7 +87,7 @@ class Case:
             NONE: [],
             DROPPED: [{"kind": "drop_response", "when": "before", **where}],
             LOST: [{"kind": "drop_response", "when": "after", **where}],
-            LATE: [{"kind": "late_accept", "ms": LATE_MS, **where}],
+            LATE: [{"kind": "late_accept", "ms": self.late_ms, **where}],
         }
         second: dict[str, list[dict[str, Any]]] = {
             ACCEPTED: [],
@@ -196,14 +197,13 @@ def short() -> list[Case]:
     ]
 
 
-def telling() -> list[Case]:
-    """A few that a careless executor fails: answers that are lost, and orders that are taken late."""
-    chosen = [
-        case for case in cases()
-        if case.fault in (LOST, LATE) and case.second in (ACCEPTED, REFUSED) and case.act == "trade"
-        and case.point in ("first:recorded", "next:recorded", "unwind:recorded", "complete:recorded")
+def telling(fault: str) -> list[Case]:
+    """A few that a careless executor fails: answers that are lost, or orders that are taken late, but not too late."""
+    return [
+        replace(case, late_ms=VERY_LATE_MS) for case in cases()
+        if case.fault == fault and case.second in (ACCEPTED, REFUSED) and case.act == "trade"
+        and case.point in ("first:recorded", "next:recorded")
     ]  # fmt: skip
-    return chosen[:16]
 
 
 # --- running

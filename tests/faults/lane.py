@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,7 @@ class Lane:
         folder.mkdir(parents=True, exist_ok=True)
         self.log = (folder / "log").open("ab")
         self._children: list[subprocess.Popen[Any]] = []
+        self.spent: Counter[str] = Counter()  # CPU seconds by act
         base = {name: value for name, value in os.environ.items() if name not in OWN}
         base |= {
             "DATABASE_URL": database_url, "REDIS_URL": redis_url, "CELERY_BROKER_URL": "",
@@ -101,7 +103,10 @@ class Lane:
         assert self.zygote.stdin is not None
         self.zygote.stdin.write(json.dumps(wanted).encode() + b"\n")
         self.zygote.stdin.flush()
-        return list(self._answer())
+        answers = list(self._answer())
+        for act, answer in zip(wanted, answers, strict=True):
+            self.spent[act["do"]] += answer["cpu"]
+        return answers
 
     def act(self, name: str, env: dict[str, str] | None = None, **arguments: Any) -> dict[str, Any]:
         """One act of `acts.py`, in a process of its own."""

@@ -1,6 +1,5 @@
 """Whole stories in sandbox mode: real adapters, a signer, an exchange on the wire; its own books judge."""
 
-import time
 from datetime import timedelta
 from decimal import Decimal
 
@@ -134,8 +133,10 @@ def test_a_halt_in_the_middle_stops_the_second_leg_until_a_person_resumes(exchan
 
 
 def test_what_other_hands_did_is_found_and_booked(exchange, pair):
-    """A trade on the platform's web site, a deposit and a withdrawal become rows of their own kind."""
-    time.sleep(1.1)  # Polymarket tells whole seconds, and what is older than our books is none of theirs
+    """A trade on the platform's web site, a deposit and a withdrawal become rows of their own kind.
+
+    All of it may happen in the second in which our books begin: Polymarket tells whole seconds.
+    """
     for platform in PLATFORMS:
         order = exchange.control(
             "POST", "hand",
