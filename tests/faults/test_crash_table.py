@@ -24,7 +24,7 @@ def run(tmp: Path, chosen: list[Case], count: int, mutant: str = "") -> list[Res
     with lanes(count, tmp, len(chosen) + SPARE_PAIRS) as all_lanes:
         results = table.run_all(chosen, all_lanes, mutant)
         spent = sum((lane.spent for lane in all_lanes), Counter())
-    print(f"\n{len(results)} cases, CPU seconds: {({act: round(cpu, 1) for act, cpu in spent.items()})}")  # noqa: T201 - figures for whoever runs it
+    print(f"\n{len(results)} cases, CPU seconds: { ({act: round(cpu, 1) for act, cpu in spent.items()}) }")  # noqa: T201 - figures for whoever runs it
     return results
 
 
