@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from arbsite.admin import ReadOnlyAdmin, link, list_link, pretty, recent, words
-from execution import asking, halt_admin, limit_admin, manual
+from execution import asking, halt_admin, limit_admin, limits, manual
 from execution.models import MODES, Fill, Order, Plan, PlanStep, Position
 from markets.models import Bet, Market
 from markets.platforms.base import PLATFORMS
@@ -19,6 +19,7 @@ from signals.models import Signal
 __all__ = ["halt_admin", "limit_admin"]  # they register themselves
 
 CANCELLED_AT_ONCE = 100  # orders of one action
+REASON_SHOWN = 80  # characters in a list
 
 
 class OrderInline(admin.TabularInline):
@@ -85,8 +86,8 @@ class PlanAdmin(ReadOnlyAdmin):
     """What is to be done as a whole: acting on a signal, leaving a position, an order by hand."""
 
     list_display = [
-        "created_at", "id", "kind", "mode", "status", "size", "outlay", "expected_profit", "profit", "requested_by",
-        "signal_link", "orders", "shadow_link",
+        "created_at", "status", "mode", "kind", "dollars", "orders", "why", "requested_by", "id", "signal_link",
+        "shadow_link",
     ]  # fmt: skip
     list_filter = [
         words("status", Plan.STATUSES), words("kind", Plan.KINDS), words("mode", MODES), recent("created_at"),
@@ -101,6 +102,18 @@ class PlanAdmin(ReadOnlyAdmin):
     ]  # fmt: skip
     readonly_fields = ["signal_link", "bet_link", "shadow_link"]
     inlines = [OrderInline, StepInline]
+
+    @admin.display(description="outlay → expected, made")
+    def dollars(self, plan: Plan) -> str:
+        """What it costs, what was expected of it, and what its fills have made sure of."""
+        figures = (plan.outlay, plan.expected_profit, plan.profit)
+        outlay, expected, made = ("-" if one is None else f"${one:.2f}" for one in figures)
+        return f"{outlay} → {expected}, {made}"
+
+    @admin.display(description="why")
+    def why(self, plan: Plan) -> str:
+        """Why this size, or why it ended so; the whole of it is on the plan's page."""
+        return plan.reason if len(plan.reason) <= REASON_SHOWN else f"{plan.reason[:REASON_SHOWN]}…"
 
     @admin.display(description="bet")
     def bet_link(self, plan: Plan) -> SafeString | str:
@@ -131,8 +144,8 @@ class OrderAdmin(ReadOnlyAdmin):
     """Orders."""
 
     list_display = [
-        "created_at", "id", "role", "platform", "market_link", "side", "outcome", "quantity", "price", "status",
-        "filled_qty", "avg_fill_price", "fee", "error_code", "sent_at", "answered_at", "plan_link",
+        "created_at", "status", "mode", "platform", "what", "filled", "fee", "market_link", "role", "error_code",
+        "plan_link", "id", "sent_at", "answered_at",
     ]  # fmt: skip
     list_filter = [
         words("status", Order.STATUSES), words("role", Order.ROLES), words("platform", PLATFORMS), words("mode", MODES),
@@ -167,6 +180,19 @@ class OrderAdmin(ReadOnlyAdmin):
     def has_cancel_permission(self, request: HttpRequest) -> bool:
         """Who may cancel."""
         return request.user.has_perm(asking.PERMISSION)
+
+    @admin.display(description="order")
+    def what(self, order: Order) -> str:
+        """What was asked for."""
+        size = "?" if order.quantity is None else limits.plain(order.quantity)
+        price = "" if order.price is None else f" at {limits.plain(order.price)}"
+        return f"{order.side} {size} {order.outcome}{price}"
+
+    @admin.display(description="filled")
+    def filled(self, order: Order) -> str:
+        """How much of it, at which average price."""
+        price = "" if order.avg_fill_price is None else f" at {order.avg_fill_price:.4f}"
+        return f"{limits.plain(order.filled_qty)}{price}"
 
     @admin.display(description="replaces")
     def replaces_link(self, order: Order) -> SafeString | str:

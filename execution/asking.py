@@ -1,8 +1,10 @@
 """What people may ask of execution, and how they are refused: codes that stay the same, who may, and repeated requests."""
 
 import hashlib
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -10,6 +12,8 @@ from django.db import connection
 
 from arbsite.exact_json import decode, encode
 from arbsite.models import MEDIUM, Notice
+from execution import lifecycle, live_checks
+from execution.limits import Refusal
 from execution.models import Plan, PlanStep
 
 PERMISSION = "execution.can_trade"
@@ -63,6 +67,22 @@ def tell_refused(name: str, *, now: Any) -> None:
     Notice.objects.record(
         "trade_refused", name[:100], f"{name} tried to trade without the permission can_trade", severity=MEDIUM, at=now,
         code=PERMISSION_MISSING,
+    )  # fmt: skip
+
+
+def unready(now: datetime) -> Refusal | None:
+    """Why orders cannot go out at all in this mode."""
+    found = live_checks.problems(now)
+    return Refusal(NOT_READY, "; ".join(found)) if found else None
+
+
+def plan_by_hand(user: Any, key: str, now: datetime, mode: str, refusal: Refusal | None) -> Plan:
+    """The row (not saved) of what a person asks for, abandoned where it is refused."""
+    return Plan(
+        id=f"plan_{secrets.token_hex(8)}", kind=Plan.MANUAL, mode=mode, requested_by=user.get_username(),
+        status=lifecycle.PLANNED if refusal is None else lifecycle.ABANDONED, request_key=key or None, created_at=now,
+        reason="by hand" if refusal is None else f"{refusal.code}: {refusal.sentence}",
+        finished_at=None if refusal is None else now,
     )  # fmt: skip
 
 

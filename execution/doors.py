@@ -13,6 +13,7 @@ def open_all() -> None:
     registry.add_benchmark("limits", risk_benchmarks.limits)
     registry.add_benchmark("chain", benchmarks.chain)
     registry.add_benchmark("legs", leg_benchmarks.legs)
+    registry.add_panel("halts", panels.halted)
     registry.add_panel("orders", panels.orders)
     registry.add_panel("positions", panels.positions)
     registry.add_panel("money", panels.money)

@@ -75,8 +75,11 @@ def _without_opening(mode: str) -> list[str]:
     return [platform for platform in PLATFORMS if platform not in set(told)]
 
 
-def unlike_accounts(mode: str) -> list[str]:
-    """Where an `accounts` row tells another amount of cash than the fills and movements: a sentence each."""
+def accounts_off(mode: str) -> list[str]:
+    """Where an `accounts` row tells another amount of cash than two sums of fills and movements: a sentence each.
+
+    For a page that is asked for often; `holdings.accounts_differ` goes through every fill, and looks at what is invested.
+    """
     ours = cash(mode)
     rows = Account.objects.filter(mode=mode).order_by("platform", "shard")
     return [

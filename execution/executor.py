@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -21,7 +22,7 @@ from arbsite.components import DATABASE_GONE, report
 from arbsite.connections import REDIS_GONE
 from arbsite.lease import Lease
 from arbsite.models import HIGH, Component, Notice
-from execution import lifecycle, ringing, starting, ticking, working
+from execution import feed_watch, lifecycle, ringing, starting, ticking, working
 from execution.listening import Listener
 from execution.models import Order
 from execution.ticking import Tick
@@ -61,6 +62,8 @@ class Executor:
             return
         ticks = ticking.table(self.mode)
         starting.stand(self.mode, now=timezone.now())
+        with suppress(*REDIS_GONE):
+            feed_watch.begin(timezone.now())
         threads = [
             threading.Thread(target=target, name=name, daemon=True)
             for name, target in (("rings", self._listen), ("lease", lambda: self._keep(lease)))
@@ -99,13 +102,23 @@ class Executor:
             self._health(now)
             self._wait(now)
 
+    def _hear_again(self) -> None:
+        """Listen anew where a listener's thread has ended: what it could not use must not leave us deaf for ever."""
+        for number, listener in enumerate(self.listeners):
+            if not listener.alive():
+                log.error("listening anew", extra={"platform": listener.platform})
+                listener.stop()
+                self.listeners[number] = Listener(listener.platform, self.mode, ask_again=True)
+                self.listeners[number].start()
+
     # --- plans
 
     def _look(self, now: float) -> None:
         """Whatever waits in the table and is not known here yet."""
         try:
             for plan_id in working.claim(mode=self.mode):
-                self.due.setdefault(plan_id, now)
+                if plan_id not in self.busy:
+                    self.due.setdefault(plan_id, now)
         except DATABASE_GONE as error:
             log.warning("plans not read: the database is away", extra={"error": str(error)})
             connection.close()
@@ -153,9 +166,9 @@ class Executor:
 
     def _wait(self, now: float) -> None:
         """Until a ring, a plan that is done, or the next thing that is due."""
-        pause = min(
-            [self.looked + LOOK_SECONDS - now, *(at - now for at in self.due.values())], default=LOOK_SECONDS
-        )
+        # A plan that is rung for while it is worked waits for that: its end wakes us
+        due = [at - now for plan_id, at in self.due.items() if plan_id not in self.busy]
+        pause = min([self.looked + LOOK_SECONDS - now, *due])
         pause = min(max(pause, 0.002), 0.25)  # ticks are due by the quarter of a second
         try:
             rung = self.woken.get(timeout=pause)
@@ -207,6 +220,7 @@ class Executor:
         if now - self.told < HEALTH_SECONDS:
             return
         self.told = now
+        self._hear_again()
         try:
             statuses = list(
                 Order.objects.filter(mode=self.mode, status__in=Order.OPEN_STATUSES).values_list(

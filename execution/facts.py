@@ -9,7 +9,6 @@ neither booked nor handed back; it is told again when that order is known.
 """
 
 import logging
-import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,12 +18,13 @@ from django.db import transaction
 from django.db.models import F, Q, Sum
 
 from arbsite.models import CRITICAL, HIGH, INFO, Notice
-from execution import booking, hearing, holdings, ledger, lifecycle, publishing, ringing
+from execution import booking, comparing, halts, hearing, holdings, ledger, lifecycle, publishing, ringing
 from execution.booking import Movement
+from execution.freeing import merges
 from execution.ledger import Entry, LedgerError, PositionKey
 from execution.models import Fill, Order, Plan, PlanStep, Position, Settling
 from markets import clients
-from markets.books import Level
+from markets.books import NO, YES, Level
 from markets.models import Market
 from markets.platforms.base import KALSHI, POLYMARKET
 from markets.platforms.trading import FAILED, PARTIAL, FillReport, OrderReport
@@ -32,7 +32,8 @@ from markets.platforms.trading import FAILED, PARTIAL, FillReport, OrderReport
 log = logging.getLogger(__name__)
 
 ZERO, ONE = Decimal(0), Decimal(1)
-PRICE_STEP, MONEY_STEP = Decimal("0.000001"), Decimal("0.000001")
+PRICE_STEP, MONEY_STEP, FEE_STEP = Decimal("0.000001"), Decimal("0.000001"), Decimal("0.000000000001")
+NOT_UNDONE = "trade_not_undone"  # a notice's kind, and a halt's code
 PAPER = "paper"
 SETTLES_LATER = frozenset({POLYMARKET})  # a trade is money there only when it is CONFIRMED
 NETS_AT_ONCE = frozenset({KALSHI})  # YES and NO of one market become a dollar by themselves
@@ -155,9 +156,10 @@ def reopen(plan_ids: Iterable[str], why: str, now: datetime) -> None:
     ids = sorted(plan_ids)
     if not ids:
         return
-    for plan in (
-        Plan.objects.select_for_update().filter(id__in=ids, status__in=lifecycle.PLAN_DONE).order_by("id")
-    ):
+    # Locked whatever their state: one that is being ended at this moment is done once that is committed
+    for plan in Plan.objects.select_for_update().filter(id__in=ids).order_by("id"):
+        if plan.status not in lifecycle.PLAN_DONE:
+            continue
         Plan.objects.filter(pk=plan.pk).update(status=lifecycle.EXECUTING, finished_at=None)
         PlanStep.objects.create(plan=plan, at=now, what="reopened", sentence=f"{plan.status} no more: {why}")
     transaction.on_commit(lambda: ringing.ring(*ids))
@@ -244,6 +246,9 @@ def _booked(reports: Iterable[FillReport], mode: str, platform: str) -> dict[str
 def _take(batch: _Batch, order: Order, report: FillReport, fill: Fill | None, now: datetime) -> None:
     """Put one report into the batch, as far as it is new."""
     failed = report.status == FAILED
+    if fill is None and order.role == Order.HAND:
+        _take_by_hand(batch, order, report)
+        return
     if fill is None:
         entry = _entry(order, report)
         if entry is None:
@@ -254,16 +259,47 @@ def _take(batch: _Batch, order: Order, report: FillReport, fill: Fill | None, no
             batch.touched[order.id] = order
             return
     else:
-        if fill.kind != Fill.TRADE:
+        if fill.order_id != order.id:
             return  # reconciliation booked it before we knew whose it was
         entry = Entry(
             fill.platform, fill.market_id, fill.outcome, fill.side, fill.quantity, fill.price, fill.fee
         )
     if failed and not _is_undone(fill):
         if not _add(batch, order, ledger.reversal(entry), _reversal_id(report.fill_id)):
+            _tell_of_what_cannot_be_undone(order, entry, report, now)
             return  # what was sold since must be undone first: it is told again
         batch.undone.add(order.id)
     batch.settling[report.fill_id[:128]] = report
+
+
+def _take_by_hand(batch: _Batch, order: Order, report: FillReport) -> None:
+    """A trade of an order that somebody placed on the platform itself, in the words that reconciliation books it in."""
+    if report.status == FAILED:
+        return  # it was never booked, and is nothing
+    held = {
+        outcome: batch.values.get((order.platform, report.market_id, outcome), ledger.Position()).quantity
+        for outcome in (YES, NO)
+    }
+    fee = report.fee if report.fee is not None else _fee(order, report.price, report)
+    for number, piece in enumerate(comparing.pieces(report, held, fee)):
+        entry = Entry(
+            order.platform, report.market_id, piece.outcome, piece.side, piece.contracts, piece.price,
+            piece.fee.quantize(FEE_STEP), ledger.HAND,
+        )  # fmt: skip
+        _add(batch, order, entry, f"{report.fill_id}{':rest' if number else ''}"[:128])
+    batch.settling[report.fill_id[:128]] = report
+
+
+def _tell_of_what_cannot_be_undone(order: Order, entry: Entry, report: FillReport, now: datetime) -> None:
+    """A trade failed whose contracts we have sold: we owe them. Told once, and nothing new goes to that market."""
+    if Notice.objects.filter(kind=NOT_UNDONE, subject=order.id, data__fill=report.fill_id).exists():
+        return
+    sentence = (
+        f"A trade of {entry.side} {entry.quantity} {entry.outcome} failed to settle on {order.platform}, and what it"
+        f" brought is gone from our books already (order {order.id}): compare with the account page there."
+    )
+    Notice.objects.record(NOT_UNDONE, order.id, sentence, severity=HIGH, at=now, fill=report.fill_id)
+    halts.trip(NOT_UNDONE, sentence, by="facts", now=now, platform=order.platform, market_id=order.market_id)
 
 
 def _is_undone(fill: Fill | None) -> bool:
@@ -323,7 +359,7 @@ def _tell_of_a_stranger(order: Order, report: FillReport, now: datetime) -> None
 def _write(batch: _Batch, mode: str, platform: str, now: datetime) -> dict[PositionKey, Position]:
     positions = booking.book(batch.movements, mode=mode, now=now)
     if mode == PAPER or platform in NETS_AT_ONCE:
-        positions |= booking.book(_merges(positions), mode=mode, now=now)
+        positions |= booking.book(merges(positions), mode=mode, now=now)
     _settle(batch, mode, platform, now)
     more = set()
     for order in batch.touched.values():
@@ -340,21 +376,6 @@ def _write(batch: _Batch, mode: str, platform: str, now: datetime) -> dict[Posit
         }
         reopen(plans, "a trade failed to settle, and what it held is gone", now)
     return positions
-
-
-def _merges(positions: dict[PositionKey, Position]) -> list[Movement]:
-    """YES and NO of one market are a dollar at once: the platform nets them, and paper does."""
-    values = {key: holdings.value_of(row) for key, row in positions.items()}
-    movements = []
-    for platform, market_id in sorted({key[:2] for key in positions}):
-        quantity = ledger.mergeable(values, platform, market_id)
-        if quantity > 0:
-            number = secrets.token_hex(8)
-            movements += [
-                Movement(entry, trade_id=f"merge_{number}:{entry.outcome}")
-                for entry in ledger.merge(values, platform, market_id, quantity)
-            ]
-    return movements
 
 
 def _settle(batch: _Batch, mode: str, platform: str, now: datetime) -> None:
@@ -384,15 +405,16 @@ def _settle(batch: _Batch, mode: str, platform: str, now: datetime) -> None:
 
 def _sum_up(order: Order) -> None:
     """An order's own figures from its booked fills."""
+    kind = Fill.HAND if order.role == Order.HAND else Fill.TRADE
     sums = {
         row["kind"]: row
-        for row in Fill.objects.filter(order_id=order.id, kind__in=(Fill.TRADE, Fill.REVERSAL))
+        for row in Fill.objects.filter(order_id=order.id, kind__in=(kind, Fill.REVERSAL))
         .values("kind")
         .annotate(contracts=Sum("quantity"), worth=Sum(F("quantity") * F("price")), fees=Sum("fee"))
         .order_by("kind")
     }
     nothing = {"contracts": ZERO, "worth": ZERO, "fees": ZERO}
-    traded, undone = sums.get(Fill.TRADE, nothing), sums.get(Fill.REVERSAL, nothing)
+    traded, undone = sums.get(kind, nothing), sums.get(Fill.REVERSAL, nothing)
     filled = traded["contracts"] - undone["contracts"]
     order.matched_qty = max(order.matched_qty, traded["contracts"])
     most = quantity_of(order)
@@ -431,7 +453,9 @@ def _tell_of_fills(batch: _Batch, now: datetime) -> None:
 
 def unsettled(mode: str, platform: str) -> list[Order]:
     """Orders of which fills are missing here, or not final there: whose fills must be asked for again."""
-    missing = Q(matched_qty__gt=F("filled_qty"), status__in=lifecycle.DONE - {lifecycle.FAILED})
-    pending = Q(fills__settling__status__in=(Settling.MATCHED, Settling.MINED, Settling.RETRYING))
-    rows = Order.objects.filter(missing | pending, mode=mode, platform=platform).exclude(platform_order_id="")
-    return list(rows.distinct().order_by("sent_at")[:200])
+    ours = Order.objects.filter(mode=mode, platform=platform).exclude(platform_order_id="")
+    missing = ours.filter(matched_qty__gt=F("filled_qty"), status__in=lifecycle.DONE - {lifecycle.FAILED})
+    on_the_way = Settling.objects.filter(status__in=(Settling.MATCHED, Settling.MINED, Settling.RETRYING))
+    # Each asked alone has an index of few rows; together every order would be read
+    ids = {*missing.values_list("pk", flat=True), *on_the_way.values_list("fill__order_id", flat=True)}
+    return list(ours.filter(pk__in=ids).order_by("sent_at")[:200])

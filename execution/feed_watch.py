@@ -60,6 +60,15 @@ def unknown_orders(mode: str, now: datetime) -> list[Halt]:
     return [halt for halt in tripped if halt is not None]
 
 
+def begin(now: datetime) -> None:
+    """The executor starts: silence from before is no silence of now, for everything may have been stopped."""
+    for platform in PLATFORMS:
+        if redis_client().exists(keys.feed_heard(platform)):
+            redis_client().set(
+                keys.feed_heard(platform), int(now.timestamp() * 1_000), ex=keys.FEED_HEARD_TTL
+            )
+
+
 def stale_feed(platform: str, now: datetime) -> Halt | None:
     """The connector has not vouched for its books for too long. A platform that was never heard has no books to trade."""
     heard = last_heard(platform)

@@ -25,18 +25,25 @@ def finish(
     tickets: Sequence[Ticket],
     step: saga.Finish,
     rest: saga.Remainder | None = None,
-) -> None:
-    """Write how a plan ended and tell everybody. Fills that cannot be read now are booked when they are told."""
+) -> bool:
+    """Write how a plan ended and tell everybody. Fills that cannot be read now are booked when they are told.
+
+    False, and nothing is written, where a fact has come since its `orders` were read (`working.orders_of`): what was the
+    end then is none any more. `facts.reopen` takes the plan's lock, too: either it sees the end, or we see the fact.
+    """
+    known = _facts(orders), sum((getattr(order, "undone_qty", ZERO) for order in orders), ZERO)
     ordering.read_fills(orders)
-    orders = list(Order.objects.filter(plan_id=plan.pk).order_by("leg", "attempt", "id"))
     now = timezone.now()
     with transaction.atomic():
         before = Plan.objects.select_for_update().get(pk=plan.pk)
+        orders = list(Order.objects.filter(plan_id=plan.pk).order_by("leg", "attempt", "id"))
+        if (_facts(orders), _undone(plan)) != known:
+            return False
         status = step.status
         if before.status == lifecycle.PLANNED and status != lifecycle.ABANDONED:  # a fact came before we sent
             Plan.objects.filter(pk=plan.pk).update(status=lifecycle.EXECUTING)
         elif not lifecycle.can_move(before.status, status, lifecycle.PLAN_NEXT):
-            return  # somebody else ended it
+            return True  # somebody else ended it
         profit = profit_of(before, orders, tickets, rest)
         Plan.objects.filter(pk=plan.pk).update(
             status=status, finished_at=now, profit=profit, reason=_reason(before, step, status)
@@ -53,6 +60,17 @@ def finish(
         )  # fmt: skip
         publishing.after_commit(plans=[plan])
         fill_rates.record(_outcomes(plan, orders, tickets, now))
+    return True
+
+
+def _facts(orders: Sequence[Order]) -> set[tuple[str, str | None, Decimal]]:
+    """What an end is decided by, beside the contracts that were undone."""
+    return {(order.id, order.status, order.matched_qty) for order in orders}
+
+
+def _undone(plan: Plan) -> Decimal:
+    found = Fill.objects.filter(order__plan_id=plan.pk, kind=Fill.REVERSAL).aggregate(sum=Sum("quantity"))
+    return found["sum"] or ZERO
 
 
 def _reason(plan: Plan, step: saga.Finish, status: str) -> str:

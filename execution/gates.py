@@ -8,7 +8,7 @@ from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 
-from execution.limits import Refusal
+from execution.limits import Refusal, plain
 from execution.planning import Ticket
 from markets.books import NO, YES, micro
 from markets.platforms.base import OPEN
@@ -90,14 +90,18 @@ def price(ticket: Ticket, listing: Listing | None) -> Refusal | None:
     assert listing is not None  # `_market` has refused
     limit = ticket.limit_price
     if not limit.is_finite() or not ZERO < limit < ONE:
-        return Refusal(BAD_PRICE, f"a limit price lies between 0 and 1 dollars, {limit} does not")
+        return Refusal(BAD_PRICE, f"a limit price lies between 0 and 1 dollars, {plain(limit)} does not")
     try:
         on_grid = buy_limit(micro(limit), ticket.outcome, listing.bands) == micro(limit)
     except ValueError:
         on_grid = False  # finer than any platform's grid
     if not on_grid:
-        steps = ", ".join(f"{band.step} from {band.start} to {band.end}" for band in listing.ticks)
-        return Refusal(OFF_TICK, f"{limit} is off the grid of {ticket.platform}:{ticket.market_id} ({steps})")
+        steps = ", ".join(
+            f"{plain(band.step)} from {plain(band.start)} to {plain(band.end)}" for band in listing.ticks
+        )
+        return Refusal(
+            OFF_TICK, f"{plain(limit)} is off the grid of {ticket.platform}:{ticket.market_id} ({steps})"
+        )
     return None
 
 
@@ -105,15 +109,17 @@ def _size(ticket: Ticket, listing: Listing | None) -> Refusal | None:
     assert listing is not None  # `_market` has refused
     size = ticket.size
     if not size.is_finite() or size <= 0:
-        return Refusal(BAD_SIZE, f"no order has the size {size}")
+        return Refusal(BAD_SIZE, f"no order has the size {plain(size)}")
     if size < listing.min_size:
         return Refusal(
-            BELOW_MINIMUM, f"{size} contracts are below {ticket.platform}'s minimum of {listing.min_size}"
+            BELOW_MINIMUM,
+            f"{plain(size)} contracts are below {ticket.platform}'s minimum of {plain(listing.min_size)}",
         )
     value = size * ticket.limit_price
     if value < listing.min_value:
         return Refusal(
-            BELOW_MINIMUM, f"${value} is below {ticket.platform}'s minimum value of ${listing.min_value}"
+            BELOW_MINIMUM,
+            f"${plain(value)} is below {ticket.platform}'s minimum value of ${plain(listing.min_value)}",
         )
     try:
         off = micro(size) % listing.step
@@ -121,7 +127,8 @@ def _size(ticket: Ticket, listing: Listing | None) -> Refusal | None:
         off = 1
     if off:
         return Refusal(
-            OFF_STEP, f"{size} is no multiple of {listing.size_step} contracts, the market's size step"
+            OFF_STEP,
+            f"{plain(size)} is no multiple of {plain(listing.size_step)} contracts, the market's size step",
         )
     return None
 
@@ -150,11 +157,13 @@ def _means(ticket: Ticket, free: Decimal | None, held: Decimal | None) -> Refusa
     """Whether there is the cash, or what is to be sold."""
     if ticket.side == BUY and free is not None and ticket.cash > free:
         return Refusal(
-            NO_BALANCE, f"{ticket.platform}: the order needs ${ticket.cash}, free are ${max(ZERO, free)}"
+            NO_BALANCE,
+            f"{ticket.platform}: the order needs ${ticket.cash:.2f}, free are ${max(ZERO, free):.2f}",
         )
     if ticket.side == SELL and held is not None and ticket.size > held:
         return Refusal(
             NOT_HELD,
-            f"{ticket.size} {ticket.outcome} of {ticket.platform}:{ticket.market_id} cannot be sold, {held} are held",
+            f"{plain(ticket.size)} {ticket.outcome} of {ticket.platform}:{ticket.market_id} cannot be sold,"
+            f" {plain(held)} are held",
         )
     return None

@@ -48,6 +48,20 @@ class HaltForm(forms.ModelForm):
         return found
 
 
+class Standing(admin.SimpleListFilter):
+    """Halts that stand, or those that were lifted."""
+
+    title, parameter_name = "state", "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Both."""
+        return [("standing", "standing"), ("lifted", "lifted")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        """Only the chosen ones."""
+        return queryset.filter(lifted_at__isnull=self.value() == "standing") if self.value() else queryset
+
+
 @admin.register(Halt)
 class HaltAdmin(BigTableAdmin):
     """What is stopped, by whom, and why. Adding one stops trading; the action lets it go on."""
@@ -56,11 +70,11 @@ class HaltAdmin(BigTableAdmin):
     action_form = WhyForm
     actions = ["resume"]
     list_display = [
-        "created_at", "code", "place", "why", "by", "cancel_open", "cleared_at", "lifted_at", "lifted_by",
+        "created_at", "state", "place", "why", "by", "code", "cancel_open", "cleared_at", "lifted_at", "lifted_by",
     ]  # fmt: skip
     list_filter = [
+        Standing,
         words("platform", PLATFORMS),
-        ("lifted_at", admin.EmptyFieldListFilter),
         recent("created_at"),
     ]
     list_select_related = ["market"]
@@ -118,6 +132,11 @@ class HaltAdmin(BigTableAdmin):
             self.log_change(request, halt, f"Lifted: {halt.lifted_why}")
         self.message_user(request, f"{len(lifted)} halts are lifted.", messages.SUCCESS)
 
+    @admin.display(description="state", ordering="lifted_at")
+    def state(self, halt: Halt) -> str:
+        """Whether it stops orders now."""
+        return "STANDING" if halt.lifted_at is None else "lifted"
+
     @admin.display(description="where")
     def place(self, halt: Halt) -> str:
         """Market, platform, or everything."""
@@ -133,7 +152,7 @@ class HaltAdmin(BigTableAdmin):
 class ReconciliationAdmin(ReadOnlyAdmin):
     """Comparisons; `passed` is unknown where the platform could not be asked."""
 
-    list_display = ["started_at", "platform", "mode", "reason", "passed", "counts", "error"]
+    list_display = ["started_at", "platform", "mode", "reason", "passed", "found", "error"]
     list_filter = [
         words("platform", PLATFORMS), words("mode", MODES), words("reason", Reconciliation.REASONS), "passed",
         recent("started_at"),
@@ -141,6 +160,15 @@ class ReconciliationAdmin(ReadOnlyAdmin):
     ordering = ["-id"]
     fields = ["platform", "mode", "reason", "passed", "counts_text", "error", "started_at", "finished_at"]
     readonly_fields = ["counts_text"]
+
+    @admin.display(description="found")
+    def found(self, row: Reconciliation) -> str:
+        """What was looked at, repaired and left, in a line."""
+        seen = [
+            f"{row.counts[name]} {name}" for name in ("orders", "fills", "positions") if row.counts.get(name)
+        ]
+        done = [f"{row.counts[name]} {name}" for name in ("repaired", "open") if row.counts.get(name)]
+        return "; ".join(part for part in (", ".join(seen), ", ".join(done)) if part) or "-"
 
     @admin.display(description="counts")
     def counts_text(self, row: Reconciliation) -> SafeString:

@@ -115,11 +115,6 @@ def _place(platform: str, market_id: str) -> tuple[str, str | None]:
     return market.platform, market.pk
 
 
-def may_halt(person: Any) -> None:
-    """Raises NotPermitted where the person may not stop trading."""
-    _needs(person, "execution.can_halt", "stop trading")
-
-
 def resume(rows: Sequence[Halt], person: Any, why: str, *, now: datetime) -> list[Halt]:
     """Lift halts by a person's word; returns those that were lifted by this call.
 

@@ -25,8 +25,9 @@ from execution.limits import Held, Limits, Purse
 from execution.models import Fill, Order, Position
 from markets import live
 from markets.bets import MarketKey
-from markets.books import dollars
-from markets.platforms.base import PLATFORMS
+from markets.books import YES, dollars
+from markets.models import Market
+from markets.platforms.base import PLATFORMS, SETTLED
 from signals.catalogue import Catalogue
 
 PAPER = "paper"
@@ -37,9 +38,8 @@ CENT = Decimal("0.01")
 MINUTE = timedelta(minutes=1)
 # What a platform has matched and nobody has booked yet counts as an open order for so long; reconciliation comes sooner
 UNBOOKED = timedelta(minutes=10)
-DEAREST_FEE = Decimal(
-    "0.07"
-)  # of n·p·(1-p): no platform takes more; used where a market's own fees are not at hand
+# Of n·p·(1-p): no platform takes more; used where a market's own fees are not at hand
+DEAREST_FEE = Decimal("0.07")
 
 
 def lock_ledger() -> None:
@@ -61,6 +61,36 @@ def value_of(row: Position) -> ledger.Position:
     return ledger.Position(
         quantity=row.quantity, paid=row.paid, cost=row.cost, realised=row.realized_pnl, fees=row.fees
     )
+
+
+SELLABLE = """
+SELECT coalesce((SELECT sum(quantity) FROM positions
+                  WHERE mode = %(mode)s AND platform = %(platform)s AND market_id = %(market)s
+                    AND outcome = %(outcome)s), 0)
+     - coalesce((SELECT sum(greatest(0, CASE WHEN status = ANY(%(open)s) THEN greatest(coalesce(quantity, 0), matched_qty)
+                                             ELSE matched_qty END - filled_qty)) FROM orders
+                  WHERE mode = %(mode)s AND platform = %(platform)s AND market_id = %(market)s AND outcome = %(outcome)s
+                    AND side = 'SELL' AND id <> %(without)s
+                    AND (status = ANY(%(open)s) OR (sent_at > %(unbooked)s AND status = ANY(%(over)s)))), 0)
+"""
+
+
+def sellable(mode: str, key: PositionKey, *, without: str = "", now: datetime | None = None) -> Decimal:
+    """Contracts that are held and that no other order (but `without`, an id) is selling or has sold; never negative.
+
+    What a sale has matched is gone, though its fills are not booked yet: to sell it again would be to sell what is not
+    held, which on Kalshi buys the other outcome.
+    """
+    platform, market_id, outcome = key
+    values = {
+        "mode": mode, "platform": platform, "market": market_id, "outcome": outcome, "without": without,
+        "open": list(Order.OPEN_STATUSES), "over": [FILLED, CANCELLED, ABANDONED],
+        "unbooked": (now or timezone.now()) - UNBOOKED,
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(SELLABLE, values)
+        (left,) = cursor.fetchone()
+    return max(ZERO, left)
 
 
 # --- accounts
@@ -359,10 +389,20 @@ def limits() -> Limits:
 
 
 def marks(rows: dict[PositionKey, Position]) -> dict[PositionKey, Decimal]:
-    """What each held contract would fetch: its outcome's live best bid, else the last price known, else the paid."""
+    """What each held contract would fetch: what its market has settled at, else its outcome's live best bid, else the
+    last price known, else the paid.
+    """
     views = live.book_views({(platform, market_id) for platform, market_id, _ in rows})
+    settled = dict(
+        Market.objects.filter(
+            id__in={key[1] for key in rows}, status=SETTLED, settlement_value__isnull=False
+        ).values_list("id", "settlement_value")
+    )
     found = {}
     for key, row in rows.items():
+        if key[1] in settled:  # before the platform's payout is booked: one leg must not wait for the other
+            found[key] = settled[key[1]] if row.outcome == YES else 1 - settled[key[1]]
+            continue
         view = views.get(key[:2])
         bids = view.bids_for(row.outcome) if view is not None else ()
         if bids:

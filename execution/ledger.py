@@ -73,11 +73,6 @@ class Position:
         """Dollars per contract before fees; None when nothing is held."""
         return self.paid / self.quantity if self.quantity else None
 
-    @property
-    def average_cost(self) -> Decimal | None:
-        """Dollars per contract with fees; None when nothing is held."""
-        return self.cost / self.quantity if self.quantity else None
-
     def worth(self, mark: Decimal) -> Decimal:
         """Dollars at `mark` per contract."""
         return self.quantity * mark

@@ -29,6 +29,11 @@ class Refusal:
     sentence: str
 
 
+def plain(value: Decimal) -> str:
+    """A figure as people write it: without empty digits or an exponent."""
+    return f"{value.normalize():f}" if value.is_finite() else str(value)
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """What is at risk already, open orders included, and the cash that is free. Dollars, unless said."""
@@ -39,9 +44,8 @@ class Held:
     cash: Mapping[str, Decimal] = field(default_factory=dict)  # free dollars per platform
     open_orders: int = 0
     by_group: Mapping[str, Decimal] = field(default_factory=dict)
-    groups: Mapping[str, frozenset[str]] = field(
-        default_factory=dict
-    )  # of a bet (id): whose rule source it shares
+    # Of a bet (id): whose rule source it shares
+    groups: Mapping[str, frozenset[str]] = field(default_factory=dict)
     bets: Mapping[MarketKey, frozenset[str]] = field(default_factory=dict)  # of a market: ids
     # Free dollars by platform and shard, where a platform keeps money apart; empty: one purse a platform
     purses: Mapping[Purse, Decimal] = field(default_factory=dict)
@@ -204,7 +208,7 @@ def within_order_contracts(ticket: Ticket, held: Held, limits: Limits) -> Refusa
     most = limits.of("max_order_contracts", *_levels(ticket, held))
     if most is None or ticket.side != BUY or ticket.size <= most:
         return None
-    return Refusal("max_order_contracts", f"{ticket.size} contracts in one order, limit {most}")
+    return Refusal("max_order_contracts", f"{plain(ticket.size)} contracts in one order, limit {plain(most)}")
 
 
 def within_market_notional(ticket: Ticket, held: Held, limits: Limits) -> Refusal | None:
@@ -261,7 +265,7 @@ def within_cash(ticket: Ticket, held: Held, limits: Limits) -> Refusal | None:
     """The free cash of the platform, and of the market's shard, pays for the order with its fees."""
     free, purse = spendable(ticket.platform, ticket.shard, held, limits)
     if ticket.side == BUY and ticket.cash > free:
-        return Refusal("cash", f"{purse}: the order needs {ticket.cash}, free cash is {free}")
+        return Refusal("cash", f"{purse}: the order needs ${ticket.cash:.2f}, free cash is ${free:.2f}")
     return None
 
 
@@ -294,7 +298,9 @@ def within_collar(ticket: Ticket, best: Decimal | None, limits: Limits) -> Refus
     worse_by = ticket.limit_price - best if ticket.side == BUY else best - ticket.limit_price
     if worse_by > collar:
         return Refusal(
-            "price_collar", f"limit {ticket.limit_price} is {worse_by} worse than the best price {best}"
+            "price_collar",
+            f"limit {plain(ticket.limit_price)} is {plain(worse_by)} worse than the best price {plain(best)},"
+            f" {plain(collar)} are allowed",
         )
     return None
 
@@ -342,7 +348,7 @@ def _within(
         return None
     total = held + ticket.notional
     if total > limit:
-        return Refusal(code, f"{where + ': ' if where else ''}{total} would pass {limit}")
+        return Refusal(code, f"{where + ': ' if where else ''}${total:.2f} would pass ${limit:.2f}")
     return None
 
 
@@ -357,16 +363,11 @@ def _part_of(held: Held, share: Decimal | None) -> Decimal | None:
 # --- how much of a plan fits
 
 
-def plan_room(tickets: Sequence[Ticket], held: Held, limits: Limits) -> Fraction:
-    """The share of a plan, 0 to 1, that every limit on money has room for: all legs cut alike.
-
-    Legs that share a market, bet or platform share its room. A sale needs none.
-    """
-    return tightest(tickets, held, limits)[0]
-
-
 def tightest(tickets: Sequence[Ticket], held: Held, limits: Limits) -> tuple[Fraction, str]:
-    """The share of a plan that every limit on money and size has room for, and the code of the one that says so."""
+    """The share of a plan, 0 to 1, that every limit on money and size has room for, and the code of the one that says so.
+
+    All legs are cut alike. Legs that share a market, bet or platform share its room. A sale needs none.
+    """
     buys = [ticket for ticket in tickets if ticket.side == BUY]
     found = Fraction(1), ""
     for code, limit, used, wanted in _rooms(buys, held, limits):
@@ -382,9 +383,8 @@ def figures(tickets: Sequence[Ticket], held: Held, limits: Limits) -> "list[Room
     return list(_rooms([ticket for ticket in tickets if ticket.side == BUY], held, limits))
 
 
-Room = tuple[
-    str, Decimal | None, Decimal, Decimal
-]  # code, limit, what is used of it, what the plan wants of it
+# Code, limit, what is used of it, what the plan wants of it
+Room = tuple[str, Decimal | None, Decimal, Decimal]
 
 
 def _rooms(buys: Sequence[Ticket], held: Held, limits: Limits) -> Iterator[Room]:

@@ -13,6 +13,7 @@ from django.db import connection
 from django.utils import timezone
 
 from arbsite.components import DATABASE_GONE
+from arbsite.connections import REDIS_GONE
 from execution import facts
 from execution.models import Reconciliation
 from markets import clients
@@ -28,14 +29,14 @@ WAIT_SECONDS = 0.25
 class Listener:
     """Listens to one platform until `stop`."""
 
-    def __init__(self, platform: str, mode: str) -> None:
+    def __init__(self, platform: str, mode: str, *, ask_again: bool = False) -> None:
         self.platform, self.mode = platform, mode
         self._stop = threading.Event()
         self._inbox: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
         self._feed: PrivateFeed = clients.private_feed(platform)
         self._link = Connection(f"private-{platform}", self._feed.url, self._inbox, self._feed.handshake)
         self._thread = threading.Thread(target=self._run, name=f"private-{platform}", daemon=True)
-        self._ask_again = False  # something was lost: compare with the platform
+        self._ask_again = ask_again  # something was lost: compare with the platform
         self._open = False
         self._heard = time.monotonic()
 
@@ -49,11 +50,21 @@ class Listener:
         self._stop.set()
         self._link.stop()
 
+    def alive(self) -> bool:
+        """Whether its thread still runs; it ends by itself only where something went wrong that nobody expected."""
+        return self._thread.is_alive()
+
     def healthy(self) -> bool:
         """Whether the socket is open and heard of lately."""
         return self._open and time.monotonic() - self._heard < QUIET_SECONDS
 
     def _run(self) -> None:
+        try:
+            self._listen()
+        finally:
+            connection.close()
+
+    def _listen(self) -> None:
         while not self._stop.is_set():
             with contextlib.suppress(queue.Empty):
                 self._hear(self._inbox.get(timeout=WAIT_SECONDS))
@@ -61,12 +72,11 @@ class Listener:
             self._speak()
             try:
                 self._apply()
-            except DATABASE_GONE as error:
-                log.warning("facts not applied: the database is away", extra={"error": str(error)})
+            except (*DATABASE_GONE, *REDIS_GONE) as error:
+                log.warning("facts not applied: the database or Redis is away", extra={"error": str(error)})
                 connection.close()
                 self._ask_again = True
                 self._stop.wait(1.0)
-        connection.close()
 
     def _hear(self, arrival: Arrival) -> None:
         self._heard = time.monotonic()

@@ -86,7 +86,7 @@ def crossed(
     found = []
     for start, words in ((day, "since the day began"), (rolling, "within 24 hours")):
         lost = loss(start, now)
-        bankroll = start.equity if start is not None else now.equity
+        bankroll = bankroll_since(start or now, now)
         part = share(lost, bankroll)
         for code, line in ((DAILY_LOSS_CANCEL, lines.daily_cancel), (DAILY_LOSS, lines.daily)):
             if line is not None and lost > 0 and part >= line:
@@ -109,6 +109,11 @@ def crossed(
         found.append(Crossed(DRAWDOWN, sentence, cancel=False))
     found.sort(key=lambda one: not one.cancel)
     return _each_once(found)
+
+
+def bankroll_since(start: Point, now: Point) -> Decimal:
+    """What there was at the start; on the first day, what was paid in since, for nothing was there before."""
+    return start.equity if start.equity > 0 else start.equity + now.moved - start.moved
 
 
 def _each_once(found: Sequence[Crossed]) -> list[Crossed]:

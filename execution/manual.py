@@ -1,10 +1,9 @@
-"""Orders and executions that a person asks for: checked like all others, written down like all others, sent by nobody here.
+"""Orders that a person asks for: checked like all others, written down like all others, sent by nobody here.
 
 What passes becomes a plan and its PLANNED orders in one commit, and `manage.py trade` works them. What is refused leaves
 a row, too: a plan by hand that was abandoned, with its order REJECTED where an order was asked for.
 """
 
-import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -13,7 +12,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Sum
 
 from arbsite.models import INFO, Notice
 from execution import (
@@ -23,24 +21,22 @@ from execution import (
     holdings,
     lifecycle,
     limits,
-    live_checks,
     ordering,
     planning,
-    previews,
     publishing,
     ringing,
-    services,
+    signals_by_hand,
     storing,
 )
 from execution.asking import Refused
 from execution.limits import Refusal
-from execution.models import Order, Plan, PlanStep, Position
+from execution.models import Order, Plan, PlanStep
 from execution.planning import FOK, IOC, Ticket
 from markets import live, store
 from markets.books import BookView, Level, dollars, micro
 from markets.models import Market
 from markets.platforms.trading import BUY, GTC, GTD, SELL
-from signals import catalogue, judging, sizing
+from signals import catalogue, sizing
 from signals.findings import Listing
 from signals.models import Signal
 
@@ -97,8 +93,12 @@ def submit(asked: OrderAsked, person: Any, now: datetime, *, key: str = "") -> d
         before = asking.answered(key, body)
         if before is not None:
             return before
-        unready = _unready(now)
+        unready = asking.unready(now)
         with transaction.atomic():
+            if (
+                asked.signal_id
+            ):  # before the ledger, like `services.act_on`: else each might wait for the other
+                Signal.objects.select_for_update().filter(pk=asked.signal_id).first()
             holdings.lock_ledger()
             judged = _judge(asked, now) if unready is None else _unlooked(asked, unready)
             plan, order = _rows(asked, judged, user, key, now)
@@ -108,12 +108,6 @@ def submit(asked: OrderAsked, person: Any, now: datetime, *, key: str = "") -> d
     if judged.refusal is not None:
         raise Refused(**answer)
     return answer
-
-
-def _unready(now: datetime) -> Refusal | None:
-    """Why orders cannot go out at all in this mode."""
-    found = live_checks.problems(now)
-    return Refusal(asking.NOT_READY, "; ".join(found)) if found else None
 
 
 # --- looking at an order
@@ -138,7 +132,7 @@ def _judge(asked: OrderAsked, now: datetime) -> Judged:
     refusal = _market_order(asked, best, listing) or _gate(asked, ticket, listing, now)
     refusal = refusal or _slippage(asked, ticket, best)
     if refusal is None and asked.signal_id:
-        refusal = signal_refusal(signal, asked.signal_id, now, ticket=ticket)
+        refusal = signals_by_hand.why_not(signal, asked.signal_id, now, ticket=ticket)
     refusal = refusal or halts.blocking(ticket.platform, ticket.market_id)
     if refusal is None:
         refusal = next(iter(limits.check(ticket, _held(ticket, now), holdings.limits(), best=best)), None)
@@ -175,9 +169,8 @@ def _market_price(asked: OrderAsked, best: Decimal | None, listing: Listing | No
         return None
     rounding = ROUND_FLOOR if asked.side == BUY else ROUND_CEILING
     worst = min(max(_worst(asked, best), ZERO), ONE).quantize(PRICE_STEP, rounding)
-    own = (
-        worst if asked.side == BUY else 1 - worst
-    )  # what is paid for the other side of a sale rounds down, too
+    # What is paid for the other side of a sale rounds down, too
+    own = worst if asked.side == BUY else 1 - worst
     outcome = asked.outcome if asked.side == BUY else _other(asked.outcome)
     found = sizing.buy_limit(micro(own), outcome, listing.bands)
     if found is None:
@@ -243,15 +236,7 @@ def _held(ticket: Ticket, now: datetime) -> limits.Held:
 
 def sellable(ticket: Ticket, mode: str) -> Decimal:
     """Contracts of an outcome that are held and that no open order is selling already."""
-    row = Position.objects.filter(mode=mode, market_id=ticket.market_id, outcome=ticket.outcome).first()
-    selling = Order.objects.filter(
-        mode=mode,
-        market_id=ticket.market_id,
-        outcome=ticket.outcome,
-        side=SELL,
-        status__in=Order.OPEN_STATUSES,
-    ).aggregate(left=Sum(F("quantity") - F("filled_qty")))["left"]
-    return max(ZERO, (row.quantity if row is not None else ZERO) - (selling or ZERO))
+    return holdings.sellable(mode, ticket.side_of_book)
 
 
 def _ticket(asked: OrderAsked, listing: Listing | None, price: Decimal, view: BookView | None) -> Ticket:
@@ -285,71 +270,13 @@ def _take(view: BookView | None, asked: OrderAsked, price: Decimal) -> list[Leve
     return taken
 
 
-# --- signals
-
-
-def signal_refusal(
-    signal: Signal | None, signal_id: str, now: datetime, *, ticket: Ticket | None = None
-) -> Refusal | None:
-    """Why a signal may not be acted on by hand; None where it may.
-
-    With a `ticket` one leg of it is traded: then another leg may have been traded by hand before, and figures below a
-    hurdle are the person's own affair.
-    """
-    if signal is None:
-        return Refusal(asking.SIGNAL_UNKNOWN, f"there is no signal {signal_id}")
-    if Plan.objects.filter(signal=signal).exists():
-        return Refusal(asking.SIGNAL_EXECUTED, f"{signal_id} was executed already; a signal is acted on once")
-    if signal.status == Signal.EXPIRED or signal.refreshed_at < now - _expiry():
-        return Refusal(asking.SIGNAL_EXPIRED, f"{signal_id} has expired: nobody confirms its prices any more")
-    if signal.status == Signal.CLOSED:
-        return Refusal(
-            asking.SIGNAL_CLOSED, f"{signal_id} is closed: the gap is gone ({signal.close_reason})"
-        )
-    if signal.status == Signal.QUARANTINED:
-        return Refusal(
-            asking.SIGNAL_QUARANTINED, f"{signal_id} is held back: {_why(signal)}. Release it first"
-        )
-    by_hand = _legs_by_hand(signal)
-    if ticket is None:
-        return _whole(signal, by_hand)
-    if (ticket.platform, ticket.market_id, ticket.outcome, ticket.side) in by_hand:
-        return Refusal(asking.SIGNAL_EXECUTED, f"this leg of {signal_id} was traded by hand already")
-    return None
-
-
-def _whole(signal: Signal, by_hand: set[tuple[Any, ...]]) -> Refusal | None:
-    if signal.status == Signal.EXECUTED or by_hand:
-        return Refusal(asking.SIGNAL_EXECUTED, f"{signal.id} was executed already; a signal is acted on once")
-    if signal.status == Signal.REFUSED:
-        return Refusal(asking.SIGNAL_REFUSED, f"{signal.id} is below a hurdle: {_why(signal)}")
-    if signal.status == Signal.PENDING:
-        return Refusal(asking.SIGNAL_PENDING, f"{signal.id} is not judged yet; ask again in a moment")
-    return None
-
-
-def _expiry() -> timedelta:
-    return timedelta(seconds=settings.ARBSITE.signals.expire_seconds)
-
-
-def _why(signal: Signal) -> str:
-    return "; ".join(reason.get("sentence", "") for reason in signal.reasons) or "no reason is kept"
-
-
-def _legs_by_hand(signal: Signal) -> set[tuple[Any, ...]]:
-    rows = Order.objects.filter(signal=signal, role=Order.MANUAL).exclude(
-        status__in=(lifecycle.REJECTED, lifecycle.ABANDONED)
-    )
-    return set(rows.values_list("platform", "market_id", "outcome", "side"))
-
-
 # --- writing it down
 
 
 def _rows(asked: OrderAsked, judged: Judged, user: Any, key: str, now: datetime) -> tuple[Plan, Order]:
     ticket, refusal = judged.ticket, judged.refusal
     mode = settings.ARBSITE.trading.mode
-    plan = _plan(user, key, now, mode, refusal)
+    plan = asking.plan_by_hand(user, key, now, mode, refusal)
     plan.size, plan.outlay = _stored(ticket.size, SIZE_STEP), _stored(ticket.cash, MONEY_STEP)
     plan.legs = [storing.ticket_json(ticket)]
     order_id = ordering.new_id()
@@ -369,15 +296,6 @@ def _rows(asked: OrderAsked, judged: Judged, user: Any, key: str, now: datetime)
 def _stored(value: Decimal, step: Decimal) -> Decimal:
     """As a column takes it; an absurd figure, which was refused, as nothing."""
     return value.quantize(step, ROUND_CEILING) if ZERO <= value < Decimal(10) ** 11 else ZERO
-
-
-def _plan(user: Any, key: str, now: datetime, mode: str, refusal: Refusal | None) -> Plan:
-    return Plan(
-        id=f"plan_{secrets.token_hex(8)}", kind=Plan.MANUAL, mode=mode, requested_by=user.get_username(),
-        status=lifecycle.PLANNED if refusal is None else lifecycle.ABANDONED, request_key=key or None, created_at=now,
-        reason="by hand" if refusal is None else f"{refusal.code}: {refusal.sentence}",
-        finished_at=None if refusal is None else now,
-    )  # fmt: skip
 
 
 def _said(asked: OrderAsked) -> str:
@@ -461,106 +379,6 @@ def cancel(order_id: str, person: Any, now: datetime) -> dict[str, Any]:
         )  # fmt: skip
     became = ordering.request_cancel(order_id, now)
     return {"order_id": order_id, "status": became}
-
-
-# --- executing a signal
-
-
-def execute(
-    signal_id: str,
-    person: Any,
-    now: datetime,
-    *,
-    size: Decimal | None = None,
-    dry_run: bool = False,
-    key: str = "",
-) -> dict[str, Any]:
-    """Act on a signal as the pipeline would, on the books of now; `size` is dollars of payoff, at most the signal's.
-
-    A dry run changes nothing and tells what would be done. Raises Refused; one that was meant leaves a row.
-    """
-    user = asking.allow(person, now=now)
-    key, body = (
-        asking.key_of(user, key),
-        asking.digest_of({"signal": signal_id, "size": size, "dry_run": dry_run}),
-    )
-    with asking.one_at_a_time(key):
-        before = asking.answered(key, body)
-        if before is not None:
-            return before
-        try:
-            return _execute(signal_id, user, now, size, dry_run, key, body)
-        except Refused as refused:
-            if not dry_run:
-                _keep(refused, signal_id, user, now, key, body)
-            raise
-
-
-def _execute(
-    signal_id: str, user: Any, now: datetime, size: Decimal | None, dry_run: bool, key: str, body: str
-) -> dict[str, Any]:
-    now_ms = int(now.timestamp() * 1_000)
-    judging.judge([signal_id], now_ms=now_ms)
-    signal = Signal.objects.select_related("bet").filter(pk=signal_id).first()
-    refusal = signal_refusal(signal, signal_id, now)
-    if refusal is None and signal is not None:
-        refusal = _size_refusal(signal, size)
-    if refusal is None and not dry_run:
-        refusal = _unready(now)
-    if refusal is not None or signal is None:
-        assert refusal is not None
-        raise Refused(refusal.code, refusal.sentence)
-    asked = services.Asked(by=user.get_username(), most=size, key=key or None)
-    planned, held = services.look(signal, now_ms=now_ms, asked=asked)
-    if isinstance(planned, planning.NoPlan):
-        raise Refused(planned.code, planned.sentence)
-    shown = previews.of(signal, planned, held)
-    if dry_run:
-        return {"signal_id": signal_id, "dry_run": True, "status": "DRY_RUN", **shown}
-    services.act_on([signal_id], now_ms=now_ms, asked=asked)
-    plan = Plan.objects.filter(signal_id=signal_id, requested_by=asked.by, created_at__gte=now).first()
-    if plan is None:
-        raise Refused(*_lost(signal_id, now))
-    orders = list(plan.orders.order_by("leg").values_list("id", flat=True))
-    answer = {
-        "signal_id": signal_id, "dry_run": False, "status": plan.status, "plan_id": plan.id, "order_ids": orders, **shown
-    }  # fmt: skip
-    asking.remember(plan, f"{asked.by} executes {signal_id}", body, answer).save()
-    return answer
-
-
-def _size_refusal(signal: Signal, size: Decimal | None) -> Refusal | None:
-    if size is None or (size > 0 and (signal.size is None or size <= signal.size)):
-        return None
-    return Refusal(
-        gates.BAD_SIZE, f"size {size}: above 0, and at most the {signal.size} that the signal offers"
-    )
-
-
-def _lost(signal_id: str, now: datetime) -> tuple[str, str]:
-    """Why no plan came of it after all: somebody else was quicker, or the books have moved."""
-    signal = Signal.objects.filter(pk=signal_id).first()
-    refusal = signal_refusal(signal, signal_id, now)
-    if refusal is not None:
-        return refusal.code, refusal.sentence
-    return planning.GAP_GONE, "the books moved while it was planned; look again"
-
-
-def _keep(refused: Refused, signal_id: str, user: Any, now: datetime, key: str, body: str) -> None:
-    """The row of an execution that was refused."""
-    refusal = Refusal(refused.code, refused.sentence)
-    plan = _plan(user, key, now, settings.ARBSITE.trading.mode, refusal)
-    signal = Signal.objects.filter(pk=signal_id).only("bet_id").first()
-    plan.bet_id = signal.bet_id if signal is not None else None
-    refused.plan_id = plan.id
-    answer = {"code": refused.code, "sentence": refused.sentence, "plan_id": plan.id}
-    said = PlanStep(
-        plan=plan, at=now, what="refused", sentence=refused.sentence, figures={"code": refused.code, "signal": signal_id}
-    )  # fmt: skip
-    with transaction.atomic():
-        plan.save(force_insert=True)
-        step = asking.remember(plan, f"{plan.requested_by} executes {signal_id}"[:200], body, answer)
-        PlanStep.objects.bulk_create([step, said])
 
 
 def shown_order(order: Order) -> Mapping[str, Any]:

@@ -20,7 +20,7 @@ from rest_framework.response import Response
 from arbsite.auth import TRADE
 from arbsite.endpoints import Endpoint
 from arbsite.throttles import CallerThrottle, ExecuteThrottle
-from execution import asking, manual
+from execution import asking, manual, signals_by_hand
 from execution.manual import ORDER_TYPES, OrderAsked
 from markets.platforms.base import PLATFORMS
 
@@ -187,7 +187,7 @@ class Execute(TradingEndpoint):
         """The plan on the books of now, with its legs, limits and figures; carried out unless `dry_run`."""
         asked = self.read(ExecuteSerializer, request)
         try:
-            answer = manual.execute(
+            answer = signals_by_hand.execute(
                 asked.pop("signal_id"), request.user, timezone.now(), key=self.key(request), **asked
             )
         except asking.Refused as refused:

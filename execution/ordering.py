@@ -83,13 +83,21 @@ def send(order: Order, ticket: Ticket, place: str, info: MarketInfo, *, edge: De
     return _ship(trade, order, prepared, place)
 
 
-def resend(order: Order, place: str, info: MarketInfo, *, edge: Decimal | None = None) -> str:
-    """Send an UNKNOWN order, which the platform does not have, again: the very same one, under the same id."""
+def resend(order: Order, ticket: Ticket, place: str, info: MarketInfo, *, edge: Decimal | None = None) -> str:
+    """Send an UNKNOWN order, which the platform does not have, again: the very same one, under the same id.
+
+    It passes every gate and limit again (`ticket` is its row's). What may not go out again is given up, or its plan would
+    wait for it for ever: what it was to make whole is a remainder then.
+    """
     trade = trading(order.platform, order.mode)
+    refusal = checking.refusal(order, ticket, info, place, now=timezone.now())
+    if refusal is not None:
+        give_up([order], refusal.code, f"it is not sent again: {refusal.sentence}")
+        return GIVEN_UP
     prepared = trade.prepare(request_of(order, info, edge))
     if isinstance(prepared, Declined):
-        log.warning("not sent again", extra={"order": order.id, "why": prepared.sentence})
-        return HELD
+        give_up([order], prepared.code, f"it cannot be sent again: {prepared.sentence}")
+        return GIVEN_UP
     if order.platform_order_id and prepared.platform_order_id != order.platform_order_id:
         # The market's tick or exchange has changed since: this would be another order, and the first may still arrive
         give_up(

@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Count
 from django.utils import timezone
 
 from arbsite.registry import Panel
-from execution import calendar, portfolio
+from execution import calendar, halts, portfolio
 from execution.models import ExitOffer, Fill, Order, Plan, Position
 
 SHOWN = 6
@@ -27,6 +28,21 @@ def orders(now: datetime) -> Panel:
         ("time", "platform", "order", "market", "filled", "price", "fee", "state"),
         rows,
     )
+
+
+def halted(now: datetime) -> Panel:
+    """Whether new orders may go out, and how plans have ended."""
+    mode = portfolio.trading_mode()
+    plans = dict(
+        Plan.objects.filter(mode=mode, shadow_of=None).values_list("status").annotate(Count("id")).order_by("status")
+    )  # fmt: skip
+    ended = ", ".join(f"{count} {status.lower()}" for status, count in plans.items()) or "none yet"
+    rows = [
+        (halt.market_id or halt.platform or "everything", halt.code, f"{halt.created_at:%H:%M:%S}", halt.by, halt.why)
+        for halt in halts.standing()[:SHOWN]
+    ]  # fmt: skip
+    state = "HALTED: manage.py resume lets it go on" if rows else "no halt stands: new orders may go out"
+    return Panel(f"Trading · {state} · plans: {ended}", ("halted", "code", "since", "by", "why"), rows)
 
 
 def positions(now: datetime) -> Panel:
@@ -69,8 +85,10 @@ def summary(began: datetime) -> dict[str, Any]:
     """Plans, fills, and the profit computed in two ways."""
     totals = portfolio.summary(now=timezone.now())
     return {
-        "plans_filled": Plan.objects.filter(created_at__gte=began, status=Plan.FILLED).count(),
-        "fills": Fill.objects.filter(created_at__gte=began, kind=Fill.TRADE).count(),
+        "plans_filled": Plan.objects.filter(
+            mode=totals["mode"], created_at__gte=began, status=Plan.FILLED
+        ).count(),
+        "fills": Fill.objects.filter(mode=totals["mode"], created_at__gte=began, kind=Fill.TRADE).count(),
         "pnl": str(totals["pnl"]),
         "pnl_from_fills": str(totals["pnl_from_fills"]),
     }

@@ -5,7 +5,7 @@ at the same share pay that share of the planned payoff in every state; so each l
 that the legs before it have filled.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from fractions import Fraction
@@ -199,33 +199,6 @@ def uncovered(planned: Sequence[Ticket], filled: Sequence[Decimal]) -> list[tupl
         for ticket, done in zip(planned, filled, strict=False)
     )
     return [(ticket, rest) for ticket, rest in rests if rest > 0]
-
-
-@dataclass(frozen=True, slots=True)
-class Worked:
-    """What became of a plan's orders: contracts filled of each that was sent, and why the rest was not, if so."""
-
-    filled: tuple[Decimal, ...]
-    stopped: NoPlan | None = None
-
-
-def work_off(
-    planned: Sequence[Ticket], listings: Mapping[MarketKey, Listing], send: Callable[[Ticket], Decimal]
-) -> Worked:
-    """Send a plan's orders one after the other, each cut to the smallest share that those before it have filled.
-
-    `send` places one order and returns the contracts it filled. Where a share cannot be matched any more, what is
-    left is not sent: it could only add to the contracts that are alone.
-    """
-    filled: list[Decimal] = []
-    reached = Fraction(1)
-    for ticket in planned:
-        cut = for_share(ticket, reached, listings[ticket.platform, ticket.market_id])
-        if isinstance(cut, NoPlan):
-            return Worked(tuple(filled), cut)
-        filled.append(send(cut))
-        reached = min(reached, share(ticket, filled[-1]))
-    return Worked(tuple(filled))
 
 
 def for_share(waiting: Ticket, reached: Fraction, listing: Listing) -> Ticket | NoPlan:

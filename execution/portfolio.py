@@ -21,7 +21,7 @@ from markets.platforms.base import PLATFORMS, SETTLED
 
 PAPER = "paper"
 ZERO = Decimal(0)
-RATIO = Decimal("0.000001")
+RATIO, MICRO_DOLLAR = Decimal("0.000001"), Decimal("0.000001")
 POSITIONS = "positions"
 LONGEST_MARKET = 100  # characters that fit into a trade id
 
@@ -84,11 +84,14 @@ def settlement_id(mode: str, entry: Entry) -> str:
 def mark(*, mode: str = PAPER) -> int:
     """Write what each position is worth now; returns how many are open."""
     rows = {key: row for key, row in holdings.rows_of(mode).items() if row.quantity}
+    changed: list[Position] = []
     for key, price in holdings.marks(rows).items():
-        row = rows[key]
-        row.current_price = price
-        row.unrealized_pnl = holdings.value_of(row).unrealised(price)
-    for row in rows.values():
+        row, worth = rows[key], holdings.value_of(rows[key]).unrealised(price)
+        if row.current_price == price and row.unrealized_pnl == worth.quantize(MICRO_DOLLAR):
+            continue
+        row.current_price, row.unrealized_pnl = price, worth
+        changed.append(row)
+    for row in changed:
         # Only while the quantity is what we valued: a fill may have come in between
         Position.objects.filter(pk=row.pk, quantity=row.quantity).update(
             current_price=row.current_price, unrealized_pnl=row.unrealized_pnl
@@ -147,7 +150,7 @@ def summary(*, now: datetime, mode: str | None = None) -> dict[str, Any]:
             "exposure": _by_platform(opened, worth),
             **_since(mode, now, moment),
             "exact": pnl.total == from_fills,
-            "differences": [*equity.unlike_accounts(mode), *_adds_up(moment, moved)],
+            "differences": [*equity.accounts_off(mode), *_adds_up(moment, moved)],
             "open_differences": Difference.objects.filter(mode=mode, closed_at__isnull=True).count(),
             **_counts(mode, opened),
         }

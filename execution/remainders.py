@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from math import ceil, floor
 
 from execution.planning import Ticket, most_cash, spend
 from execution.saga import COMPLETE, UNWIND, Piece, Remainder
 from markets.bets import MarketKey
-from markets.books import BookView, Ladder, Level, dollars, micro, take
+from markets.books import MICRO, BookView, Ladder, Level, dollars, micro, take
 from markets.books import levels as levels_of
 from signals import sizing
 from signals.findings import BUY, Listing
@@ -88,7 +89,7 @@ def decide(
     if not ways:
         return Hold("held, for it can neither be completed nor sold back: " + "; ".join(whys))
     best = max(ways, key=lambda way: (way.per_part(), way.part))
-    loses = dollars(int(Fraction(micro(money.paid)) * best.part)) - best.ends
+    loses = _share(money.paid, best.part, up=True) - best.ends
     others = [
         f"{way.role.lower()} would bring {_cents(way.per_part())} for all of it"
         for way in ways
@@ -99,6 +100,12 @@ def decide(
         f" (limit of the loss {money.limit:.2f}); " + "; ".join(others + whys)
     ).rstrip("; ")
     return Act(best.role, best.piece.leg, best.ticket, best.ends, loses, sentence)
+
+
+def _share(amount: Decimal, part: Fraction, *, up: bool = False) -> Decimal:
+    """A part of an amount that may have any number of decimals, rounded to a micro-dollar, to our disadvantage."""
+    exact = Fraction(amount) * part * MICRO
+    return dollars(ceil(exact) if up else floor(exact))
 
 
 def _cents(amount: Fraction) -> str:
@@ -131,8 +138,8 @@ def _way(
         if isinstance(found, str):
             return found
         tickets, flows, done = found
-        ends = dollars(int(Fraction(micro(gain)) * done)) + flows
-        loses = dollars(int(Fraction(micro(money.paid)) * done)) - ends
+        ends = _share(gain, done) + flows
+        loses = _share(money.paid, done, up=True) - ends
         if Fraction(loses) <= Fraction(money.limit) * done:
             thinnest = min(range(len(pieces)), key=lambda at: depths[pieces[at].leg])
             return _Way(role, pieces[thinnest], done, tickets[thinnest], ends)

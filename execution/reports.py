@@ -317,9 +317,7 @@ def _say_shadow(found: dict[str, Any]) -> Section | None:
         ("filled", _share(shadow["filled_real"]), _share(shadow["filled_paper"])),
         ("profit", dollars(shadow["profit_real"]), dollars(shadow["profit_paper"])),
     ]
-    return Section(
-        "Beside paper", ("", "real", "paper twin"), rows, f"Paper flatters by {dollars(shadow['flattered'])}."
-    )
+    return Section("Beside paper", ("", "real", "paper twin"), rows, _flattered(shadow["flattered"]))
 
 
 def _say_limits(found: dict[str, Any]) -> Section:
@@ -431,6 +429,13 @@ def dollars(amount: Decimal | None) -> str:
     if amount is None:
         return "–"
     return f"{'−' if amount < 0 and round(amount, 2) else ''}${abs(amount):,.2f}"
+
+
+def _flattered(by: Decimal) -> str:
+    """Which of the two earned more, in words."""
+    if by < 0:
+        return f"The paper twin earned {dollars(-by)} less than the real plans."
+    return f"Paper flatters by {dollars(by)}." if by else "Paper and the real plans earned the same."
 
 
 def _share(share: Decimal | None) -> str:

@@ -309,9 +309,14 @@ def _send(at: Standing, waiting: Sequence[Line], patience: Patience) -> Step:
     return _follow(at, waiting, sent, patience)
 
 
+def _old(at: Standing, since: datetime, patience: timedelta) -> bool:
+    """Whether so much time has passed; what comes from the future says that a clock has jumped, and counts as old."""
+    return abs(at.now - since) > patience
+
+
 def _if_fresh(at: Standing, line: Line, since: datetime | None, patience: Patience) -> Step:
     """Send an order as it is, unless it has waited for too long."""
-    if at.now - (since or at.created_at) > patience.intent:
+    if _old(at, since or at.created_at, patience.intent):
         return GiveUp((line.id,), STALE, "it was not sent in time, and its prices are old")
     if line.leg in at.halted:
         return Wait("trading is halted there: what is held stays held until it is resumed")
@@ -333,7 +338,7 @@ def _begin(at: Standing, waiting: Sequence[Line], patience: Patience) -> Step:
     """Nothing of the plan has been sent yet."""
     ids = tuple(line.id for line in waiting)
     patient = patience.by_hand if at.kind == MANUAL else patience.intent
-    if at.kind != STOP and at.now - at.created_at > max(patient, patience.intent):
+    if at.kind != STOP and _old(at, at.created_at, max(patient, patience.intent)):
         return GiveUp(ids, STALE, "nothing of it was sent in time, and its prices are old")
     legs = {line.leg for line in waiting}
     if legs & at.halted:
@@ -360,7 +365,7 @@ def _follow(at: Standing, waiting: Sequence[Line], sent: Sequence[Line], patienc
         )
     line = waiting[0]
     last = max((one.answered_at or one.sent_at or at.created_at for one in sent), default=at.created_at)
-    if at.now - last > patience.intent:
+    if _old(at, last, patience.intent):
         return GiveUp(ids, STALE, "the legs before it are done for too long: the books of now decide")
     if line.leg in at.halted:
         return Wait("trading is halted there: what is held stays held until it is resumed")

@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Sum
 
 from arbsite.models import HIGH, MEDIUM, Notice
 from execution import gates, halts, holdings, lifecycle, risk, storing
@@ -149,7 +148,7 @@ def _trigger(row: StopLoss, bid: Decimal, now: datetime) -> Plan | None:
 
 def _sale(row: StopLoss, bid: Decimal, listing: Listing) -> Ticket:
     """What is sold: no more than is held and not offered already, in the market's steps, inside the price collar."""
-    left = _held(row.mode, row.market_id, row.outcome) - _offered(row.mode, row.market_id, row.outcome)
+    left = holdings.sellable(row.mode, (row.platform, row.market_id, row.outcome))
     wanted = left if row.quantity is None else min(left, row.quantity)
     size = dollars(sizing.down(max(0, int(wanted * MICRO)), max(1, listing.step)))
     price = row.limit_price
@@ -188,14 +187,6 @@ def _held(mode: str, market_id: str, outcome: str) -> Decimal:
         mode=mode, market_id=market_id, outcome=outcome
     ).values_list("quantity", flat=True)
     return sum(rows, ZERO)
-
-
-def _offered(mode: str, market_id: str, outcome: str) -> Decimal:
-    """Contracts that open sales may still take."""
-    open_sales = Order.objects.filter(
-        mode=mode, market_id=market_id, outcome=outcome, side=Order.SELL, status__in=Order.OPEN_STATUSES
-    )
-    return open_sales.aggregate(left=Sum(F("quantity") - F("filled_qty")))["left"] or ZERO
 
 
 def _words(row: StopLoss) -> str:

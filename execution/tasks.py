@@ -38,5 +38,6 @@ def read_signals() -> None:
 
 @shared_task(name="execution.mark")
 def mark() -> None:
-    """Write what the positions are worth now."""
-    portfolio.mark()
+    """Write what the positions are worth now: those of this mode, and those of paper, which trades beside it."""
+    for mode in sorted({portfolio.trading_mode(), portfolio.PAPER}):
+        portfolio.mark(mode=mode)

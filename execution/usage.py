@@ -70,7 +70,12 @@ def _lost(mode: str, now: datetime) -> dict[str, Decimal]:
     zone = ZoneInfo(settings.ARBSITE.risk.time_zone)
     starts = [watching.opening(mode, since) for since in (losses.midnight(now, zone), now - losses.DAY)]
     day = max(
-        (losses.share(losses.loss(start, point), start.equity) for start in starts if start), default=ZERO
+        (
+            losses.share(losses.loss(start, point), losses.bankroll_since(start, point))
+            for start in starts
+            if start
+        ),
+        default=ZERO,
     )
     peak = watching.peak(mode, point)
     return {

@@ -97,10 +97,11 @@ def _read(mode: str) -> tuple[Decimal, Decimal, dict[PositionKey, Holding]]:
             {"mode": mode, "no_profit": list(NO_PROFIT)},
         )
         rows = cursor.fetchall()
-    sums = {row[0]: row[4] or ZERO for row in rows[:2]}
+    sums = {row[0]: row[4] or ZERO for row in rows if not row[1]}
     held = {
         (platform, market_id, outcome): Holding(found, *rest)
-        for found, platform, market_id, outcome, *rest in rows[2:]
+        for found, platform, market_id, outcome, *rest in rows
+        if platform
     }
     return sums["cash"] + opening, sums["moved"] + opening, held
 

@@ -54,6 +54,7 @@ MOST_STEPS = 1_000  # of one taking: a plan that needs more is looked at again l
 REST_LOOK = timedelta(seconds=1)  # how often an order that rests is asked for
 LONGEST_PAUSE = timedelta(seconds=2)
 AWAY_PAUSE = timedelta(milliseconds=400)  # between questions to a platform that cannot be asked
+MOST_TRIES = 8  # to complete or sell back within a minute, in vain: a book that shows what is not there is left for a while
 LOCK_SPACE = 0x504C414E  # "PLAN"
 
 # Set when the process is to end: no plan is begun any more, and what is under way goes on until it would wait
@@ -161,7 +162,8 @@ class _Worker:
             for _ in range(MOST_STEPS):
                 step = saga.next_step(self.load(), patience)
                 if isinstance(step, saga.Finish):
-                    finishing.finish(self.plan, self.orders, self.tickets, step)
+                    if not finishing.finish(self.plan, self.orders, self.tickets, step):
+                        continue
                     self.forget()
                     return None
                 if stopping.is_set() and _begins(step):
@@ -349,11 +351,11 @@ class _Worker:
                 [order], saga.NOT_FOUND, "the platform does not have it, and its price is out of reach by now"
             )
             return
+        became = ordering.resend(order, ticket_of(order), step.place, self.info(order), edge=self.plan.edge)
+        if became == ordering.HELD:  # by a halt: what was learnt by asking stays learnt
+            raise _Later(REST_LOOK)
         _missing.pop(order.id, None)
-        if ordering.resend(order, step.place, self.info(order), edge=self.plan.edge) in (
-            ordering.HELD,
-            ordering.TAKEN,
-        ):
+        if became == ordering.TAKEN:
             raise _Later(REST_LOOK)
 
     def _cancel(self, order: Order) -> None:
@@ -365,7 +367,7 @@ class _Worker:
         order.refresh_from_db(fields=["status"])
         if order.status in lifecycle.AT_PLATFORM:
             self._found(order)
-            raise _Later(look_up_pause())
+            raise _Later(self._paced(order, look_up_pause()))
 
     def _give_up(self, step: saga.GiveUp) -> None:
         orders = [self.order(line) for line in step.lines]
@@ -390,9 +392,9 @@ class _Worker:
         if rest.patient:
             self.write_once("hold", decision.sentence, **figures_of(rest))
             raise _Later(self._retry_pause())
-        finishing.finish(
-            self.plan, self.orders, self.tickets, saga.Finish(lifecycle.PARTIAL, decision.sentence), rest=rest
-        )
+        end = saga.Finish(lifecycle.PARTIAL, decision.sentence)
+        if not finishing.finish(self.plan, self.orders, self.tickets, end, rest=rest):
+            return
         self.forget()
         raise _Done
 
@@ -400,10 +402,23 @@ class _Worker:
         halted = self._halted()
         if any(piece.leg in halted for piece in (*rest.alone, *rest.lacking)):
             return remainders.Hold("trading is halted there: what is held stays held until it is resumed")
+        if self._tried_in_vain() >= MOST_TRIES:
+            return remainders.Hold("the books show a way out that was not there when it was tried: a pause")
         if not still_held(self.plan, rest.alone):
             return remainders.Hold("the account does not hold these contracts any more")
         money = money_of(self.plan, self.orders, self.tickets, rest)
         return remainders.decide(rest, money, self._books(), self.listings)
+
+    def _tried_in_vain(self) -> int:
+        """Orders of the last minute that should have completed or sold back, and found nothing."""
+        lately = timezone.now() - timedelta(minutes=1)
+        return sum(
+            order.role in (Order.COMPLETE, Order.UNWIND)
+            and order.status in lifecycle.DONE
+            and not order.matched_qty
+            and order.created_at > lately
+            for order in self.orders
+        )
 
     def _books(self) -> dict[MarketKey, live.BookView]:
         found = live.book_views((ticket.platform, ticket.market_id) for ticket in self.tickets)
@@ -545,14 +560,11 @@ def figures_of(rest: Remainder) -> dict[str, object]:
 
 
 def still_held(plan: Plan, alone: Sequence[Piece]) -> bool:
-    """Whether the account holds what is alone; for an exit there is nothing to hold."""
-    bought = [piece for piece in alone if piece.ticket.side == Order.BUY]
-    if not bought:
-        return True
-    rows = holdings.rows_of(plan.mode, sorted({piece.ticket.market_id for piece in bought}))
+    """Whether the account holds what is alone, and nobody else is selling it; for an exit there is nothing to hold."""
     return all(
-        (row := rows.get(piece.ticket.side_of_book)) is not None and row.quantity >= piece.contracts
-        for piece in bought
+        holdings.sellable(plan.mode, piece.ticket.side_of_book) >= piece.contracts
+        for piece in alone
+        if piece.ticket.side == Order.BUY
     )
 
 

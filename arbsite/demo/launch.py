@@ -66,7 +66,7 @@ def run(
         exchange.start()
         places = sandbox_environment(_await_urls(data / "exchange" / "urls.json", began, interrupted), data)
         base |= places
-        leave_settings(data, places)
+        leave_settings(data, places | {"TRADING_MODE": mode})
         say("preparing the database")
         _step([*MANAGE, "demo", "--prepare"], base)
         system = Supervisor(data, programs(base, data, web_port, flower_port))
@@ -136,7 +136,7 @@ def sandbox_environment(urls: dict[str, str], data: Path) -> dict[str, str]:
 
 
 def leave_settings(data: Path, places: dict[str, str]) -> None:
-    """Let commands that are run beside the demo talk to the sandbox, too, and never to the real platforms."""
+    """Let commands that are run beside the demo speak to the sandbox and in its mode, never to the real platforms."""
     lines = [f"# process {os.getpid()}", *(f"{name}={value}" for name, value in places.items())]
     (data / RUNNING_DEMO).write_text("\n".join(lines) + "\n")
 

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from execution import halts, live_checks, manual, services, working
+from execution import halts, live_checks, services, signals_by_hand, working
 from execution.asking import Refused
 from execution.models import Order, Plan
 from markets.platforms.base import KALSHI, POLYMARKET
@@ -38,7 +38,7 @@ def signal(person) -> Signal:
 
 
 def execute(signal_id, person, **more):
-    return manual.execute(signal_id, person, timezone.now(), **more)
+    return signals_by_hand.execute(signal_id, person, timezone.now(), **more)
 
 
 def refused(signal_id, person, **more):
@@ -197,7 +197,7 @@ def test_a_process_that_died_before_it_answered_has_executed_all_the_same(signal
     def die(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(manual.asking, "remember", die)
+    monkeypatch.setattr(signals_by_hand.asking, "remember", die)
     with pytest.raises(KeyboardInterrupt):
         execute(signal.id, person, key="k1")
     monkeypatch.undo()

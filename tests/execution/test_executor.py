@@ -5,6 +5,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
+from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.utils import timezone
 
@@ -220,3 +221,41 @@ def test_live_mode_refuses_to_begin_with_its_reasons(monkeypatch, db):
     monkeypatch.setattr("execution.live_checks.problems", lambda now: ["no key: set one"])
     with pytest.raises(CommandError, match="no key: set one"):
         call_command("trade")
+
+
+def test_a_listener_that_ended_is_made_anew_and_asks_what_it_missed(venues, quiet, monkeypatch):
+    """One frame that nobody expected must not leave us deaf until somebody looks."""
+    made = []
+
+    class Ends:
+        def __init__(self, platform, mode, *, ask_again=False):
+            self.platform, self.ask_again, self.stopped = platform, ask_again, False
+            made.append(self)
+
+        def start(self): ...
+
+        def stop(self):
+            self.stopped = True
+
+        def alive(self):
+            return len(made) > 1
+
+        def healthy(self):
+            return True
+
+    monkeypatch.setattr(executor, "Listener", Ends)
+    monkeypatch.setattr(executor, "HEALTH_SECONDS", 0.05)
+    monkeypatch.setattr(ticking, "listened_to", lambda mode: ("kalshi",))
+    with running():
+        until(lambda: len(made) == 2)
+    assert [(one.ask_again, one.stopped) for one in made] == [(False, True), (True, True)]
+
+
+def test_a_short_visit_compares_first_and_sends_nothing_where_that_did_not_pass(venues, monkeypatch):
+    plan = a_plan()
+    asked = []
+    monkeypatch.setattr(starting, "compare", lambda mode, now: asked.append(mode))
+    call_command("trade", "--once")
+    assert asked == ["sandbox"]
+    assert not any(venue.sent for venue in venues.values())
+    assert status(plan) == "ABANDONED"

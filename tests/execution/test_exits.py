@@ -198,6 +198,5 @@ def test_the_executor_sells_what_was_taken(pair, monkeypatch, settings):
     assert plan.status == Plan.FILLED
     assert not Position.objects.filter(quantity__gt=0).exists()
     found = portfolio.summary(now=timezone.now())
-    assert (
-        found["realized_pnl"] == D("18.06") and found["exact"] and found["differences"] == []
-    )  # 103.0612 less 85
+    # 103.0612 less 85
+    assert found["realized_pnl"] == D("18.06") and found["exact"] and found["differences"] == []

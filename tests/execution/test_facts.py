@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arbsite import keys
-from execution import facts, hearing, lifecycle
-from execution.models import CashMovement, Fill, Order, Plan, Position, Settling
+from arbsite.models import Notice
+from execution import facts, hearing, holdings, lifecycle
+from execution.models import CashMovement, Fill, Halt, Order, Plan, Position, Settling
 from markets.platforms.base import KALSHI, POLYMARKET
 from markets.platforms.trading import FillReport, OrderReport
 from tests import factories
@@ -246,3 +247,63 @@ def test_the_order_of_words_does_not_matter(told):
         matched = max(matched, D(contracts))
         state = hearing.state(state, word, matched, D(10))
     assert state == "CANCELLED"
+
+
+def hand(**fields):
+    """An order that somebody placed on the platform itself, as reconciliation adopts it."""
+    return order("h1", role="HAND", status="OPEN", plan=None, **fields)
+
+
+def test_a_fill_of_an_order_placed_by_hand_is_one_by_hand(venues):
+    factories.a_pair()
+    row = hand()
+    assert tell(fill(of="h1")) == []
+    assert tell(fill(of="h1")) == []
+    assert Fill.objects.values_list("kind", "side", "quantity").get() == ("HAND", "BUY", D(4))
+    row.refresh_from_db()
+    assert (row.status, row.matched_qty, row.filled_qty, row.fee) == ("PARTIAL", D(4), D(4), D("0.01"))
+
+
+def test_a_trade_by_hand_that_fails_is_undone_too_and_one_that_never_was_booked_is_nothing(venues):
+    factories.a_pair()
+    row = hand()
+    tell(fill(1, of="h1", status="FAILED"))
+    assert not Fill.objects.exists()
+    tell(fill(of="h1"))
+    tell(fill(of="h1", status="FAILED"))
+    assert sorted(Fill.objects.values_list("kind", flat=True)) == ["HAND", "REVERSAL"]
+    assert Position.objects.get().quantity == 0
+    row.refresh_from_db()
+    assert row.filled_qty == 0
+    assert holdings.accounts_differ("sandbox") == []
+
+
+def test_a_sale_by_hand_of_more_than_is_held_buys_the_other_outcome(venues):
+    """As the platform that nets tells it, and as reconciliation books it: in two parts."""
+    factories.a_pair()
+    bought = order("o1", platform=KALSHI)
+    tell(fill(market_id=IDS[KALSHI], size="4"), KALSHI)
+    assert bought is not None
+    hand(platform=KALSHI, side="SELL")
+    tell(fill(5, of="h1", side="SELL", size="10", price="0.60", market_id=IDS[KALSHI]), KALSHI)
+    held = dict(Position.objects.values_list("outcome", "quantity"))
+    assert held == {"YES": D(0), "NO": D(6)}
+    assert holdings.accounts_differ("sandbox") == []
+
+
+def test_a_failed_trade_whose_contracts_are_sold_is_told_and_stops_its_market(venues):
+    factories.a_pair()
+    order("o1", status="FILLED", quantity=D(4))
+    order("o2", status="FILLED", side="SELL", quantity=D(4))
+    tell(fill())
+    tell(fill(of="o2", side="SELL", price="0.45"))
+    for _ in range(3):
+        tell(fill(status="FAILED"))
+    notice = Notice.objects.get(kind=facts.NOT_UNDONE)
+    assert (notice.severity, notice.subject) == ("HIGH", "o1")
+    halt = Halt.objects.get()
+    assert (halt.code, halt.market_id, halt.lifted_at) == (facts.NOT_UNDONE, MARKET, None)
+    assert not Fill.objects.filter(kind="REVERSAL").exists()
+    Halt.objects.update(lifted_at=timezone.now(), lifted_by="rita")
+    tell(fill(status="FAILED"))
+    assert not Halt.objects.filter(lifted_at__isnull=True).exists()  # a person knows by now

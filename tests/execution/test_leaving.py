@@ -66,9 +66,8 @@ def test_a_pair_is_left_when_the_bids_pay_more_than_waiting():
 
 def test_a_pair_stays_where_the_fees_eat_the_gain():
     way = find(STATES, PAIR, books([("0.56", "100")], [("0.46", "100")]), LISTINGS, TERMS, AT)
-    assert (
-        isinstance(way, NoExit) and way.code == leaving.NOT_WORTH
-    )  # 102 less 2.97 of fees: above 99.01, under 99.01 and a hundredth
+    # 102 less 2.97 of fees: above 99.01, under 99.01 and a hundredth
+    assert isinstance(way, NoExit) and way.code == leaving.NOT_WORTH
 
 
 def test_only_the_part_that_the_books_pay_for_is_sold():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution.limits import Held, Limits, check, check_plan, plan_room, tightest
+from execution.limits import Held, Limits, check, check_plan, tightest
 from execution.planning import Ticket
 
 POLY, KAL = ("polymarket", "0xa"), ("kalshi", "KX-B")
@@ -267,7 +267,7 @@ def test_a_plan_cut_to_its_room_passes_and_a_larger_one_does_not(legs, limit, fr
     held = Held(cash=free)
     for one in before:
         held = held if check(one, held, limit, best=None) else held.plus(one)
-    room = plan_room(legs, held, limit)
+    room = tightest(legs, held, limit)[0]
     assert 0 <= room <= 1
     nobody = [None] * len(legs)
     if room:
@@ -281,23 +281,23 @@ def test_a_plan_cut_to_its_room_passes_and_a_larger_one_does_not(legs, limit, fr
 
 def test_room_is_shared_by_price_not_by_halves():
     legs = [ticket(POLY, "0.20", fee="0"), ticket(KAL, "0.70", fee="0")]
-    assert plan_room(legs, RICH, Limits(max_bet_notional=D(45))) == HALF
-    assert plan_room(legs, RICH, Limits()) == 1
-    assert plan_room(legs, Held(), Limits()) == 0
+    assert tightest(legs, RICH, Limits(max_bet_notional=D(45)))[0] == HALF
+    assert tightest(legs, RICH, Limits())[0] == 1
+    assert tightest(legs, Held(), Limits())[0] == 0
 
 
 def test_room_of_legs_of_different_sizes_is_a_share_of_each():
     legs = [
         ticket(POLY, "0.20", "100", fee="0"), ticket(KAL, "0.70", "50", fee="0"), ticket(KAL, "0.10", "50", fee="0"),
     ]  # fmt: skip
-    assert plan_room(legs, RICH, Limits(max_bet_notional=D(30))) == HALF  # of 20 + 35 + 5
-    assert plan_room(legs, RICH, Limits(max_order_notional=D("3.5"))) == Fraction(1, 10)
-    assert plan_room(legs, RICH, Limits(max_platform_notional={"kalshi": D(20)})) == HALF
-    assert plan_room(legs, RICH, Limits(max_platform_notional={"polymarket": D(20)})) == 1
+    assert tightest(legs, RICH, Limits(max_bet_notional=D(30)))[0] == HALF  # of 20 + 35 + 5
+    assert tightest(legs, RICH, Limits(max_order_notional=D("3.5")))[0] == Fraction(1, 10)
+    assert tightest(legs, RICH, Limits(max_platform_notional={"kalshi": D(20)}))[0] == HALF
+    assert tightest(legs, RICH, Limits(max_platform_notional={"polymarket": D(20)}))[0] == 1
 
 
 def test_room_of_two_legs_in_one_market_is_shared():
     legs = [ticket(POLY, "0.20", fee="0"), ticket(POLY, "0.70", fee="0")]
     for limit in (Limits(max_market_notional=D(45)), Limits(max_platform_notional={"polymarket": D(45)})):
-        assert plan_room(legs, RICH, limit) == HALF
-    assert plan_room(legs, Held(cash={"polymarket": D(45)}), Limits()) == HALF
+        assert tightest(legs, RICH, limit)[0] == HALF
+    assert tightest(legs, Held(cash={"polymarket": D(45)}), Limits())[0] == HALF

@@ -99,9 +99,8 @@ def test_limits_that_nobody_set_or_somebody_lifted(live, name):
     owner = user("peter")
     RiskLimit.objects.create(name=name, value=None, set_by=owner)
     assert live() == ["no_limits"]
-    RiskLimit.objects.create(
-        name=name, scope="kalshi", value=5, set_by=owner
-    )  # of one platform: not everywhere
+    # Of one platform: not everywhere
+    RiskLimit.objects.create(name=name, scope="kalshi", value=5, set_by=owner)
     assert live() == ["no_limits"]
     RiskLimit.objects.create(name=name, value=5, set_by=owner)
     assert live() == []

@@ -53,6 +53,12 @@ def test_deposits_and_withdrawals_are_neither_won_nor_lost():
     assert codes(start, start, 0, at(0, 1940, 2000)) == ["daily_loss"]
 
 
+def test_on_the_first_day_the_bankroll_is_what_was_paid_in():
+    before = at(-1, 0)  # a look before the platforms were asked for the first time
+    assert codes(before, before, 0, at(0, 19_971, 20_000)) == []
+    assert codes(before, before, 0, at(0, 19_000, 20_000)) == ["daily_loss"]
+
+
 def test_drawdown_is_from_the_highest_whatever_the_day():
     today = at(-5, 800)
     assert codes(today, today, 1000, at(0, 800)) == ["drawdown"]

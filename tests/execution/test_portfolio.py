@@ -43,6 +43,15 @@ def test_a_pair_settles_and_the_profit_is_the_payoff_less_what_was_paid(redis):
     assert found["equity"] == found["moved"] + found["pnl"] == D("20007.05")
 
 
+def test_what_has_settled_is_worth_its_payoff_before_the_platform_has_paid(redis):
+    bet = a_pair()
+    trade("PM-1", "YES", "BUY", 100, "0.40", "1.20", bet=bet, mode="sandbox")
+    trade("KX-1", "NO", "BUY", 100, "0.50", "1.75", bet=bet, mode="sandbox")
+    settled("PM-1", "1")
+    settled("KX-1", "1")
+    assert summary("sandbox")["pnl"] == D("7.05")
+
+
 @pytest.mark.parametrize(
     ("pays", "yes", "no"), [("0.5", "50", "50"), ("0.37", "37", "63"), ("0", "0", "100")]
 )

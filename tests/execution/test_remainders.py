@@ -131,3 +131,11 @@ def test_no_decision_loses_more_than_the_limit_or_trades_more_than_there_is(
         or price == found.ticket.limit_price * 1_000_000
     ]  # fmt: skip
     assert sum(depth for _, depth in reachable) >= found.ticket.size * 1_000_000
+
+
+def test_what_was_paid_may_have_any_number_of_decimals():
+    # an average price times a size, as fills over several levels give it
+    found = decide(rest(), money(paid="26.82863697260360160696352"), books(), LISTINGS)
+    assert found.loses == found.loses.quantize(D("0.000001"))
+    exact = money(paid="26.828636").paid - found.ends
+    assert exact <= found.loses <= exact + D("0.000001")  # rounded to our disadvantage

@@ -113,6 +113,14 @@ def test_a_stale_intent_dies_and_a_stop_never_does():
     assert isinstance(next_step(stop, PATIENCE), Send)
 
 
+def test_a_clock_that_was_set_back_makes_no_old_price_young():
+    before = T0 - timedelta(minutes=5)
+    for one in (at(line(0), line(1), now=before), at(line(0, "FILLED", D(100)), line(1), now=before)):
+        step = next_step(one, PATIENCE)
+        assert isinstance(step, GiveUp) and step.code == "stale"
+    assert isinstance(next_step(at(line(0), line(1), now=T0 - timedelta(seconds=1)), PATIENCE), Send)
+
+
 def test_a_second_leg_that_waited_too_long_is_left_to_the_books_of_now():
     step = next_step(at(line(0, "FILLED", D(100)), line(1), now=later(seconds=3)), PATIENCE)
     assert isinstance(step, GiveUp) and step.code == "stale"

@@ -256,6 +256,5 @@ def test_the_limits_are_shown_with_their_use(client):
     )
     history = client.get("/api/v1/limits/history?name=max_order_notional", headers=headers).json()["results"]
     assert [row["value"] for row in history] == [100]
-    assert (
-        client.get("/api/v1/limits", headers=key(a_person("sam"), "read")).status_code == 403
-    )  # sets, but cannot see
+    # Sets, but cannot see
+    assert client.get("/api/v1/limits", headers=key(a_person("sam"), "read")).status_code == 403

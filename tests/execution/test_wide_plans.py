@@ -13,7 +13,7 @@ from arbsite.models import Notice
 from execution import paper, planning, services, working
 from execution.lifecycle import FILLED
 from execution.models import Fill, Order, Plan, Position
-from execution.planning import NoPlan, Ticket, smallest_share, uncovered, work_off
+from execution.planning import NoPlan, Ticket, smallest_share, uncovered
 from markets import bets, live, store
 from markets.books import NO, YES, dollars, micro
 from markets.models import Bet, BetOutcome, Market
@@ -24,6 +24,7 @@ from signals.detection import find
 from signals.findings import Refusal, Result, Rules
 from signals.models import Signal
 from tests import factories
+from tests.execution.cutting import work_off
 from tests.execution.plans import tune
 from tests.signals.values import NOW, book, listing, plain
 from tests.signals.wide_values import random_world

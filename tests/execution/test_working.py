@@ -6,14 +6,14 @@ from decimal import Decimal as D
 from threading import Thread
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from arbsite.models import Notice
-from execution import facts, halts, ordering, working
-from execution.models import Fill, Order, Plan, PlanStep, Settling
+from execution import facts, finishing, halts, ordering, saga, tasks, working
+from execution.models import Fill, Order, Plan, PlanStep, Position, Settling
 from markets.platforms.base import KALSHI, POLYMARKET
-from markets.platforms.trading import INSUFFICIENT_BALANCE, NOT_FILLABLE, RATE_LIMITED, Declined
+from markets.platforms.trading import INSUFFICIENT_BALANCE, NOT_FILLABLE, RATE_LIMITED, Declined, OrderReport
 from signals.models import LegOutcome
 from tests.execution.plans import *  # noqa: F403
 from tests.execution.plans import a_plan, by_role, ledger, legs, show, tune, worked
@@ -430,3 +430,67 @@ def test_an_order_that_may_slip_goes_out_again_at_the_price_of_now_for_what_is_l
     assert (order.status, again.quantity, again.price, again.status) == ("CANCELLED", 15, D("0.44"), "FILLED")
     assert plan.status == Plan.FILLED
     same_as(venues)
+
+
+@pytest.mark.parametrize("first_to_lock", ["end", "fact"])
+def test_an_end_and_a_fact_at_the_same_moment_leave_nobody_alone(venues, first_to_lock):
+    """Whoever takes the plan's lock first: the end is seen by the fact, or the fact by the end."""
+    plan = a_plan()
+    leg = by_role(plan, "LEG", 0)[0]
+    Plan.objects.filter(pk=plan.pk).update(status="EXECUTING")
+    Order.objects.filter(plan=plan).update(status="ABANDONED", sent_at=timezone.now())
+    worker = working._Worker(Plan.objects.get(pk=plan.pk))
+    step = saga.next_step(worker.load(), working.patience_of_settings())
+    assert isinstance(step, saga.Finish)
+    report = OrderReport(
+        "late",
+        leg.client_order_id,
+        leg.market_id,
+        leg.outcome,
+        leg.side,
+        "FILLED",
+        leg.quantity,
+        leg.quantity,
+        leg.price,
+    )
+
+    def tell():
+        facts.orders_told([report], mode="sandbox", platform=leg.platform, now=timezone.now())
+        connection.close()
+
+    if first_to_lock == "fact":
+        tell()
+        assert not finishing.finish(worker.plan, worker.orders, worker.tickets, step)
+    else:
+        with transaction.atomic():
+            assert finishing.finish(worker.plan, worker.orders, worker.tickets, step)
+            told = Thread(target=tell)
+            told.start()
+            told.join(0.5)
+            assert told.is_alive()  # it waits for the plan
+        told.join(10)
+    assert Plan.objects.get(pk=plan.pk).status == "EXECUTING"
+
+
+def test_a_book_that_shows_what_is_not_there_is_not_tried_for_ever(venues, monkeypatch):
+    monkeypatch.setattr(working, "MOST_TRIES", 3)
+    tune(monkeypatch, "signals", max_book_age_seconds=D(30))
+    plan = a_plan()
+    first, second = order_of_legs(plan)
+    venues[second].answers.append(Declined(NOT_FILLABLE, "nothing there"))
+    venues[second].offers.extend([D(0)] * 50)
+    venues[first].offers.extend([D(1_000), *[D(0)] * 50])
+    assert worked(plan, seconds=30).status == "PARTIAL"
+    tried = [order for order in legs(plan) if order.role in ("COMPLETE", "UNWIND")]
+    assert len(tried) == 3
+    assert all(order.status == "CANCELLED" and not order.filled_qty for order in tried)
+
+
+def test_what_is_held_is_marked_in_the_mode_that_trades(venues):
+    """The watch over losses falls back on the last mark: one that nobody writes would be what was paid, for ever."""
+    worked(a_plan())
+    show()
+    Position.objects.update(current_price=None)
+    tasks.mark()
+    marks = dict(Position.objects.values_list("platform", "current_price"))
+    assert marks == {POLYMARKET: D("0.42"), KALSHI: D("0.49")}

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from arbsite.exact_json import encode
-from execution import asking, lifecycle, manual
+from execution import asking, lifecycle, signals_by_hand
 from execution.models import Plan
 from execution.people import add_user, decimal, who
 
@@ -38,7 +38,7 @@ class Command(BaseCommand):
         """Run it; exit status 1 where it is refused."""
         person = who(options["user"])
         try:
-            answer = manual.execute(
+            answer = signals_by_hand.execute(
                 signal_id, person, timezone.now(), size=options["size"], dry_run=options["dry_run"]
             )
         except asking.Refused as refused:

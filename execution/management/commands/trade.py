@@ -28,10 +28,21 @@ class Command(BaseCommand):
         if problems:
             raise CommandError(f"{mode} trading cannot begin:\n  " + "\n  ".join(problems))
         if options["once"]:
+            self._compare(mode)
             self.stdout.write(f"{working.work_all(mode)} plans looked at")
             return
         self.stdout.write(f"trading in {mode} mode; end with Ctrl-C")
         Executor(mode, stop_event()).run()
+
+    @staticmethod
+    def _compare(mode: str) -> None:
+        """No order before the books were compared, however short the visit; where they differ, the halt stays."""
+        from execution import starting
+
+        now = timezone.now()
+        starting.stand(mode, now=now)
+        if mode != starting.PAPER:
+            starting.compare(mode, now)
 
     @staticmethod
     def _problems(mode: str) -> list[str]:

@@ -93,13 +93,6 @@ class CancelledBatch(Struct):
     orders: list[Cancelled]
 
 
-class Decreased(Struct):
-    """The answer to a decrease."""
-
-    order_id: str
-    remaining_count: str
-
-
 class AsOf(Struct):
     """`GET /exchange/user_data_timestamp`: how fresh the lists of our own data are."""
 

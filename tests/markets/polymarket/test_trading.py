@@ -204,9 +204,8 @@ def test_protocol_v2_is_signed_for_its_own_exchange(trading, running):
     wrong = ask(chosen, "0.45", "20")
     wrong = ready(trading, ask(chosen, "0.45", facts=dict(wrong.facts) | {"version": "v1"}))
     assert "order_version_mismatch" in trading.submit(wrong).sentence
-    _, bare = sent(
-        trading, ask(chosen, "0.30", "10", time_in_force=GTC, facts={})
-    )  # terms asked of the platform
+    # Terms asked of the platform
+    _, bare = sent(trading, ask(chosen, "0.30", "10", time_in_force=GTC, facts={}))
     assert trading.find(bare).status == OPEN
 
 

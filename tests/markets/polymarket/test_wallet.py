@@ -75,10 +75,11 @@ def test_every_approval_that_the_platforms_client_asks_for(calls):
         calls.erc1155_set_approval_for_all_call(token_address=one.token_address, operator=one.operator)
         for one in erc1155
         if one.operator
+        # Migrate old holdings: not ours
         not in (
             PRODUCTION_CONFIG.binary_module,
             PRODUCTION_CONFIG.neg_risk_module,
-        )  # migrate old holdings: not ours
+        )
     }
     assert {(one.to, one.data) for one in wallet.approvals()} == {(one.to, one.data) for one in wanted}
 

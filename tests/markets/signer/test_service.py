@@ -248,9 +248,8 @@ def test_only_this_user_may_open_the_socket(served):
 
 
 def test_another_users_process_gets_no_answer(served, settings, monkeypatch):
-    monkeypatch.setattr(
-        sockets.os, "getuid", lambda: os.geteuid() + 1
-    )  # as the asker looks to a signer of another user
+    # As the asker looks to a signer of another user
+    monkeypatch.setattr(sockets.os, "getuid", lambda: os.geteuid() + 1)
     with pytest.raises(signer_client.SignerError):
         signer_client.status()
 
