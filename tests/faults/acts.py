@@ -18,6 +18,7 @@ from tests import exchange as ex
 from tests.faults import judge, mutants
 
 MODE = "sandbox"
+NOT_OF_A_REQUEST = ("front_run", "mode", "match_delay", "trade_fail", "settle_delay")
 TRIES = 40
 WRONG_CLOCK_S = 5  # for so long a process tries with a clock whose signatures nobody takes
 
@@ -173,7 +174,7 @@ def befall(plan_id: str, faults: list[dict[str, Any]]) -> None:
         )
         given = {name: value for name, value in fault.items() if name not in ("leg", "at", "kind")}
         kind = more.get("kind", fault["kind"])
-        where = {} if kind in ("front_run", "mode", "match_delay", "trade_fail") else {"endpoint": endpoint}
+        where = {} if kind in NOT_OF_A_REQUEST else {"endpoint": endpoint}
         exchange.fault(**(more | {"kind": kind, "platform": platform} | where | given))
 
 

@@ -3,7 +3,7 @@
 Rows are those of `docs/crashes.md`. A case trades a gap of a pair of its own on a real exchange in a process that dies by
 SIGKILL at a named place (`execution/crashpoints.py`); a second process recovers; the exchange's own books then judge.
 
-    python -m tests.faults.crash_table [--write] [--lanes 3] [WORD ...]
+    python -m tests.faults.crash_table [--write] [--lanes 2] [WORD ...]
 
 runs the cases whose names hold a word (`#7` for a row), and writes docs/crashes.md with what they showed.
 """
@@ -405,7 +405,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("words", nargs="*")
     parser.add_argument("--write", action="store_true")
-    parser.add_argument("--lanes", type=int, default=3)
+    parser.add_argument("--lanes", type=int, default=2)
     given = parser.parse_args()
     import pytest
 

@@ -9,7 +9,7 @@ from tests.faults import wire_runs
 from tests.faults.lane import lanes
 from tests.faults.wire_runs import Night
 
-LANES, SPARE_PAIRS = 3, 8
+LANES, SPARE_PAIRS = 2, 8
 ENOUGH = 100  # nights, in which every kind of fault strikes and plans end in every way
 
 pytestmark = [pytest.mark.timeout(1800), pytest.mark.django_db(transaction=True)]

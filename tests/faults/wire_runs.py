@@ -69,7 +69,7 @@ def _fault(draw: random.Random) -> dict[str, Any]:
     choices: list[dict[str, Any]] = [
         {"kind": "drop_response", "when": when, **some},
         {"kind": "drop_response", "when": when, **some},
-        {"kind": "late_accept", "ms": draw.randint(50, 900), "status": draw.choice((0, 500, 504)), **some},
+        {"kind": "late_accept", "ms": draw.randint(50, 900), **draw.choice(({}, {"status": 500}, {"status": 504})), **some},
         {"kind": "status", "status": draw.choice((500, 502, 503, 504)), "when": when, **some},
         {"kind": "status", "status": draw.choice((429, 425)), "retry_after": draw.choice((0, 1)), **some},
         {"kind": "status", "status": draw.choice((429, 500, 503)), "at": "", "leg": leg, "probability": 0.25, "seconds": 4},
