@@ -16,7 +16,18 @@ def main() -> None:
         sys.exit(
             f"Django is not installed here. Run `make setup`, then `{here / '.venv/bin/python'} manage.py …`."
         )
-    execute_from_command_line(sys.argv)
+    from django.db.utils import OperationalError
+    from redis.exceptions import ConnectionError as RedisGone
+
+    try:
+        execute_from_command_line(sys.argv)
+    except (OperationalError, RedisGone) as error:
+        if "--traceback" in sys.argv:
+            raise
+        sys.exit(
+            f"PostgreSQL or Redis does not answer ({str(error).splitlines()[0]}). Start a demo or"
+            " `manage.py stack`, or set DATABASE_URL and REDIS_URL; `manage.py doctor` says more."
+        )
 
 
 if __name__ == "__main__":

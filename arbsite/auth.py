@@ -65,6 +65,8 @@ class ApiKeyAuthentication(BaseAuthentication):
 class MayCall(BasePermission):
     """Closed by default: an active user, the view's permission, and the view's scope where a key is used."""
 
+    message = "You may not do this."
+
     def has_permission(self, request: Request, view: Any) -> bool:
         """True only when everything that the view names is there."""
         user = request.user
@@ -74,7 +76,11 @@ class MayCall(BasePermission):
         if scope not in SCOPES or not permission:
             return False
         if isinstance(request.auth, ApiKey) and scope not in request.auth.scopes:
+            self.message = f"This API key lacks the scope {scope!r}: make one with `manage.py apikey create`."
             return False
+        self.message = (
+            f"{user.get_username()} lacks the permission {permission}: give it in the admin, Users."
+        )
         return bool(user.has_perm(permission))
 
 

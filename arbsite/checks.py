@@ -1,8 +1,10 @@
 """Rules between settings, as Django system checks: a wrong combination names itself at start."""
 
+from ipaddress import ip_address
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
@@ -12,7 +14,7 @@ from arbsite.config import Config
 
 @register(Tags.security)
 def live_trading(**_: Any) -> list[CheckMessage]:
-    """Live trading needs keys, an explicit confirmation and real addresses."""
+    """Live trading needs an explicit confirmation, keys, and real addresses over TLS."""
     config: Config = settings.ARBSITE
     if config.trading.mode != "live":
         return []
@@ -22,33 +24,62 @@ def live_trading(**_: Any) -> list[CheckMessage]:
             Error("TRADING_MODE is live, but TRADING_LIVE_CONFIRMED is not set.",
                   hint="Set TRADING_LIVE_CONFIRMED=true to send real orders, or TRADING_MODE=paper.", id="arbsite.E001")
         )  # fmt: skip
-    for variable, path in (
-        ("KALSHI_PRIVATE_KEY_FILE", config.kalshi.private_key_file),
-        ("POLYMARKET_PRIVATE_KEY_FILE", config.polymarket.private_key_file),
-    ):
-        if not path:
-            problems.append(
-                Error(f"TRADING_MODE is live, but {variable} is empty.",
-                      hint="Name the key's file; `manage.py signer` reads it.", id="arbsite.E002")
-            )  # fmt: skip
-    problems.append(
-        Error(
-            "This release carries out paper orders only.", hint="Set TRADING_MODE=paper.", id="arbsite.E003"
-        )
-    )
+    problems += [
+        Error(f"TRADING_MODE is live, but neither {variable} nor SIGNER_SECRET_COMMAND is set.",
+              hint="Name the key's file, or the command that prints it; `manage.py signer` alone reads it.",
+              id="arbsite.E002")
+        for variable in _keys_wanted(config)
+    ]  # fmt: skip
+    problems += [
+        Error(f"TRADING_MODE is live, but {variable} is not a real address over TLS.",
+              hint="Leave it unset to use the platform's own.", id="arbsite.E004")
+        for variable, url in platform_urls(config)
+        if _loopback(url) or urlsplit(url).scheme not in ("https", "wss")
+    ]  # fmt: skip
     return problems
 
 
 @register(Tags.security)
 def sandbox_trading(**_: Any) -> list[CheckMessage]:
-    """Sandbox orders need an order path that this release does not have yet, and may never leave the machine."""
-    if settings.ARBSITE.trading.mode != "sandbox":
+    """Sandbox orders may never leave this machine, whatever key signs them."""
+    config: Config = settings.ARBSITE
+    if config.trading.mode != "sandbox":
         return []
     return [
-        Error(
-            "This release carries out paper orders only.", hint="Set TRADING_MODE=paper.", id="arbsite.E003"
-        )
+        Error(f"TRADING_MODE is sandbox, but {variable} is not on this machine.",
+              hint="Point it at the sandbox exchange (python manage.py sandbox prints its addresses).", id="arbsite.E005")
+        for variable, url in platform_urls(config)
+        if not _loopback(url)
+    ]  # fmt: skip
+
+
+def platform_urls(config: Config) -> list[tuple[str, str]]:
+    """Every address of every enabled platform, with the variable that sets it."""
+    return [
+        (f"{name.upper()}_{field.upper()}", str(value))
+        for name in ("polymarket", "kalshi")
+        if config.platform(name).enabled
+        for field, value in config.platform(name)
+        if field.endswith("_url")
     ]
+
+
+def _keys_wanted(config: Config) -> list[str]:
+    """The variables of keys that nobody has named a source for."""
+    if config.signer.secret_command:
+        return []
+    names = [name for name in ("kalshi", "polymarket") if config.platform(name).enabled]
+    return [
+        f"{name.upper()}_PRIVATE_KEY_FILE" for name in names if not config.platform(name).private_key_file
+    ]
+
+
+def _loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 @register()

@@ -206,6 +206,8 @@ class Signals(Section):
     recheck_every_seconds: int = Field(5, gt=0)
     recheck_valid_seconds: int = Field(10, gt=0)
     release_minutes: int = Field(60, gt=0)
+    fill_rate_days: int = Field(30, gt=0)
+    fill_rate_prior: int = Field(50, gt=0)
     first_leg_ms: int = Field(576, gt=0)
     next_leg_ms: int = Field(243, gt=0)
 
@@ -244,6 +246,9 @@ class Risk(Section):
     max_unknown_orders: int = Field(3, ge=0)
     max_stale_seconds: int = Field(60, gt=0)
     max_clock_skew_ms: int = Field(5_000, gt=0)
+    max_locked_pct: Decimal = Field(Decimal("0.95"), gt=0, le=1)
+    max_late_pct: Decimal = Field(Decimal("0.50"), gt=0, le=1)
+    late_days: int = Field(90, gt=0)
     time_zone: str = "UTC"
 
     @field_validator("time_zone")
@@ -312,7 +317,8 @@ class Signer(Section):
     max_order_notional: Decimal = Field(Decimal(500), gt=0)
     max_order_contracts: Decimal = Field(Decimal(10_000), gt=0)
     max_price: Decimal = Field(Decimal("0.999"), gt=0, lt=1)
-    orders_per_minute: int = Field(120, gt=0)
+    # Above the risk limit, or second legs and unwinds are held back
+    orders_per_minute: int = Field(240, gt=0)
     secret_command: str = ""
 
 

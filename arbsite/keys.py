@@ -40,6 +40,7 @@ CHANNELS: Final = (PRICE_UPDATES, OPPORTUNITIES, EXECUTION_STATUS, NOTIFICATIONS
 BOOK_TTL: Final = 300
 WINDOW_TTL: Final = 60
 FEED_TTL: Final = 30
+FEED_HEARD_TTL: Final = DAY
 RING_TTL_MS: Final = 1_000
 STALE_TTL: Final = HOUR
 CATALOGUE: Final = "cache:catalogue"  # string: a new word whenever bets, pairs or listings changed
@@ -47,6 +48,11 @@ CATALOGUE_TTL: Final = DAY
 REFUSALS: Final = "cache:refusals"  # list: counted refusals on their way into the table, MessagePack
 REFUSALS_TTL: Final = HOUR
 REFUSALS_LENGTH: Final = 10_000
+TRADE_RING: Final = "cache:ring:trade"  # list: plans with news for the executor, newest first
+TRADE_RING_TTL: Final = HOUR
+TRADE_RING_LENGTH: Final = 1_000
+PAPER_ORDER_TTL: Final = DAY
+PAPER_TAKEN_TTL: Final = 60
 
 
 def prices(platform: str, market_id: str) -> str:
@@ -94,6 +100,11 @@ def feed(platform: str) -> str:
     return f"cache:feed:{platform}"
 
 
+def feed_heard(platform: str) -> str:
+    """String: Unix ms of the last word of any connection, kept when `feed` is gone: since when it is silent."""
+    return f"cache:feed_heard:{platform}"
+
+
 def window(window_id: str) -> str:
     """String: the markets that changed in one window."""
     return f"cache:window:{window_id}"
@@ -129,6 +140,21 @@ def stale_markets(platform: str) -> str:
     return f"cache:stale:{platform}"
 
 
+def locked(mode: str) -> str:
+    """String: days from which a market pays late, and the dollars held in such markets."""
+    return f"cache:locked:{mode}"
+
+
 def health(component: str) -> str:
     """String: JSON state of one running component."""
     return f"cache:health:{component}"
+
+
+def paper_order(platform: str, order_id: str) -> str:
+    """String: what became of one paper order, MessagePack; the memory of a platform that is not there."""
+    return f"cache:paper:order:{platform}:{order_id}"
+
+
+def paper_taken(platform: str, market_id: str, outcome: str, side: str) -> str:
+    """List: what our paper orders took from one side of a book lately, MessagePack, oldest first."""
+    return f"cache:paper:taken:{platform}:{market_id}:{outcome}:{side}"

@@ -62,6 +62,7 @@ def problem(error: Exception, context: Mapping[str, Any]) -> Response | None:
     document = body(
         known.status_code, _code(known), _detail(known), request.path if request is not None else "", errors
     )
+    document |= getattr(known, "extra", {})  # members of one kind of problem, such as the row that keeps it
     return Response(document, status=known.status_code, headers=headers, content_type=MEDIA_TYPE)
 
 

@@ -79,3 +79,11 @@ class RedisThrottle:
             time.sleep(2 * cost / bucket.rate)
             return 0.0
         return int(wait) / 1_000
+
+
+def take(service: str, endpoint: str, bucket: Bucket) -> float:
+    """Take one token and return 0, or return the seconds until there is one. Raises what Redis raises when it is away."""
+    wait = redis_client().eval(
+        _TAKE, 1, keys.ratelimit(service, endpoint), bucket.rate, bucket.capacity, 1, keys.RATELIMIT_TTL
+    )
+    return int(wait) / 1_000

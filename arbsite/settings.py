@@ -180,6 +180,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_PUBLIC": False,
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {"PlatformEnum": "markets.platforms.base.PLATFORMS"},
 }
 SIMPLE_JWT = {
     "ALGORITHM": "HS256",

@@ -11,6 +11,7 @@ from rest_framework.throttling import BaseThrottle
 from arbsite import keys
 from arbsite.connections import REDIS_GONE, redis_client
 from arbsite.problems import Unavailable
+from arbsite.ratelimit import Bucket, take
 
 log = logging.getLogger(__name__)
 
@@ -93,3 +94,27 @@ class LoginThrottle(PerMinute):
         data = request.data
         username = data.get("username") if isinstance(data, dict) else None
         return [*found, f"account:{str(username).casefold()}"] if username else found
+
+
+class ExecuteThrottle(BaseThrottle):
+    """Executing signals by hand: one a second for each user, three at once. Without Redis nobody executes."""
+
+    bucket = Bucket(rate=1, capacity=3)
+
+    def __init__(self) -> None:
+        self._wait = 0.0
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        """Take a token; False where there is none. Raises Unavailable without Redis."""
+        user = request.user
+        name = f"user:{user.pk}" if user is not None else f"address:{address(request, self)}"
+        digest = hashlib.sha256(name.encode()).hexdigest()[:32]
+        try:
+            self._wait = take("api", f"execute:{digest}", self.bucket)
+        except REDIS_GONE as error:
+            raise Unavailable("Calls cannot be counted at the moment; try again.") from error
+        return self._wait == 0
+
+    def wait(self) -> float:
+        """Seconds until there is a token."""
+        return self._wait

@@ -25,12 +25,10 @@ class Account(models.Model):
     mode = models.CharField(max_length=16)
     platform = models.CharField(max_length=32)
     shard = models.PositiveSmallIntegerField(default=0)
-    cash = models.DecimalField(
-        max_digits=28, decimal_places=12, default=Decimal(0)
-    )  # dollars, ours by our ledger
-    invested = models.DecimalField(
-        max_digits=28, decimal_places=12, default=Decimal(0)
-    )  # dollars paid for what is held, without fees
+    # Dollars, ours by our ledger
+    cash = models.DecimalField(max_digits=28, decimal_places=12, default=Decimal(0))
+    # Dollars paid for what is held, without fees
+    invested = models.DecimalField(max_digits=28, decimal_places=12, default=Decimal(0))
     updated_at = models.DateTimeField(default=timezone.now, db_default=Now())
 
     class Meta:
@@ -89,12 +87,10 @@ class EquityPoint(models.Model):
     at = models.DateTimeField()
     cash = models.DecimalField(max_digits=28, decimal_places=12)
     positions = models.DecimalField(max_digits=28, decimal_places=12)
-    moved = models.DecimalField(
-        max_digits=28, decimal_places=12, default=Decimal(0)
-    )  # deposits less withdrawals so far: no profit
-    high_water = models.DecimalField(
-        max_digits=28, decimal_places=12
-    )  # the highest that cash + positions - moved has been
+    # Deposits less withdrawals so far: no profit
+    moved = models.DecimalField(max_digits=28, decimal_places=12, default=Decimal(0))
+    # The highest that cash + positions - moved has been
+    high_water = models.DecimalField(max_digits=28, decimal_places=12)
 
     class Meta:
         db_table = "equity_points"

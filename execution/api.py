@@ -1,22 +1,21 @@
-"""Execution over the API: orders, positions, the portfolio, and the executor's health."""
+"""Execution over the API: orders, positions, and the executor's health."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.urls import path
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from arbsite import health
 from arbsite.api import PERIOD, Cursor, Millis
 from arbsite.auth import READ
-from arbsite.endpoints import DetailEndpoint, Endpoint, ListEndpoint
-from execution import portfolio
-from execution.models import MODES, Fill, Order, Position
+from arbsite.endpoints import DetailEndpoint, ListEndpoint
+from arbsite.models import Component
+from execution.models import MODES, Fill, Order, Plan, Position
 from markets.platforms.base import PLATFORMS
+
+SILENT = timedelta(seconds=30)  # after which an executor that has not reported counts as gone
 
 
 class FillSerializer(serializers.ModelSerializer):
@@ -120,22 +119,18 @@ class Positions(ListEndpoint):
     }
 
 
-class PortfolioSummary(Endpoint):
-    """What we hold, what it is worth and what was earned, in dollars."""
-
-    scope, permission = READ, "execution.view_position"
-
-    @extend_schema(responses=OpenApiTypes.OBJECT)
-    def get(self, request: Request) -> Response:
-        """The portfolio as of now."""
-        found = portfolio.summary(now=timezone.now(), mode=health.trading_mode())
-        return Response({**found, "as_of": Millis().to_representation(found["as_of"])})
-
-
 def executor() -> dict[str, Any]:
-    """Execution: orders that are not finished. Raises Unwell where the answer to one was lost."""
+    """Execution: orders that are not finished. Raises Unwell where an answer was lost, or where plans wait for nobody."""
+    now, mode = timezone.now(), health.trading_mode()
     statuses = list(Order.objects.filter(status__in=Order.OPEN_STATUSES).values_list("status", flat=True))
-    fields = {"open_orders": len(statuses), "mode": health.trading_mode()}
+    row = Component.objects.filter(name="trade").first()
+    running = row is not None and row.state != Component.STOPPED and now - row.updated_at < SILENT
+    fields = {"open_orders": len(statuses), "mode": mode, "running": running}
+    waiting = Plan.objects.filter(
+        mode=mode, status__in=(Plan.PLANNED, Plan.EXECUTING), created_at__lt=now - SILENT
+    ).count()
+    if waiting and not running:
+        raise health.Unwell(f"{waiting} plans wait and nobody works them: start manage.py trade", **fields)
     unknown = statuses.count("UNKNOWN")
     if unknown:
         raise health.Unwell(f"{unknown} orders of unknown state wait for reconciliation", **fields)
@@ -148,5 +143,4 @@ urlpatterns = [
     path("orders", Orders.as_view(), name="orders"),
     path("orders/<str:id>", OrderDetail.as_view(), name="order"),
     path("positions", Positions.as_view(), name="positions"),
-    path("portfolio/summary", PortfolioSummary.as_view(), name="portfolio-summary"),
 ]

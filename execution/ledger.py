@@ -1,15 +1,16 @@
 """Positions and profit from fills, exact to the last digit.
 
 Everything that moves money is an entry: a purchase or a sale at a price with a fee. A merge of YES + NO is
-the sale of both at prices that add up to $1; a settlement the sale of each outcome at what it pays. The cost
-of a position includes fees, so a profit is always after fees.
+the sale of both at prices that add up to $1; a settlement the sale of each outcome at what it pays; a reversal the
+same trade on the other side, its fee given back; a conversion the sale of NO and the purchase of the event's other
+YES. The cost of a position includes fees, so a profit is always after fees.
 
 When part of a position is sold, its share of the cost is rounded to 1e-12 dollars, the unit the database keeps,
 and the rest stays with what is left: such a crumb can move between realised and unrealised, never into or out
 of their sum. A coarser unit would spoil the average of what is left when that is dust.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -17,6 +18,7 @@ from markets.books import NO, YES
 
 BUY, SELL = "BUY", "SELL"
 TRADE, MERGE, SETTLEMENT = "TRADE", "MERGE", "SETTLEMENT"
+HAND, REVERSAL, CONVERSION = "HAND", "REVERSAL", "CONVERSION"
 
 ZERO, ONE = Decimal(0), Decimal(1)
 MICRO_DOLLAR = Decimal("0.000001")
@@ -71,11 +73,6 @@ class Position:
         """Dollars per contract before fees; None when nothing is held."""
         return self.paid / self.quantity if self.quantity else None
 
-    @property
-    def average_cost(self) -> Decimal | None:
-        """Dollars per contract with fees; None when nothing is held."""
-        return self.cost / self.quantity if self.quantity else None
-
     def worth(self, mark: Decimal) -> Decimal:
         """Dollars at `mark` per contract."""
         return self.quantity * mark
@@ -121,8 +118,7 @@ def apply(position: Position, entry: Entry) -> Position:
     if entry.quantity > position.quantity:
         raise LedgerError(f"{entry.quantity} sold of {':'.join(entry.key)}, only {position.quantity} held")
     left = position.quantity - entry.quantity
-    cost = _part(position.cost, entry.quantity, position.quantity)
-    paid = _part(position.paid, entry.quantity, position.quantity)
+    paid, cost = _leaving(position, entry)
     return replace(
         position,
         quantity=left,
@@ -131,6 +127,30 @@ def apply(position: Position, entry: Entry) -> Position:
         realised=position.realised + entry.cash - cost,
         fees=position.fees + entry.fee,
     )
+
+
+def _leaving(position: Position, entry: Entry) -> tuple[Decimal, Decimal]:
+    """What is no longer invested after a sale, without and with fees: the average's share.
+
+    A purchase that is undone takes its own price and fee out again, as long as what is left can have cost the rest:
+    then its profit is nothing, as if it had never been.
+    """
+    own_paid = entry.quantity * entry.price
+    own_cost = own_paid - entry.fee
+    left = position.quantity - entry.quantity
+    could_remain = ZERO <= position.paid - own_paid <= left and position.cost - own_cost >= ZERO
+    if entry.kind == REVERSAL and could_remain and (left or position.paid == own_paid):
+        return own_paid, position.cost if not left else own_cost
+    return (
+        _part(position.paid, entry.quantity, position.quantity),
+        _part(position.cost, entry.quantity, position.quantity),
+    )
+
+
+def reversal(entry: Entry) -> Entry:
+    """The entry that undoes a trade which failed to settle: the other side, same price, the fee given back."""
+    other = SELL if entry.side == BUY else BUY
+    return replace(entry, side=other, fee=-entry.fee, kind=REVERSAL)
 
 
 def positions(entries: Iterable[Entry], start: Positions | None = None) -> dict[PositionKey, Position]:
@@ -186,6 +206,46 @@ def merge(held: Positions, platform: str, market_id: str, quantity: Decimal) -> 
         Entry(platform, market_id, YES, SELL, quantity, at, kind=MERGE),
         Entry(platform, market_id, NO, SELL, quantity, ONE - at, kind=MERGE),
     )
+
+
+def conversion(
+    held: Positions, platform: str, sold: Sequence[str], rest: Sequence[str], quantity: Decimal
+) -> list[Entry]:
+    """The entries that turn `quantity` NO of each market `sold` into YES of each market `rest`, and dollars.
+
+    Together `sold` and `rest` are all markets of an event of which exactly one pays YES: k NO pay k - 1 dollars and one
+    YES of the rest. What the NO have cost beyond those dollars is what the YES cost, in equal parts; where they cost
+    less, the difference is profit at once. Raises LedgerError for contracts that are not held, or nothing to convert.
+    """
+    positions_sold = [held.get((platform, market_id, NO), Position()) for market_id in sold]
+    if not sold or not rest or quantity <= 0:
+        raise LedgerError("a conversion needs NO of one market at least, and another market of the event")
+    short = next((m for m, one in zip(sold, positions_sold, strict=True) if one.quantity < quantity), None)
+    if short is not None:
+        raise LedgerError(f"{quantity} NO of {platform}:{short} cannot be converted, fewer are held")
+    at = [one.average_price or ZERO for one in positions_sold]
+    at = [price.quantize(MICRO_DOLLAR, ROUND_HALF_EVEN) for price in at]
+    brings = Decimal(len(sold) - 1)
+    beyond = sum(at, ZERO) - brings
+    each = (max(ZERO, beyond) / len(rest)).quantize(MICRO_DOLLAR, ROUND_HALF_EVEN)
+    each = min(ONE, each)
+    # Prices may be moved as they are ours to choose; what they must do is to add up to the dollars that came
+    lacking = brings + each * len(rest) - sum(at, ZERO)
+    at = _spread(at, lacking)
+    return [
+        *(Entry(platform, m, NO, SELL, quantity, price, kind=CONVERSION) for m, price in zip(sold, at, strict=True)),
+        *(Entry(platform, m, YES, BUY, quantity, each, kind=CONVERSION) for m in rest),
+    ]  # fmt: skip
+
+
+def _spread(prices: Sequence[Decimal], amount: Decimal) -> list[Decimal]:
+    """Prices raised (or lowered) by `amount` in all, none of them leaving 0 to 1."""
+    found = []
+    for price in prices:
+        moved = min(ONE, max(ZERO, price + amount))
+        amount -= moved - price
+        found.append(moved)
+    return found
 
 
 def settlement(held: Positions, platform: str, market_id: str, yes_pays: Decimal) -> list[Entry]:

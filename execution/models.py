@@ -35,33 +35,34 @@ class Plan(models.Model):
     shadow_of = models.OneToOneField("self", models.PROTECT, null=True, related_name="shadow")
     mode = models.CharField(max_length=16, default="paper")
     status = models.CharField(max_length=16, default=PLANNED)
-    size = models.DecimalField(
-        max_digits=20, decimal_places=8, default=Decimal(0)
-    )  # dollars of payoff in every state
-    outlay = models.DecimalField(
-        max_digits=20, decimal_places=6, default=Decimal(0)
-    )  # dollars, fees included
+    # Dollars of payoff in every state
+    size = models.DecimalField(max_digits=20, decimal_places=8, default=Decimal(0))
+    # Dollars, fees included
+    outlay = models.DecimalField(max_digits=20, decimal_places=6, default=Decimal(0))
     expected_profit = models.DecimalField(max_digits=20, decimal_places=6, default=Decimal(0))  # dollars
     reason = models.TextField(blank=True)  # why this size, or why it was abandoned
     legs = models.JSONField(default=list)  # what was planned, in the order of sending (`storing.ticket_json`)
     at_once = models.BooleanField(default=False)  # all legs together instead of one after the other
     edge = models.DecimalField(max_digits=10, decimal_places=6, null=True)  # net per $1 of payoff, as shown
-    loss_limit = models.DecimalField(
-        max_digits=20, decimal_places=6, null=True
-    )  # dollars that a lone remainder may lose
-    profit = models.DecimalField(
-        max_digits=20, decimal_places=6, null=True
-    )  # dollars that the fills have made sure of, losses on remainders taken off; null until known
+    # Dollars that a lone remainder may lose
+    loss_limit = models.DecimalField(max_digits=20, decimal_places=6, null=True)
+    # Dollars that the fills have made sure of, losses on remainders taken off; null until known
+    profit = models.DecimalField(max_digits=20, decimal_places=6, null=True)
     requested_by = models.CharField(max_length=150, blank=True)  # the person, where a person asked
-    request_key = models.CharField(
-        max_length=128, null=True, unique=True
-    )  # of a request that may be repeated
+    # Of a request that may be repeated
+    request_key = models.CharField(max_length=128, null=True, unique=True)
     created_at = models.DateTimeField(default=timezone.now, db_default=Now())
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "plans"
-        indexes = [models.Index(fields=["-created_at"], name="idx_plans_created_at")]
+        indexes = [
+            models.Index(fields=["-created_at"], name="idx_plans_created_at"),
+            # What the executor looks for every second, however long the history
+            models.Index(
+                fields=["created_at", "id"], condition=Q(status__in=("PLANNED", "EXECUTING")), name="idx_plans_waiting"
+            ),
+        ]  # fmt: skip
         constraints = [
             one_of("mode", MODES, "plans_mode_known"),
             one_of("kind", ("ARBITRAGE", "EXIT", "MANUAL", "STOP"), "plans_kind_known"),
@@ -83,7 +84,7 @@ class PlanStep(models.Model):
     """One decision about a plan, with its reason and figures."""
 
     id = models.BigAutoField(primary_key=True)
-    plan = models.ForeignKey(Plan, models.PROTECT, related_name="steps")
+    plan = models.ForeignKey(Plan, models.PROTECT, related_name="steps", db_index=False)
     at = models.DateTimeField(default=timezone.now, db_default=Now())
     what = models.CharField(max_length=32)  # planned, sent, cut, complete, unwind, hold, finished, ...
     sentence = models.TextField()
@@ -109,15 +110,8 @@ class Order(models.Model):
     LEG, COMPLETE, UNWIND, EXIT, MANUAL, STOP, HAND = (
         "LEG", "COMPLETE", "UNWIND", "EXIT", "MANUAL", "STOP", "HAND",
     )  # fmt: skip
-    ROLES = (
-        LEG,
-        COMPLETE,
-        UNWIND,
-        EXIT,
-        MANUAL,
-        STOP,
-        HAND,
-    )  # HAND: placed by somebody on the platform itself
+    # HAND: placed by somebody on the platform itself
+    ROLES = (LEG, COMPLETE, UNWIND, EXIT, MANUAL, STOP, HAND)
     OPEN_STATUSES = ("PLANNED", "SUBMITTED", "OPEN", "PARTIAL", "CANCELLING", "UNKNOWN")
 
     id = models.CharField(max_length=64, primary_key=True)
@@ -145,9 +139,8 @@ class Order(models.Model):
     client_order_id = models.CharField(max_length=64, unique=True)
     platform_order_id = models.CharField(max_length=ID_LENGTH, blank=True)
     time_in_force = models.CharField(max_length=32, default="IMMEDIATE_OR_CANCEL")
-    fee = models.DecimalField(
-        max_digits=20, decimal_places=6, default=Decimal(0)
-    )  # dollars, every rounding included
+    # Dollars, every rounding included
+    fee = models.DecimalField(max_digits=20, decimal_places=6, default=Decimal(0))
     # What the platform says has matched. It runs ahead of `filled_qty`, which is the sum of the booked fills
     matched_qty = models.DecimalField(max_digits=20, decimal_places=8, default=Decimal(0))
     # Dollars before fees that it may spend, where the platform fills purchases by cash; then more than `quantity` may fill
@@ -168,6 +161,13 @@ class Order(models.Model):
             models.Index(fields=["status"], name="idx_orders_status"),
             models.Index(fields=["market"], name="idx_orders_market_id"),
             models.Index(fields=["-created_at"], name="idx_orders_created_at"),
+            models.Index(fields=["mode", "-sent_at"], name="idx_orders_sent_at"),
+            # Whose fills are missing: asked for every few seconds
+            models.Index(
+                fields=["mode", "platform"],
+                condition=Q(matched_qty__gt=F("filled_qty")),
+                name="idx_orders_unbooked",
+            ),
         ]
         constraints = [
             one_of("platform", PLATFORMS, "orders_platform_known"),
@@ -219,9 +219,8 @@ class Fill(models.Model):
     quantity = models.DecimalField(max_digits=20, decimal_places=8)
     price = models.DecimalField(max_digits=10, decimal_places=6)
     fee = models.DecimalField(max_digits=28, decimal_places=12, default=Decimal(0))
-    cash = models.DecimalField(
-        max_digits=28, decimal_places=12
-    )  # dollars, fee included: negative leaves the account
+    # Dollars, fee included: negative leaves the account
+    cash = models.DecimalField(max_digits=28, decimal_places=12)
     mode = models.CharField(max_length=16, default="paper")
     trade_id = models.CharField(max_length=ID_LENGTH)
     shard = models.PositiveSmallIntegerField(default=0)
@@ -274,9 +273,8 @@ class Position(models.Model):
     """What we hold of one outcome; derived from the fills and equal to their sum."""
 
     id = models.CharField(max_length=64, primary_key=True)
-    order = models.ForeignKey(
-        Order, models.PROTECT, null=True, related_name="positions"
-    )  # the order that opened it
+    # The order that opened it
+    order = models.ForeignKey(Order, models.PROTECT, null=True, related_name="positions")
     platform = models.CharField(max_length=32)
     market = models.ForeignKey(Market, models.PROTECT, related_name="positions")
     outcome = models.CharField(max_length=16)
@@ -291,9 +289,8 @@ class Position(models.Model):
     updated_at = models.DateTimeField(default=timezone.now, db_default=Now())
 
     mode = models.CharField(max_length=16, default="paper")
-    cost = models.DecimalField(
-        max_digits=28, decimal_places=12, default=Decimal(0)
-    )  # dollars paid for what is held, fees included
+    # Dollars paid for what is held, fees included
+    cost = models.DecimalField(max_digits=28, decimal_places=12, default=Decimal(0))
     paid = models.DecimalField(max_digits=28, decimal_places=12, default=Decimal(0))  # the same without fees
     fees = models.DecimalField(max_digits=28, decimal_places=12, default=Decimal(0))  # dollars of fees so far
 

@@ -3,26 +3,46 @@
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
+from django.db.models import Count
 from django.utils import timezone
 
 from arbsite.registry import Panel
-from execution import portfolio
-from execution.models import Fill, Order, Plan, Position
+from execution import calendar, halts, portfolio
+from execution.models import ExitOffer, Fill, Order, Plan, Position
 
 SHOWN = 6
 
 
 def orders(now: datetime) -> Panel:
-    """The newest paper orders."""
+    """The newest orders of the mode that trades."""
+    mode = settings.ARBSITE.trading.mode
     rows = [
         (f"{order.created_at:%H:%M:%S}", order.platform, f"{order.side} {order.outcome}", (order.market_id or "")[:24],
          f"{order.filled_qty:.0f}/{order.quantity:.0f}", f"{order.avg_fill_price or 0:.4f}", f"${order.fee:.4f}",
          order.status or "")
-        for order in Order.objects.order_by("-created_at")[:SHOWN]
+        for order in Order.objects.filter(mode=mode).order_by("-created_at")[:SHOWN]
     ]  # fmt: skip
     return Panel(
-        "Paper orders", ("time", "platform", "order", "market", "filled", "price", "fee", "state"), rows
+        f"{mode.capitalize()} orders",
+        ("time", "platform", "order", "market", "filled", "price", "fee", "state"),
+        rows,
     )
+
+
+def halted(now: datetime) -> Panel:
+    """Whether new orders may go out, and how plans have ended."""
+    mode = portfolio.trading_mode()
+    plans = dict(
+        Plan.objects.filter(mode=mode, shadow_of=None).values_list("status").annotate(Count("id")).order_by("status")
+    )  # fmt: skip
+    ended = ", ".join(f"{count} {status.lower()}" for status, count in plans.items()) or "none yet"
+    rows = [
+        (halt.market_id or halt.platform or "everything", halt.code, f"{halt.created_at:%H:%M:%S}", halt.by, halt.why)
+        for halt in halts.standing()[:SHOWN]
+    ]  # fmt: skip
+    state = "HALTED: manage.py resume lets it go on" if rows else "no halt stands: new orders may go out"
+    return Panel(f"Trading · {state} · plans: {ended}", ("halted", "code", "since", "by", "why"), rows)
 
 
 def positions(now: datetime) -> Panel:
@@ -31,7 +51,7 @@ def positions(now: datetime) -> Panel:
     rows = [
         (row.platform, row.outcome, row.market_id[:24], f"{row.quantity:.0f}", f"{row.avg_price:.4f}",
          f"${row.unrealized_pnl:.2f}")
-        for row in Position.objects.filter(quantity__gt=0).order_by("-cost")[:SHOWN]
+        for row in Position.objects.filter(mode=totals["mode"], quantity__gt=0).order_by("-cost")[:SHOWN]
     ]  # fmt: skip
     title = (
         f"Positions ({totals['open_positions']} open) · P&L ${totals['pnl']} = realised ${totals['realized_pnl']}"
@@ -40,12 +60,35 @@ def positions(now: datetime) -> Panel:
     return Panel(title, ("platform", "outcome", "market", "contracts", "average", "unrealised"), rows)
 
 
+def money(now: datetime) -> Panel:
+    """Where the money is and when the locked part of it comes free."""
+    mode = portfolio.trading_mode()
+    totals = portfolio.summary(now=now, mode=mode)
+    coming = calendar.look(mode, now)
+    offers = ExitOffer.objects.filter(mode=mode, status=ExitOffer.OPEN).count()
+    title = (
+        f"Money · equity ${totals['equity']} · locked ${totals['margin']['total']} · below the peak ${totals['drawdown']}"
+        f" · {offers} early exits offered"
+    )
+    rows = [
+        (platform, f"${amount:.2f}", f"${totals['exposure'][platform]['paid']:.2f}", "", "")
+        for platform, amount in totals["cash"].items()
+    ]
+    rows += [
+        ("comes free", f"{day['day'] or 'day unknown'}", "", f"${day['sure']:.2f}", f"${day['cost']:.2f}")
+        for day in coming.as_json()["days"][: SHOWN // 2]
+    ]
+    return Panel(title, ("", "cash, day", "invested", "sure to come", "paid with fees"), rows)
+
+
 def summary(began: datetime) -> dict[str, Any]:
     """Plans, fills, and the profit computed in two ways."""
     totals = portfolio.summary(now=timezone.now())
     return {
-        "plans_filled": Plan.objects.filter(created_at__gte=began, status=Plan.FILLED).count(),
-        "fills": Fill.objects.filter(created_at__gte=began, kind=Fill.TRADE).count(),
+        "plans_filled": Plan.objects.filter(
+            mode=totals["mode"], created_at__gte=began, status=Plan.FILLED
+        ).count(),
+        "fills": Fill.objects.filter(mode=totals["mode"], created_at__gte=began, kind=Fill.TRADE).count(),
         "pnl": str(totals["pnl"]),
         "pnl_from_fills": str(totals["pnl_from_fills"]),
     }

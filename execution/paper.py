@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from execution.lifecycle import CANCELLED, FILLED
 from execution.planning import FOK, IOC, Ticket
-from markets.books import BookView, Ladder, Level, dollars, micro
+from markets.books import MICRO, BookView, Ladder, Level, dollars, micro
 from markets.platforms.base import FeeSchedule, OrderCost
 from signals.findings import BUY
 
@@ -54,6 +54,7 @@ def fill(
 ) -> PaperResult:
     """Fill `ticket` from `book` within its limit price.
 
+    An order with `spend` takes what so many dollars buy instead of its size, as the platform does.
     IMMEDIATE_OR_CANCEL takes what is there and drops the rest; FILL_OR_KILL takes all or nothing. `taken`
     maps prices (micro-dollars of the ticket's outcome) to contracts (1e-6) that we took from this side
     before. Raises ValueError for any other time in force (a paper order cannot rest, for nobody would ever
@@ -64,11 +65,14 @@ def fill(
     if ticket.size <= 0:
         raise ValueError(f"no order has the size {ticket.size}")
     on_offer = _within_limit(ticket, less(_facing(ticket, book), taken))
-    levels = _take(on_offer, micro(ticket.size))
+    if ticket.spend is not None:
+        levels = _take_for(on_offer, micro(ticket.spend))
+    else:
+        levels = _take(on_offer, micro(ticket.size))
     filled = sum((level.size for level in levels), Decimal(0))
     if time_in_force == FOK and filled < ticket.size:
         levels, filled = [], Decimal(0)
-    status = FILLED if filled == ticket.size else CANCELLED
+    status = FILLED if filled >= ticket.size else CANCELLED
     return PaperResult(
         status, filled, _with_fees(ticket.side, levels, fees), _cost(ticket.side, levels, fees)
     )
@@ -101,6 +105,19 @@ def _take(ladder: Ladder, wanted: int) -> list[Level]:
         part = min(size, wanted)
         levels.append(Level(dollars(price), dollars(part)))
         wanted -= part
+    return levels
+
+
+def _take_for(ladder: Ladder, cash: int) -> list[Level]:
+    """What `cash` (micro-dollars) buys before fees, in whole micro-contracts: more than was wanted where it is cheaper."""
+    levels = []
+    left = cash * MICRO
+    for price, size in ladder:
+        part = min(size, left // price)
+        if part <= 0:
+            break
+        levels.append(Level(dollars(price), dollars(part)))
+        left -= part * price
     return levels
 
 

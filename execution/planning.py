@@ -5,19 +5,21 @@ at the same share pay that share of the planned payoff in every state; so each l
 that the legs before it have filled.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from fractions import Fraction
 
 from markets.bets import Bet, MarketKey
 from markets.books import MICRO, BookView, Level, dollars, micro
-from markets.platforms.base import FeeSchedule
+from markets.platforms.base import POLYMARKET, FeeSchedule
 from signals import decision, detection, sizing
 from signals.decision import CALM, Context, Hurdles
 from signals.findings import BELOW_MINIMUM, BUY, FEES_UNKNOWN, LISTING_FAULTY, Finding, Leg, Listing, Rules
 
 IOC, FOK = "IMMEDIATE_OR_CANCEL", "FILL_OR_KILL"
+BY_CASH = frozenset({POLYMARKET})  # platforms that fill immediate purchases by dollars, not by contracts
+CENT = Decimal("0.01")
 
 # Why no plan is made. Stable codes, beside those of detection and decision.
 GAP_GONE, NO_FILL = "gap_gone", "no_fill"
@@ -40,6 +42,8 @@ class Ticket:
     )
     time_in_force: str = IOC
     shard: int = 0  # where the platform keeps money apart
+    # Dollars before fees that it may spend, where the platform fills immediate purchases by cash; None elsewhere
+    spend: Decimal | None = None
 
     @property
     def side_of_book(self) -> tuple[str, str, str]:
@@ -150,7 +154,19 @@ def ticket(bet_id: str, leg: Leg, fees: FeeSchedule) -> Ticket:
         limit_price=leg.limit_price,
         notional=leg.size * leg.limit_price,
         cash=max(leg.cost.cash, most_cash(leg.side, leg.size, leg.limit_price, fees)),
+        spend=spend(leg.platform, leg.side, leg.cost.notional, leg.size * leg.limit_price),
     )
+
+
+def spend(platform: str, side: str, cost: Decimal, notional: Decimal) -> Decimal | None:
+    """Whole cents that buy what `cost` buys by the books seen, never more than `notional`; None where sizes are sent.
+
+    A part of a cent is rounded up: it buys crumbs that are worth less than a cent, where rounding down would leave the
+    order short of the contracts that the other legs are bought for.
+    """
+    if platform not in BY_CASH or side != BUY:
+        return None
+    return min(cost.quantize(CENT, ROUND_CEILING), max(notional.quantize(CENT, ROUND_FLOOR), CENT))
 
 
 def most_cash(side: str, size: Decimal, limit_price: Decimal, fees: FeeSchedule) -> Decimal:
@@ -185,33 +201,6 @@ def uncovered(planned: Sequence[Ticket], filled: Sequence[Decimal]) -> list[tupl
     return [(ticket, rest) for ticket, rest in rests if rest > 0]
 
 
-@dataclass(frozen=True, slots=True)
-class Worked:
-    """What became of a plan's orders: contracts filled of each that was sent, and why the rest was not, if so."""
-
-    filled: tuple[Decimal, ...]
-    stopped: NoPlan | None = None
-
-
-def work_off(
-    planned: Sequence[Ticket], listings: Mapping[MarketKey, Listing], send: Callable[[Ticket], Decimal]
-) -> Worked:
-    """Send a plan's orders one after the other, each cut to the smallest share that those before it have filled.
-
-    `send` places one order and returns the contracts it filled. Where a share cannot be matched any more, what is
-    left is not sent: it could only add to the contracts that are alone.
-    """
-    filled: list[Decimal] = []
-    reached = Fraction(1)
-    for ticket in planned:
-        cut = for_share(ticket, reached, listings[ticket.platform, ticket.market_id])
-        if isinstance(cut, NoPlan):
-            return Worked(tuple(filled), cut)
-        filled.append(send(cut))
-        reached = min(reached, share(ticket, filled[-1]))
-    return Worked(tuple(filled))
-
-
 def for_share(waiting: Ticket, reached: Fraction, listing: Listing) -> Ticket | NoPlan:
     """A planned ticket, cut to the share that the legs before it have filled: equal in shares, never in dollars.
 
@@ -238,4 +227,7 @@ def for_filled(waiting: Ticket, filled: Decimal, listing: Listing) -> Ticket | N
     if size <= 0 or size < listing.min_size or notional < listing.min_value:
         return NoPlan(BELOW_MINIMUM, f"{filled} filled is under what {listing.platform} accepts")
     cash = most_cash(waiting.side, size, waiting.limit_price, listing.fees)
-    return replace(waiting, size=size, notional=notional, cash=cash)
+    less = None
+    if waiting.spend is not None:
+        less = spend(waiting.platform, waiting.side, waiting.spend * size / waiting.size, notional)
+    return replace(waiting, size=size, notional=notional, cash=cash, spend=less)

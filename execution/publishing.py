@@ -1,14 +1,19 @@
 """What everybody else hears of orders and positions: their hashes, and the channel `execution:status`."""
 
 import json
+import logging
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.db import transaction
+
 from arbsite import keys
-from arbsite.connections import redis_client
+from arbsite.connections import REDIS_GONE, redis_client
 from execution.models import Order, Plan, Position
 from signals import publishing as signal_publishing
 from signals.models import Signal
+
+log = logging.getLogger(__name__)
 
 
 def tell(
@@ -29,7 +34,24 @@ def tell(
         )
     if pipe.command_stack:
         pipe.execute()
-    signal_publishing.status(signals)
+    changed = list(signals)
+    if changed:
+        signal_publishing.status(changed)
+
+
+def after_commit(
+    *, plans: Iterable[Plan] = (), orders: Iterable[Order] = (), positions: Iterable[Position] = ()
+) -> None:
+    """`tell` once this transaction is committed; without Redis nobody hears, and trading goes on."""
+    said = list(plans), list(orders), list(positions)
+
+    def say() -> None:
+        try:
+            tell(*said, [])
+        except REDIS_GONE as error:
+            log.warning("nobody was told", extra={"error": str(error)})
+
+    transaction.on_commit(say)
 
 
 def put_position(pipe, position: Position) -> None:

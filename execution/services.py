@@ -1,14 +1,14 @@
-"""Acting on signals with paper orders: plan on the books of now, check the limits, fill, book; one commit a window.
+"""Acting on signals: plan on the books of now, check the limits, reserve, and ring the executor; one commit a window.
 
-A signal is acted on once: its plan's unique key says so, whatever the queue does. Whoever moves money holds the
-ledger's lock, so limits are checked against what is really held.
+A signal is acted on once: its plan's unique key says so, whatever the queue does. Nothing is sent here: the plan and its
+orders, all PLANNED, are the intent, and `manage.py trade` works them. Whoever makes intents holds the ledger's lock, so
+limits are checked against what is really held and reserved.
 """
 
-import logging
 import secrets
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -16,18 +16,28 @@ from django.conf import settings
 from django.db import transaction
 
 from arbsite import bulk
-from arbsite.models import INFO, LOW, MEDIUM, Notice
-from execution import booking, fitting, holdings, lifecycle, overlaps, paper, planning, publishing
-from execution.booking import Movement
-from execution.ledger import Entry, PositionKey, mergeable
-from execution.ledger import merge as merge_entries
+from execution import (
+    at_once,
+    crashpoints,
+    fitting,
+    halts,
+    holdings,
+    lifecycle,
+    overlaps,
+    planning,
+    publishing,
+    ringing,
+    shadows,
+    storing,
+)
+from execution.ledger import PositionKey
 from execution.limits import Held
-from execution.models import Order, Plan, Position
-from execution.paper import PaperResult
-from execution.planning import NoPlan, Ticket, Worked
+from execution.models import Order, Plan, PlanStep
+from execution.ordering import new_id
+from execution.planning import NoPlan, Ticket
 from markets import live
 from markets.bets import MarketKey
-from markets.books import BookView, micro
+from markets.books import BookView
 from markets.models import Bet
 from signals import catalogue, judging, refusing
 from signals.catalogue import Catalogue
@@ -35,27 +45,30 @@ from signals.findings import Finding
 from signals.judging import VERDICT, found_in
 from signals.models import Signal
 
-log = logging.getLogger(__name__)
-
-PAPER = "paper"
-ZERO = Decimal(0)
-PRICE_STEP = Decimal("0.000001")
+EDGE_STEP, MONEY_STEP = Decimal("0.000001"), Decimal("0.000001")
 
 
 @dataclass(slots=True)
 class Batch:
     """Everything one call writes, gathered first."""
 
+    mode: str
     plans: list[Plan] = field(default_factory=list)
     orders: list[Order] = field(default_factory=list)
-    movements: list[Movement] = field(default_factory=list)
+    steps: list[PlanStep] = field(default_factory=list)
     signals: list[Signal] = field(default_factory=list)
-    notices: list[Notice] = field(default_factory=list)
     held: Held = field(default_factory=Held)
-    # What this batch has taken from each side: a paper trade leaves the real book as it was
-    taken: dict[PositionKey, dict[int, int]] = field(default_factory=dict)
     # Sides whose contracts another signal that is still open has bought, by this batch or before it
     acted_on: dict[PositionKey, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A person's wish to act on a signal: who, at most how much payoff (dollars), the key of a repeatable request."""
+
+    by: str
+    most: Decimal | None = None
+    key: str | None = None
 
 
 def execute(window_id: str, *, now_ms: int) -> int:
@@ -67,10 +80,12 @@ def execute(window_id: str, *, now_ms: int) -> int:
         live.finish(window_id)
 
 
-def act_on(signal_ids: Iterable[str], *, now_ms: int) -> int:
-    """Plan and fill these signals, as far as they are actionable and nobody has acted on them."""
-    if settings.ARBSITE.trading.mode != PAPER:
-        return 0  # a system check refuses other modes in this release
+def act_on(signal_ids: Iterable[str], *, now_ms: int, asked: Asked | None = None) -> int:
+    """Make plans for these signals, as far as they are actionable and nobody has acted on them; returns how many.
+
+    What a person `asked` for and cannot be had leaves the signal as it is: it was their size that did not fit.
+    """
+    mode = settings.ARBSITE.trading.mode
     known = catalogue.current()
     began = time.monotonic()
     with transaction.atomic():
@@ -86,19 +101,45 @@ def act_on(signal_ids: Iterable[str], *, now_ms: int) -> int:
         # Somebody else may have held the ledger for long: books are as old as they are now
         now_ms += int((time.monotonic() - began) * 1_000)
         now = datetime.fromtimestamp(now_ms / 1_000, UTC)
-        batch = Batch(held=holdings.held(PAPER, known), acted_on=overlaps.acted_on(now))
-        books = live.book_views(
-            market
-            for signal in signals
-            if signal.bet_id in known.bets
-            for market in known.bets[signal.bet_id].markets
-        )
+        concerned = {signal.bet_id for signal in signals if signal.bet_id}
+        batch = Batch(mode, held=holdings.held(mode, known, bets=concerned), acted_on=overlaps.acted_on(now))
+        books = _books(signals, known)
         for signal in signals:
-            _act(signal, known, books, batch, now_ms, now)
-        positions = _write(batch, now)
+            _act(signal, known, books, batch, now_ms, now, asked)
+        _write(batch)
+        crashpoints.reach("plan:before_commit")
+    crashpoints.reach("plan:committed")
+    ringing.ring(*(plan.id for plan in batch.plans))
     refusing.push(now_ms)
-    publishing.tell(batch.plans, batch.orders, positions.values(), batch.signals)
-    return len(batch.plans)
+    publishing.tell(batch.plans, batch.orders, [], batch.signals)
+    return sum(plan.shadow_of_id is None for plan in batch.plans)
+
+
+def look(signal: Signal, *, now_ms: int, asked: Asked | None = None) -> tuple[planning.Plan | NoPlan, Held]:
+    """What would be planned for a signal at this moment, or why nothing; and what is held beside it. Changes nothing."""
+    known = catalogue.current()
+    now = datetime.fromtimestamp(now_ms / 1_000, UTC)
+    mode = settings.ARBSITE.trading.mode
+    concerned = {signal.bet_id} if signal.bet_id else set()
+    batch = Batch(mode, held=holdings.held(mode, known, bets=concerned), acted_on=overlaps.acted_on(now))
+    finding = _wanted(judging.finding_of(signal), asked)
+    return _planned(signal, finding, known, _books([signal], known), batch, now_ms), batch.held
+
+
+def _books(signals: Iterable[Signal], known: Catalogue) -> dict[MarketKey, BookView]:
+    return live.book_views(
+        market
+        for signal in signals
+        if signal.bet_id in known.bets
+        for market in known.bets[signal.bet_id].markets
+    )
+
+
+def _wanted(finding: Finding, asked: Asked | None) -> Finding:
+    """The finding, no larger than a person wants it."""
+    if asked is None or asked.most is None or asked.most >= finding.size:
+        return finding
+    return replace(finding, size=asked.most, limited_by="asked")
 
 
 def _act(
@@ -108,37 +149,70 @@ def _act(
     batch: Batch,
     now_ms: int,
     now: datetime,
+    asked: Asked | None,
 ) -> None:
-    """Plan one signal and, if it stands, fill its legs on the books of now."""
-    finding = judging.finding_of(signal)
+    """Plan one signal: the intent to send its legs, and the reservation of what they may cost."""
+    finding = _wanted(judging.finding_of(signal), asked)
     planned = _planned(signal, finding, known, books, batch, now_ms)
+    if isinstance(planned, NoPlan) and asked is not None:
+        return
+    signal.processed_at = now
+    batch.signals.append(signal)
     if isinstance(planned, NoPlan):
-        signal.status, signal.processed_at = Signal.REFUSED, now
+        signal.status = Signal.REFUSED
         signal.reasons = [{"code": planned.code, "sentence": planned.sentence}]
-        batch.signals.append(signal)
         refusing.left(finding, planned.code, planned.sentence, signal.id, now_ms)
         return
-    plan = Plan(
-        id=f"plan_{secrets.token_hex(8)}", signal=signal, mode=PAPER, status=lifecycle.EXECUTING,
-        size=planned.finding.size, outlay=planned.finding.outlay, expected_profit=planned.finding.net_profit,
-        reason=f"limited by {planned.finding.limited_by}", created_at=now,
-    )  # fmt: skip
-    filled = _fill_legs(plan, planned.tickets, known, books, batch, now).filled
-    alone = planning.uncovered(planned.tickets, filled)
-    if not any(filled):
-        plan.status, plan.reason = lifecycle.ABANDONED, "nothing filled"
-    else:
-        plan.status = lifecycle.PARTIAL if alone else lifecycle.FILLED
-    plan.finished_at = now
+    signal.status = Signal.EXECUTED
+    plan = _plan(signal, planned, batch.mode, now)
+    if asked is not None:
+        plan.requested_by, plan.request_key = asked.by, asked.key
+    orders = [_order(plan, ticket, leg, now) for leg, ticket in enumerate(planned.tickets)]
     batch.plans.append(plan)
+    batch.orders += orders
+    batch.steps.append(_said(plan, planned))
+    for ticket in planned.tickets:
+        batch.held = batch.held.plus(ticket)
     batch.acted_on |= {ticket.side_of_book: signal.id for ticket in planned.tickets}
-    signal.status, signal.processed_at = Signal.EXECUTED, now
-    batch.signals.append(signal)
-    severity = LOW if plan.status == lifecycle.FILLED else MEDIUM
-    message = f"{planned.finding.size} × {signal.direction}, expected ${plan.expected_profit:.2f}"
-    batch.notices.append(
-        Notice(kind=f"plan_{plan.status.lower()}", severity=severity, subject=plan.id, message=message,
-               data={"signal": signal.id, "uncovered": _names(alone)}, created_at=now)
+    twin = shadows.twin_of(plan, orders)
+    if twin is not None:
+        batch.plans.append(twin.plan)
+        batch.orders += twin.orders
+
+
+def _plan(signal: Signal, planned: planning.Plan, mode: str, now: datetime) -> Plan:
+    finding = planned.finding
+    pct = settings.ARBSITE.execution.loss_limit_pct
+    return Plan(
+        id=f"plan_{secrets.token_hex(8)}", signal=signal, bet_id=signal.bet_id, mode=mode, status=lifecycle.PLANNED,
+        size=finding.size, outlay=finding.outlay, expected_profit=finding.net_profit,
+        reason=f"limited by {finding.limited_by}", legs=storing.tickets_json(planned.tickets),
+        at_once=at_once.both(planned, mode, now), edge=finding.edge.quantize(EDGE_STEP),
+        loss_limit=(finding.outlay * pct).quantize(MONEY_STEP), created_at=now,
+    )  # fmt: skip
+
+
+def _said(plan: Plan, planned: planning.Plan) -> PlanStep:
+    legs = ", ".join(
+        f"{ticket.side} {ticket.size} {ticket.outcome} at {ticket.limit_price} on {ticket.platform}"
+        for ticket in planned.tickets
+    )
+    how = "all at once" if plan.at_once else "one after the other"
+    return PlanStep(
+        plan=plan, at=plan.created_at, what="planned", sentence=f"{legs}: {how}, {plan.reason}",
+        figures={"outlay": plan.outlay, "expected": plan.expected_profit, "loss_limit": plan.loss_limit},
+    )  # fmt: skip
+
+
+def _order(plan: Plan, ticket: Ticket, leg: int, now: datetime) -> Order:
+    """A leg that is not sent yet."""
+    order_id = new_id()
+    return Order(
+        id=order_id, signal_id=plan.signal_id, plan=plan, leg=leg, role=Order.LEG, platform=ticket.platform,
+        market_id=ticket.market_id, outcome=ticket.outcome, side=ticket.side, quantity=ticket.size,
+        price=ticket.limit_price, cash=ticket.spend, order_type="LIMIT", time_in_force=ticket.time_in_force,
+        status=lifecycle.PLANNED, mode=plan.mode, client_order_id=order_id, shard=ticket.shard, created_at=now,
+        updated_at=now,
     )  # fmt: skip
 
 
@@ -155,6 +229,9 @@ def _planned(
     # The row, too: without Redis nobody told this process that its copy is out of date
     if bet is None or signal.bet is None or signal.bet.status != Bet.ACTIVE:
         return NoPlan("bet_suspended", "the bet is not active any more")
+    halt = next((found for key in bet.markets if (found := halts.blocking(*key)) is not None), None)
+    if halt is not None:
+        return NoPlan(halt.code, halt.sentence)
     taken = overlaps.refusal(finding, batch.acted_on)
     if taken is not None:
         return taken
@@ -162,120 +239,9 @@ def _planned(
     return fitting.plan(bet, finding, known, books, batch.held, now_ms, context)
 
 
-def _names(alone: Sequence[tuple[Ticket, Decimal]]) -> list[dict[str, str]]:
-    return [
-        {"platform": one.platform, "market": one.market_id, "outcome": one.outcome, "contracts": str(rest)}
-        for one, rest in alone
-    ]
-
-
-def _fill_legs(
-    plan: Plan,
-    tickets: Sequence[Ticket],
-    known: Catalogue,
-    books: dict[MarketKey, BookView],
-    batch: Batch,
-    now: datetime,
-) -> Worked:
-    """Every leg in its turn, from the books of now."""
-    orders: list[Order] = []
-
-    def send(ticket: Ticket) -> Decimal:
-        market = (ticket.platform, ticket.market_id)
-        fees = known.listings[market].fees
-        assert fees is not None  # planning refuses markets without fees
-        taken = batch.taken.setdefault((*market, ticket.outcome), {})
-        result = paper.fill(ticket, books[market], fees, ticket.time_in_force, taken=taken)
-        for level in result.fills:
-            taken[micro(level.price)] = taken.get(micro(level.price), 0) + micro(level.size)
-        order = _order(plan, ticket, len(orders), result, now)
-        orders.append(order)
-        batch.held = batch.held.plus(ticket)
-        batch.movements += _movements(order, ticket, result)
-        return result.filled
-
-    worked = planning.work_off(tickets, known.listings, send)
-    if worked.stopped is not None:
-        batch.notices.append(
-            Notice(kind="leg_alone", severity=MEDIUM, subject=plan.id, message=worked.stopped.sentence,
-                   data={"not_sent": len(tickets) - len(orders)}, created_at=now)
-        )  # fmt: skip
-    batch.orders += orders
-    return worked
-
-
-def _order(plan: Plan, ticket: Ticket, leg: int, result: PaperResult, now: datetime) -> Order:
-    order_id = f"ord_{secrets.token_hex(8)}"
-    average = result.average_price
-    return Order(
-        id=order_id,
-        signal_id=plan.signal_id,
-        plan=plan,
-        leg=leg,
-        platform=ticket.platform,
-        market_id=ticket.market_id,
-        outcome=ticket.outcome,
-        side=ticket.side,
-        quantity=ticket.size,
-        price=ticket.limit_price,
-        order_type="LIMIT",
-        time_in_force=ticket.time_in_force,
-        status=result.status,
-        filled_qty=result.filled,
-        avg_fill_price=average.quantize(PRICE_STEP) if average is not None else None,
-        fee=result.cost.fee,
-        mode=PAPER,
-        client_order_id=order_id,
-        created_at=now,
-        updated_at=now,
-    )
-
-
-def _movements(order: Order, ticket: Ticket, result: PaperResult) -> list[Movement]:
-    return [
-        Movement(
-            Entry(
-                ticket.platform,
-                ticket.market_id,
-                ticket.outcome,
-                ticket.side,
-                fill.size,
-                fill.price,
-                fill.fee,
-            ),
-            trade_id=f"{order.id}:{number}",
-            order_id=order.id,
-        )
-        for number, fill in enumerate(result.fills)
-    ]
-
-
-def _write(batch: Batch, now: datetime) -> dict[PositionKey, Position]:
+def _write(batch: Batch) -> None:
     """All rows of a batch, in few statements."""
     bulk.insert(batch.plans)
     bulk.insert(batch.orders)
-    positions = booking.book(batch.movements, mode=PAPER, now=now)
-    positions |= booking.book(_merges(positions), mode=PAPER, now=now)
+    bulk.insert(batch.steps)
     bulk.update(Signal, batch.signals, VERDICT)
-    batch.notices += [
-        Notice(kind="order_filled", severity=INFO, subject=order.id, created_at=now, data={"plan": order.plan_id},
-               message=f"{order.side} {order.filled_qty} {order.outcome} at {order.avg_fill_price}: {order.market_id}")
-        for order in batch.orders if order.filled_qty
-    ]  # fmt: skip
-    bulk.insert(batch.notices)
-    return positions
-
-
-def _merges(positions: dict[PositionKey, Position]) -> list[Movement]:
-    """YES and NO of one market are a dollar at once: the platforms net or merge them."""
-    values = {key: holdings.value_of(row) for key, row in positions.items()}
-    movements = []
-    for platform, market_id in sorted({key[:2] for key in positions}):
-        quantity = mergeable(values, platform, market_id)
-        if quantity > 0:
-            number = secrets.token_hex(8)
-            movements += [
-                Movement(entry, trade_id=f"merge_{number}:{entry.outcome}")
-                for entry in merge_entries(values, platform, market_id, quantity)
-            ]
-    return movements

@@ -6,7 +6,7 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
-from execution import portfolio, services, signal_reader
+from execution import freeing, portfolio, services, signal_reader
 from signals import services as signal_services
 
 LATE = timedelta(seconds=3)
@@ -24,9 +24,10 @@ def execute(*, window_id: str) -> None:
 
 @shared_task(name="execution.sweep")
 def sweep() -> None:
-    """Act on signals that their window forgot; close the positions of settled markets."""
+    """Act on signals that their window forgot; close the positions of settled markets, free what is money at once."""
     services.act_on(signal_services.unserved(now=timezone.now(), older_than=LATE), now_ms=_now_ms())
     portfolio.settle(now=timezone.now())
+    freeing.free(now=timezone.now())
 
 
 @shared_task(name="execution.read_signals")
@@ -37,5 +38,6 @@ def read_signals() -> None:
 
 @shared_task(name="execution.mark")
 def mark() -> None:
-    """Write what the positions are worth now."""
-    portfolio.mark()
+    """Write what the positions are worth now: those of this mode, and those of paper, which trades beside it."""
+    for mode in sorted({portfolio.trading_mode(), portfolio.PAPER}):
+        portfolio.mark(mode=mode)

@@ -143,9 +143,10 @@ class BetVersion(models.Model):
     """One decision on a bet, with what was seen: never changed and never deleted."""
 
     bet = models.ForeignKey(Bet, models.PROTECT, related_name="versions")
+    # Nobody: the system did it
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="bet_decisions"
-    )  # nobody: the system did it
+    )
     decision = models.CharField(max_length=16)
     note = models.TextField(blank=True)
     digest = models.CharField(max_length=64)

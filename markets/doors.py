@@ -13,13 +13,14 @@ FEED_SILENT = timedelta(seconds=30)
 
 def open_all() -> None:
     """Register this room's checks, jobs and sweeps."""
-    from markets import benchmarks, live_benchmarks, matching_benchmarks, panels
+    from markets import benchmarks, live_benchmarks, matching_benchmarks, panels, signing_benchmarks
     from markets.platforms.base import PLATFORMS
 
     registry.add_job(Job("price-sync", ("price_sync",), 600, about="Sync prices from all platforms"))
     registry.add_job(Job("market-refresh", ("sync",), 1_800, about="Refresh the list of markets"))
     registry.add_benchmark("books", benchmarks.books)
     registry.add_benchmark("storing", benchmarks.storing)
+    registry.add_benchmark("signing", signing_benchmarks.signing)
     registry.add_benchmark("latency", live_benchmarks.latency)
     registry.add_benchmark("load", live_benchmarks.load)
     registry.add_benchmark("matching", matching_benchmarks.matching_quality)
@@ -99,4 +100,5 @@ def signer() -> str:
         raise Broken(
             "no Kalshi key", "Set KALSHI_KEY_ID and KALSHI_PRIVATE_KEY_FILE; Kalshi's stream needs them."
         )
-    return f"Kalshi key {held['kalshi'][:8]}…, Polymarket {held['polymarket'] or 'none'}"
+    halted = f", HALTED: {held['halted']}" if held.get("halted") else ""
+    return f"Kalshi key {held['kalshi'][:8]}…, Polymarket {held['polymarket'] or 'none'}{halted}"

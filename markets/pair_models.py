@@ -30,18 +30,16 @@ class Pair(models.Model):
     status = models.CharField(max_length=16, default=PROPOSED)
     bet = models.OneToOneField(Bet, models.SET_NULL, null=True, blank=True, related_name="pair")
     origin = models.CharField(max_length=16, default=HAND)
-    score = models.DecimalField(
-        max_digits=5, decimal_places=4, null=True, blank=True
-    )  # the matcher's, 0 to 1
+    # The matcher's, 0 to 1
+    score = models.DecimalField(max_digits=5, decimal_places=4, null=True, blank=True)
     verdict = models.CharField(max_length=16, blank=True)
     settlement = models.CharField(max_length=16, default=UNKNOWN)
     reasons = models.JSONField(default=list, blank=True)  # why the matcher thinks so
     vetoes = models.JSONField(default=list, blank=True)  # what contradicts
     rules_digest = models.CharField(max_length=64, blank=True)  # what the last decision was given for
     risk_class = models.CharField(max_length=64, blank=True)
-    m0 = models.DecimalField(
-        max_digits=6, decimal_places=5, default=Decimal(0)
-    )  # chance that it pays nothing
+    # Chance that it pays nothing
+    m0 = models.DecimalField(max_digits=6, decimal_places=5, default=Decimal(0))
     m0_upper = models.DecimalField(max_digits=6, decimal_places=5, default=Decimal(0))
     m0_by_hand = models.DecimalField(max_digits=6, decimal_places=5, null=True, blank=True)  # at least this
     approved_by = models.ForeignKey(
@@ -81,9 +79,10 @@ class PairVersion(models.Model):
     DECISIONS = (PROPOSED, SAME, INVERTED, REJECTED, SUSPENDED)
 
     pair = models.ForeignKey(Pair, models.PROTECT, related_name="versions")
+    # Nobody: the matcher proposed it, or a platform's change suspended it
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="pair_decisions"
-    )  # nobody: the matcher proposed it, or a platform's change suspended it
+    )
     decision = models.CharField(max_length=16)
     note = models.TextField(blank=True)
     digest = models.CharField(max_length=64)

@@ -34,6 +34,9 @@ class Catalogue:
     by_market: dict[MarketKey, set[str]] = field(default_factory=lambda: defaultdict(set))
     listings: dict[MarketKey, Listing] = field(default_factory=dict)
     risks: dict[str, BetRisk] = field(default_factory=dict)  # what is known of each bet itself
+    by_group: dict[str, set[MarketKey]] = field(
+        default_factory=lambda: defaultdict(set)
+    )  # by shared rule source
     screen: Screen = field(
         default_factory=Screen
     )  # best asks of all bets; scans keep it in step with the books
@@ -48,6 +51,18 @@ class Catalogue:
     def risk(self, bet_id: str) -> BetRisk:
         """What is known of a bet itself; of one that is not active any more, nothing that would help it."""
         return self.risks.get(bet_id, UNKNOWN)
+
+    def groups(self, bet_id: str) -> frozenset[str]:
+        """The groups of bets that share a rule source with this one; empty for a bet that is not active."""
+        bet = self.bets.get(bet_id)
+        listed = (self.listings.get(market) for market in bet.markets) if bet is not None else ()
+        return frozenset(name for listing in listed if listing is not None for name in listing.groups)
+
+    def markets_of(self, group: str) -> set[MarketKey]:
+        """Every market of a group, and of the active bets that a market of the group puts into it."""
+        own = self.by_group.get(group, set())
+        bet_ids = {bet_id for market in own for bet_id in self.by_market.get(market, ())}
+        return own.union(*(self.bets[bet_id].markets for bet_id in bet_ids))
 
     def touched(self, platform: str, market_ids: Iterable[str]) -> list[BetValue]:
         """The active bets that have one of these markets."""
@@ -106,7 +121,13 @@ def _read_changes(copy: Catalogue) -> None:
 
 def _list(copy: Catalogue, markets: Iterable[Market]) -> None:
     for market in markets:
-        copy.listings[market.platform, market.id] = Listing.of(store.info_of(market))
+        key = market.platform, market.id
+        before = copy.listings.get(key)
+        for name in before.groups if before is not None else ():
+            copy.by_group[name].discard(key)
+        copy.listings[key] = Listing.of(store.info_of(market))
+        for name in copy.listings[key].groups:
+            copy.by_group[name].add(key)
 
 
 def _newest(before: datetime | None) -> datetime | None:

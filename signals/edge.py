@@ -97,6 +97,9 @@ class Charges:
     fill_bands: FillBands = ()
     cash_rate: Decimal = ZERO  # a year's interest that the cash would earn elsewhere, a fraction
     unknown_days: Decimal = DAYS_PER_YEAR  # taken where the day of settlement is not known
+    unwind_loss: Decimal = (
+        ZERO  # dollars a contract that unwinding has lost on average: books may promise less
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,15 +20,18 @@ class Step:
 def of(finding: Finding, m0: Decimal, charges: Charges) -> Expected:
     """What can be expected of a finding when the bet pays nothing with chance `m0`."""
     days = Decimal(0) if finding.frees_now else finding.days_to_cash
-    losses = [unwind_loss(leg, finding.payoff) for leg in finding.legs]
+    losses = [unwind_loss(leg, finding.payoff, charges.unwind_loss) for leg in finding.legs]
     return edge.expected(finding.waterfall, losses, days, m0, charges)
 
 
-def unwind_loss(leg: Leg, payoff: Decimal) -> Decimal:
-    """Dollars per $1 of payoff that are lost when this leg alone was bought and is sold again at once."""
+def unwind_loss(leg: Leg, payoff: Decimal, measured: Decimal = Decimal(0)) -> Decimal:
+    """Dollars per $1 of payoff that are lost when this leg alone was bought and is sold again at once.
+
+    At least what was `measured` a contract: the book that broke the attempt is not the book of now.
+    """
     if leg.size <= 0:
         return Decimal(0)
-    each = edge.unwind_loss(leg.cost.cash / leg.size, leg.best_bid, leg.exit_fee)
+    each = max(measured, edge.unwind_loss(leg.cost.cash / leg.size, leg.best_bid, leg.exit_fee))
     return each * leg.size / payoff
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from markets import rule_sources
 from markets.books import Level, dollars, micro
 from markets.platforms.base import FeeSchedule, MarketInfo, OrderCost, TickBand
 from signals import sizing
@@ -50,6 +51,8 @@ class Listing:
     whole_cents: bool = False
     min_value: Decimal = Decimal(0)
     rules_known: bool = True
+    shard: int = 0  # where the platform keeps the money for it
+    groups: tuple[str, ...] = ()  # of bets that share a rule source (`markets.rule_sources`)
     fault: str = field(init=False, default="", repr=False, compare=False)
     bands: tuple[sizing.Band, ...] = field(init=False, default=(), repr=False, compare=False)
     lowest: int = field(init=False, default=0, repr=False, compare=False)  # min_size, micro-contracts
@@ -108,6 +111,8 @@ class Listing:
             whole_cents=bool(market.extra.get("whole_cents", False)),
             min_value=Decimal(market.extra.get("min_value", 0)),
             rules_known=bool(market.rules.strip()),
+            shard=int(market.extra.get("exchange_index") or 0),
+            groups=rule_sources.groups(market),
         )
 
 

@@ -44,9 +44,8 @@ class Signal(models.Model):
     bet = models.ForeignKey(Bet, models.PROTECT, null=True, related_name="signals")
     direction = models.CharField(max_length=200, blank=True)
     size = models.DecimalField(max_digits=20, decimal_places=8, null=True)  # contracts of each leg
-    outlay = models.DecimalField(
-        max_digits=20, decimal_places=6, null=True
-    )  # dollars for all legs, fees included
+    # Dollars for all legs, fees included
+    outlay = models.DecimalField(max_digits=20, decimal_places=6, null=True)
     net_profit = models.DecimalField(max_digits=20, decimal_places=6, null=True)  # dollars at that size
     half_profit = models.DecimalField(max_digits=20, decimal_places=6, null=True)  # dollars at half of it
     edge = models.DecimalField(max_digits=10, decimal_places=6, null=True)  # net dollars per $1 of payoff
@@ -54,21 +53,18 @@ class Signal(models.Model):
     expected_edge = models.DecimalField(max_digits=10, decimal_places=6, null=True)
     kind = models.CharField(max_length=32, blank=True)  # of the bet
     label = models.CharField(max_length=16, blank=True)  # arbitrage, or spread where settlement is not clean
-    annualised = models.DecimalField(
-        max_digits=14, decimal_places=6, null=True
-    )  # simple interest, a fraction
+    # Simple interest, a fraction
+    annualised = models.DecimalField(max_digits=14, decimal_places=6, null=True)
     reasons = models.JSONField(default=list)  # why it was refused or quarantined
     refreshed_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True)
     close_reason = models.CharField(max_length=64, blank=True)
-    lifetime_ms = models.BigIntegerField(
-        null=True
-    )  # from found to gone; an expired one: to its last confirmation
+    # From found to gone; an expired one: to its last confirmation
+    lifetime_ms = models.BigIntegerField(null=True)
     rechecked_at = models.DateTimeField(null=True)  # its books were read again over REST
     recheck = models.JSONField(default=dict)  # what was seen there
-    cleared = models.JSONField(
-        default=dict
-    )  # doubt → Unix ms until when a second look or a person has answered it
+    # Doubt → Unix ms until when a second look or a person has answered it
+    cleared = models.JSONField(default=dict)
 
     class Meta:
         db_table = "signals"
@@ -146,21 +142,17 @@ class Refusal(models.Model):
     last_seen = models.DateTimeField()
     sentence = models.TextField(blank=True)  # of the last time
     signal_id = models.CharField(max_length=64, blank=True)
-    best_edge = models.DecimalField(
-        max_digits=10, decimal_places=6, null=True
-    )  # net dollars per $1 of payoff
-    best_profit = models.DecimalField(
-        max_digits=20, decimal_places=6, null=True
-    )  # net dollars of that finding
+    # Net dollars per $1 of payoff
+    best_edge = models.DecimalField(max_digits=10, decimal_places=6, null=True)
+    # Net dollars of that finding
+    best_profit = models.DecimalField(max_digits=20, decimal_places=6, null=True)
     best_size = models.DecimalField(max_digits=20, decimal_places=8, null=True)
-    orders = models.JSONField(
-        default=dict
-    )  # of the best: {"outlay": text, "legs": [[platform, market, outcome, size]]}
+    # Of the best: {"outlay": text, "legs": [[platform, market, outcome, size]]}
+    orders = models.JSONField(default=dict)
     fate = models.CharField(max_length=16, default=OPEN)
     lived_ms = models.BigIntegerField(null=True)  # from the first refusal until the gap was gone
-    settled_profit = models.DecimalField(
-        max_digits=20, decimal_places=6, null=True
-    )  # dollars, by actual settlement
+    # Dollars, by actual settlement
+    settled_profit = models.DecimalField(max_digits=20, decimal_places=6, null=True)
     settled_at = models.DateTimeField(null=True)  # when that was computed
 
     class Meta:
@@ -297,9 +289,8 @@ class LegOutcome(models.Model):
     order = models.CharField(max_length=64, unique=True)
     platform = models.CharField(max_length=32)
     place = models.PositiveSmallIntegerField()  # 0: the first leg sent
-    edge = models.DecimalField(
-        max_digits=10, decimal_places=6
-    )  # that the finding showed, dollars per $1 of payoff
+    # That the finding showed, dollars per $1 of payoff
+    edge = models.DecimalField(max_digits=10, decimal_places=6)
     asked = models.DecimalField(max_digits=20, decimal_places=8)  # contracts
     filled = models.DecimalField(max_digits=20, decimal_places=8)
     took_ms = models.PositiveIntegerField(null=True)  # from sending to the answer

@@ -39,7 +39,9 @@ class Search:
         self.lowest = sizing.up(max(one.listing.lowest, two.listing.lowest, 1), self.step)
         self.walk: Walk = sizing.merge(one.asks, two.asks, one.listing.unit_cost, two.listing.unit_cost)
         self._whole: tuple[list[Level], list[Level]] = ([], [])
-        self.top: Ceiling = sizing.ceiling(self.walk, (one.claim.platform, two.claim.platform), caps)
+        self.top: Ceiling = sizing.ceiling(
+            self.walk, (one.claim.platform, two.claim.platform), caps, self.lowest
+        )
 
     def best(self) -> Trade | Why:
         """The most profitable trade, the smaller of two that earn the same, or why there is none."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from math import gcd, lcm
 
-from markets.books import MICRO, YES, Ladder, micro
+from markets.books import MICRO, NO, YES, Ladder, micro
 
 PICO_PER_MICRO = 10**6  # pico-dollars in a micro-dollar
 PICO_PER_DOLLAR = 10**12
@@ -27,8 +27,8 @@ CENT_IN_MICRO_SQUARED = 10**10  # one cent as micro-dollars times micro-contract
 ROUNDING_GAIN = 5 * 10**12
 
 # What held the size back.
-DEPTH, EDGE, MIN_SIZE, MAX_CONTRACTS, MAX_PAYOFF, MAX_OUTLAY, CASH = (
-    "depth", "edge", "min_size", "max_contracts", "max_payoff", "max_outlay", "cash",
+DEPTH, EDGE, MIN_SIZE, MAX_CONTRACTS, MAX_PAYOFF, MAX_OUTLAY, CASH, HURDLE = (
+    "depth", "edge", "min_size", "max_contracts", "max_payoff", "max_outlay", "cash", "hurdle",
 )  # fmt: skip
 
 UnitCost = Callable[[int], int]  # price in micro-dollars to price and marginal fee in pico-dollars
@@ -69,6 +69,19 @@ class Walk:
     def best_possible(self, size: int) -> int:
         """No exact profit at `size` can be above this, whatever the rounding; atto-dollars."""
         return self.net_at(size) + self.rounding_gain(bisect_left(self.sizes, size))
+
+    def worth_until(self, hurdle: int) -> int:
+        """The size up to which every pair gains at least `hurdle` (pico-dollars, fees taken off), micro-contracts.
+
+        Prices with fees only rise along a ladder, so gains only fall.
+        """
+        before = net_before = 0
+        for end, one, two in zip(self.sizes, *self.cash, strict=True):
+            net = end * PICO_PER_DOLLAR - one - two
+            if net - net_before < hurdle * (end - before):
+                return before
+            before, net_before = end, net
+        return before
 
     @staticmethod
     def rounding_gain(at: int) -> int:
@@ -132,13 +145,15 @@ def merge(one: Ladder, two: Ladder, cost_one: UnitCost, cost_two: UnitCost) -> W
 class Caps:
     """What may be spent: contracts per leg, and dollars per platform by risk limit and by cash at hand.
 
-    `max_payoff` caps the dollars paid in every state: with two legs the contracts of each.
+    `max_payoff` caps the dollars paid in every state: with two legs the contracts of each. `hurdle` is what each pair
+    must gain to be worth its risk, in dollars per $1 of payoff: with two legs the walk ends where less is left.
     """
 
     max_contracts: Decimal | None = None
     max_outlay: Mapping[str, Decimal] = field(default_factory=dict)
     cash: Mapping[str, Decimal] = field(default_factory=dict)
     max_payoff: Decimal | None = None
+    hurdle: Decimal | None = None
 
     def budget(self, platform: str) -> tuple[Decimal, str] | None:
         """The tighter of risk limit and cash on a platform, in dollars, with its name; None: no limit."""
@@ -154,9 +169,15 @@ class Ceiling:
     why: str
 
 
-def ceiling(walk: Walk, platforms: tuple[str, str], caps: Caps) -> Ceiling:
-    """The smallest of depth, contract cap, and what each platform's budget affords (before rounding)."""
+def ceiling(walk: Walk, platforms: tuple[str, str], caps: Caps, least: int = 0) -> Ceiling:
+    """The smallest of depth, the walk to the hurdle, contract cap, and what each platform's budget affords (before
+    rounding).
+
+    The hurdle does not hold back the `least` size (micro-contracts) that platforms accept: then the whole is judged.
+    """
     lowest = Ceiling(walk.sizes[-1], DEPTH if walk.ran_out else EDGE)
+    if caps.hurdle is not None:
+        lowest = _lower(lowest, max(least, walk.worth_until(int(caps.hurdle * PICO_PER_DOLLAR))), HURDLE)
     if caps.max_contracts is not None:
         lowest = _lower(lowest, int(caps.max_contracts * MICRO), MAX_CONTRACTS)
     if caps.max_payoff is not None:
@@ -233,3 +254,9 @@ def buy_limit(price: int, outcome: str, bands: Sequence[Band]) -> int | None:
             break
         found = price - (past if outcome == YES else step - past)
     return found if found is not None and 0 < found < MICRO else None
+
+
+def sell_limit(price: int, outcome: str, bands: Sequence[Band]) -> int | None:
+    """The lowest price on the grid that is not below `price`: to sell is to buy the other outcome, turned over."""
+    found = buy_limit(MICRO - price, NO if outcome == YES else YES, bands)
+    return None if found is None else MICRO - found

@@ -33,6 +33,9 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["REDIS_URL"] = _with_database(os.environ["REDIS_URL"], number)
     os.environ["DJANGO_SETTINGS_MODULE"] = "arbsite.settings"
     os.environ["LOG_FORMAT"] = "text"
+    # Paper orders that need no time and always find what the book shows, except where a test says otherwise
+    for name, value in (("POLYMARKET_MS", "0"), ("KALSHI_MS", "0"), ("FILL_RATES", "0:1")):
+        os.environ.setdefault(f"TRADING_PAPER_{name}", value)
     import django
 
     django.setup()

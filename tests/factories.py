@@ -7,6 +7,8 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 
+from execution import lifecycle
+from execution.models import Order
 from markets import live, pairs, store
 from markets.books import Book, micro
 from markets.live import Change
@@ -81,3 +83,26 @@ def a_gap(at_ms: int, suffix: str = "", size: str = "100") -> tuple[str, str]:
     first = window(POLYMARKET, {IDS[POLYMARKET] + suffix: cheap}, at_ms)
     second = window(KALSHI, {IDS[KALSHI] + suffix: dear}, at_ms)
     return first, second
+
+
+def an_order(order_id: str, status: str = "PLANNED", **fields: Any) -> Order:
+    """An order that has moved to `status` the way orders do: the database takes new ones as PLANNED only."""
+    order = Order.objects.create(
+        **{"id": order_id, "client_order_id": order_id, **fields, "status": "PLANNED"}
+    )
+    for step in moves_to(status):
+        Order.objects.filter(pk=order_id).update(status=step)
+    order.refresh_from_db()
+    return order
+
+
+def moves_to(status: str) -> list[str]:
+    """The fewest permitted moves from PLANNED."""
+    ways: dict[str, list[str]] = {lifecycle.PLANNED: []}
+    waiting = [lifecycle.PLANNED]
+    while status not in ways:
+        old = waiting.pop(0)
+        for new in sorted(lifecycle.NEXT[old] - ways.keys()):
+            ways[new] = [*ways[old], new]
+            waiting.append(new)
+    return ways[status]

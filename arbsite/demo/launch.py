@@ -3,7 +3,7 @@
 1. embedded PostgreSQL and Valkey          threads of this process (arbsite.stack)
 2. the sandbox exchange                    supervised, and known by the file it writes its addresses into
 3. migrate, cron table, login, discovery   `manage.py demo --prepare`
-4. signer, connectors, workers, beat, …    supervised
+4. signer, executor, connectors, workers, beat, …    supervised
 5. the screen                              `manage.py demo --view`, whose end ends everything
 """
 
@@ -38,7 +38,15 @@ Say = Callable[[str], None]
 
 
 def run(
-    data: Path, *, seconds: int | None, pairs: int, rate: float, web_port: int, flower_port: int, say: Say
+    data: Path,
+    *,
+    seconds: int | None,
+    pairs: int,
+    rate: float,
+    web_port: int,
+    flower_port: int,
+    say: Say,
+    mode: str = "paper",
 ) -> int:
     """Run the demo until it is interrupted or `seconds` have passed; returns the exit status."""
     web_port, flower_port = free_port(web_port, "WEB_PORT"), free_port(flower_port, "FLOWER_PORT")
@@ -52,18 +60,18 @@ def run(
         raise DemoError(str(error)) from error
     exchange, system = None, None
     try:
-        base = environment(data, services.database_url, services.redis_url)
+        base = environment(data, services.database_url, services.redis_url, mode)
         say("starting the sandbox exchange")
         exchange = Supervisor(data / "exchange", [sandbox_program(data, base, pairs, rate)])
         exchange.start()
         places = sandbox_environment(_await_urls(data / "exchange" / "urls.json", began, interrupted), data)
         base |= places
-        leave_settings(data, places)
+        leave_settings(data, places | {"TRADING_MODE": mode})
         say("preparing the database")
         _step([*MANAGE, "demo", "--prepare"], base)
         system = Supervisor(data, programs(base, data, web_port, flower_port))
         say(
-            "starting signer, connectors, workers, beat, jobs, Flower and the web server; reading the markets"
+            "starting signer, executor, connectors, workers, beat, jobs, Flower and the web server; reading the markets"
         )
         system.start()
         _step([*MANAGE, "sync"], base)
@@ -92,7 +100,7 @@ def run(
         stack.stop()
 
 
-def environment(data: Path, database_url: str, redis_url: str) -> dict[str, str]:
+def environment(data: Path, database_url: str, redis_url: str, mode: str = "paper") -> dict[str, str]:
     """What every process of the demo is told."""
     kept = {name: value for name, value in os.environ.items() if not name.endswith("_PRIVATE_KEY_FILE")}
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -106,7 +114,7 @@ def environment(data: Path, database_url: str, redis_url: str) -> dict[str, str]
         "CELERY_BROKER_URL": "",
         "DJANGO_SETTINGS_MODULE": "arbsite.settings",
         "PYTHONUNBUFFERED": "1",
-        "TRADING_MODE": "paper",
+        "TRADING_MODE": mode,
     }
 
 
@@ -118,6 +126,8 @@ def sandbox_environment(urls: dict[str, str], data: Path) -> dict[str, str]:
         "POLYMARKET_CLOB_URL": urls["clob"],
         "POLYMARKET_DATA_URL": urls["data"],
         "POLYMARKET_WS_URL": urls["clob_ws"],
+        "POLYMARKET_USER_WS_URL": urls["clob_ws_user"],
+        "POLYMARKET_GEOBLOCK_URL": urls["geoblock"],
         "KALSHI_REST_URL": urls["kalshi_rest"],
         "KALSHI_WS_URL": urls["kalshi_ws"],
         "KALSHI_KEY_ID_FILE": str(key_id),
@@ -126,7 +136,7 @@ def sandbox_environment(urls: dict[str, str], data: Path) -> dict[str, str]:
 
 
 def leave_settings(data: Path, places: dict[str, str]) -> None:
-    """Let commands that are run beside the demo talk to the sandbox, too, and never to the real platforms."""
+    """Let commands that are run beside the demo speak to the sandbox and in its mode, never to the real platforms."""
     lines = [f"# process {os.getpid()}", *(f"{name}={value}" for name, value in places.items())]
     (data / RUNNING_DEMO).write_text("\n".join(lines) + "\n")
 
@@ -155,6 +165,7 @@ def programs(base: dict[str, str], data: Path, web_port: int, flower_port: int) 
     ]  # fmt: skip
     return [
         Program("signer", [*MANAGE, "signer"], env={**base, **signer}),
+        Program("trade", [*MANAGE, "trade"], env=base, stop_seconds=15),
         Program("worker-hot", worker("hot", HOT_QUEUES, 2), env=base, stop_seconds=15),
         Program("stream-polymarket", [*MANAGE, "stream", "polymarket"], env=base),
         Program("stream-kalshi", [*MANAGE, "stream", "kalshi"], env=base),

@@ -1,15 +1,24 @@
 """Brings the demo's database to where the system can run: tables, cron table, login."""
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
+from django.db import connection, transaction
 
 from arbsite import schedule
 from arbsite.demo.launch import LOGIN
+
+SANDBOX = "sandbox"
+# Rows of those that belong to it: the table, what names the owner, and the owner's table
+CHILDREN = (("plan_steps", "plan_id", "plans"), ("settling", "fill_id", "fills"))
+OF_AN_EXCHANGE = ("starting", "cash_differs", "differences", "stale_feed", "unknown_orders")
 
 
 def prepare() -> None:
     """Safe to run on every start."""
     call_command("migrate", verbosity=0, interactive=False)
+    if settings.ARBSITE.trading.mode == SANDBOX:
+        forget_the_last_exchange()
     schedule.load()
     name, password = LOGIN
     user, _ = get_user_model().objects.get_or_create(
@@ -19,3 +28,28 @@ def prepare() -> None:
         user.is_staff = user.is_superuser = True
         user.set_password(password)  # known to everybody, which is fine on loopback and nowhere else
         user.save()
+
+
+def forget_the_last_exchange() -> None:
+    """A new sandbox exchange has new accounts: what is known of the last one's would all differ, and halt everything.
+
+    Rows that are never changed otherwise, so their triggers are off for this transaction.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute(
+            "SELECT table_name FROM information_schema.columns"
+            " WHERE table_schema = current_schema() AND column_name = 'mode'"
+        )
+        owners = [name for (name,) in cursor.fetchall()]
+        for table, column, owner in CHILDREN:
+            cursor.execute(
+                f"DELETE FROM {table} WHERE {column} IN (SELECT id FROM {owner} WHERE mode = %s)", [SANDBOX]
+            )
+        cursor.execute(
+            "UPDATE plans SET shadow_of_id = NULL WHERE shadow_of_id IN (SELECT id FROM plans WHERE mode = %s)",
+            [SANDBOX],
+        )
+        for owner in owners:
+            cursor.execute(f"DELETE FROM {owner} WHERE mode = %s", [SANDBOX])
+        cursor.execute("DELETE FROM halts WHERE lifted_at IS NULL AND code = ANY(%s)", [list(OF_AN_EXCHANGE)])

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 from rich.console import Console, Group
@@ -59,13 +60,19 @@ def _over(stop: threading.Event, deadline: float | None, pause: float) -> bool:
 
 def screen(web: int, flower: int) -> Group:
     """All tables, under the addresses."""
-    parts: list[Any] = [Box(head(web, flower), title="Arbsite demo · paper trading on the sandbox exchange")]
+    parts: list[Any] = [Box(head(web, flower), title=_title())]
     for panel in _panels():
         table = Table(*panel.columns, title=panel.title, title_justify="left", expand=True)
         for row in panel.rows:
             table.add_row(*row)
         parts.append(table)
     return Group(*parts)
+
+
+def _title() -> str:
+    mode = settings.ARBSITE.trading.mode
+    how = "paper: fills of our own on live books" if mode == "paper" else "orders go to the sandbox exchange"
+    return f"Arbsite demo · {how} · no real money"
 
 
 def head(web: int, flower: int) -> Text:

@@ -13,9 +13,10 @@ from typing import Any
 
 from markets.books import MICRO, NO, OTHER, YES
 from markets.platforms.base import KALSHI, PLATFORMS, POLYMARKET
+from markets.sandbox import ledgers, plants, truth
 from markets.sandbox import orders as o
-from markets.sandbox import plants, truth
 from markets.sandbox.context import Sandbox
+from markets.sandbox.keys import USER
 from markets.sandbox.market import Pair, SandboxEvent, SandboxMarket
 from markets.sandbox.orders import Order, SandboxError
 from markets.sandbox.quotes import CENT
@@ -274,6 +275,30 @@ def _order(sandbox: Sandbox, args: Args) -> Answer:
     return order_facts(order)
 
 
+def _hand(sandbox: Sandbox, args: Args) -> Answer:
+    """A trade in our own account that the bot did not place: as `order`, with `account`."""
+    market = find_market(sandbox, args)
+    side, outcome, tif = args["side"], args.get("outcome", YES), args.get("tif", o.IOC)
+    if side not in o.OPPOSITE or outcome not in OTHER or tif not in o.TIMES_IN_FORCE or tif == o.GTD:
+        raise ActionError(
+            "a hand's order needs 'side' BUY or SELL, 'outcome' YES or NO, 'tif' GTC, IOC or FOK"
+        )
+    return ledgers.by_hand(
+        sandbox, str(args.get("account", USER)), market, side=side, outcome=outcome,
+        price=exact(args, "price"), size=exact(args, "size"), tif=tif,
+    )  # fmt: skip
+
+
+def _cash(sandbox: Sandbox, args: Args) -> Answer:
+    """A deposit (`amount` above zero) or a withdrawal on a `platform`."""
+    platform, shard = args["platform"], args.get("shard", 0)
+    if platform not in PLATFORMS:
+        raise ActionError(f"'platform' is {' or '.join(PLATFORMS)}, not {platform!r}")
+    if type(shard) is not int or not 0 <= shard <= 100:
+        raise ActionError(f"'shard' must be a whole number from 0 to 100, not {shard!r}")
+    return ledgers.move_cash(sandbox, str(args.get("account", USER)), platform, exact(args, "amount"), shard)
+
+
 def _cancel(sandbox: Sandbox, args: Args) -> Answer:
     """Take an order of anybody off the book, by `id`; or all of a market."""
     if "id" in args:
@@ -314,6 +339,14 @@ ACTIONS: dict[str, Action] = {
     ),
     "order": Action(
         _order, _WHERE | {"side", "outcome", "price", "size", "tif"}, frozenset({"side", "price", "size"})
+    ),
+    "hand": Action(
+        _hand,
+        _WHERE | {"account", "side", "outcome", "price", "size", "tif"},
+        frozenset({"side", "price", "size"}),
+    ),
+    "cash": Action(
+        _cash, frozenset({"account", "platform", "amount", "shard"}), frozenset({"platform", "amount"})
     ),
     "cancel": Action(_cancel, _WHERE | {"id"}),
 }

@@ -51,6 +51,8 @@ class SandboxConfig:
     polymarket_rate_limits: bool = True
     polymarket_mined_ms: int = 400  # MATCHED -> MINED
     polymarket_confirmed_ms: int = 900  # MATCHED -> CONFIRMED
+    polymarket_blocked: bool = False  # the geoblock says so, and orders are refused
+    polymarket_closed_only: bool = False  # accounts may only reduce what they hold
     clock_skew_ms: int = 20_000  # how far a signed timestamp may be off
     chain_id: int = 137
 

@@ -12,6 +12,9 @@
     POST   /control/gap      {"pair", "cents", "size", "cheap", "seconds", "ask"}
     POST   /control/plant    {"kind", "cents", "pair" | "event", "size", "cheap", "seconds", "ask"}
     POST   /control/stale    {"platform", "cents", "pair", "scope", "seconds", "after"}   silence while prices move
+    GET    /control/accounts/{name}                    the exchange's own books of an account: for judges only
+    POST   /control/hand     {"account", "market" | "pair"+"platform", "side", "outcome", "price", "size", "tif"}
+    POST   /control/cash     {"account", "platform", "amount", "shard"}   pay in, or (below zero) out
     POST   /control/order    {"market" | "pair"+"platform", "side", "outcome", "price", "size", "tif"}
     POST   /control/cancel   {"id"} or a market
 
@@ -27,7 +30,7 @@ from typing import Any
 from tornado.web import HTTPError, RequestHandler
 
 from markets.platforms.base import PLATFORMS
-from markets.sandbox import actions, truth
+from markets.sandbox import actions, ledgers, truth
 from markets.sandbox.context import Sandbox
 from markets.sandbox.faultkinds import KINDS
 from markets.sandbox.orders import SandboxError
@@ -104,6 +107,17 @@ class Truth(Control):
         self.write(truth.facts(self.sandbox))
 
 
+class Account(Control):
+    """GET /control/accounts/{name}"""
+
+    def get(self, name: str) -> None:
+        """Orders, fills, positions and money of one account on both faces."""
+        try:
+            self.write(ledgers.facts(self.sandbox, name))
+        except ledgers.LedgerError as error:
+            raise HTTPError(404, reason=str(error)) from error
+
+
 class Market(Control):
     """/control/markets/{platform}/{id}[/{action}]"""
 
@@ -161,7 +175,7 @@ class FaultList(Control):
 
 
 class Do(Control):
-    """POST /control/{rate,gap,plant,stale,order,cancel}"""
+    """POST /control/{rate,gap,plant,stale,hand,cash,order,cancel}"""
 
     def post(self) -> None:
         """The action of this route with the fields of the body."""
@@ -196,12 +210,13 @@ def routes(sandbox: Sandbox) -> list[Any]:
         (r"/control/state", State, with_sandbox),
         (r"/control/pairs", Pairs, with_sandbox),
         (r"/control/truth", Truth, with_sandbox),
+        (r"/control/accounts/([^/]+)", Account, with_sandbox),
         (market, Market, with_sandbox),
         (rf"{market}/([a-z]+)", Market, with_sandbox),
         (r"/control/faults", FaultList, with_sandbox),
         *(
             (rf"/control/{name}", Do, {**with_sandbox, "action": name})
-            for name in ("rate", "gap", "plant", "stale", "order", "cancel")
+            for name in ("rate", "gap", "plant", "stale", "hand", "cash", "order", "cancel")
         ),
     ]
 

@@ -52,6 +52,11 @@ KINDS: dict[str, Kind] = {
         "no useful answer (status, or a cut socket), yet the request is served `ms` later",
     ),
     "match_delay": Kind("match_delay", {"ms": (*_MS, True)}, "marketable orders are held before they match"),
+    "front_run": Kind(
+        "front_run",
+        {"leave_pct": (*_whole(0, 99), False)},
+        "a stranger takes what a marketable order is about to take, and leaves so many percent of it (default 0)",
+    ),
     "mode": Kind("mode", {"mode": (*_one_of(*MODES), True)}, "the platform's trading mode"),
     "trade_fail": Kind(
         "trade_fail",
@@ -69,7 +74,7 @@ KINDS: dict[str, Kind] = {
     "ws_raw": Kind("now", {"text": (*_TEXT, False), "base64": (*_TEXT, False)}, "a malformed frame is sent, at once"),
 }  # fmt: skip
 
-COMMON = {"kind", "platform", "endpoint", "market", "count", "probability", "seconds"}
+COMMON = {"kind", "platform", "endpoint", "market", "count", "skip", "probability", "seconds"}
 
 
 @dataclass(slots=True, eq=False)
@@ -79,9 +84,12 @@ class Rule:
     id: int
     kind: str
     platform: str = "*"
-    endpoint: str = "*"  # glob over "METHOD /path", or over the channel of a socket
+    endpoint: str = (
+        "*"  # glob over "METHOD /path", or over the channel of a socket (Kalshi: or of a subscription)
+    )
     market: str = ""  # market id or token id; empty: any
     count: int | None = None  # how often it still fires; None: until cleared
+    skip: int = 0  # so many occasions still pass unharmed before it fires for the first time
     probability: float = 1.0
     until_ms: int = 0  # 0: no end
     settings: dict[str, Any] = field(default_factory=dict)
@@ -91,12 +99,16 @@ class Rule:
         """True when it will not fire any more."""
         return (self.count is not None and self.count <= 0) or bool(self.until_ms and now_ms >= self.until_ms)
 
-    def covers(self, platform: str, endpoint: str, market_id: str) -> bool:
-        """True where it is meant for this platform, endpoint and market."""
+    def covers(self, platform: str, endpoint: str, market_id: str, channel: str = "") -> bool:
+        """True where it is meant for this platform, endpoint (or `channel` on it) and market."""
         return (
             (self.platform in ("*", platform))
             and (not self.market or self.market == market_id)
-            and (self.endpoint == "*" or fnmatchcase(endpoint, self.endpoint))
+            and (
+                self.endpoint == "*"
+                or fnmatchcase(endpoint, self.endpoint)
+                or (bool(channel) and fnmatchcase(channel, self.endpoint))
+            )
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -104,7 +116,7 @@ class Rule:
         shown = {name: value for name, value in self.settings.items() if name != "data"}
         return {
             "id": self.id, "kind": self.kind, "platform": self.platform, "endpoint": self.endpoint,
-            "market": self.market, "count": self.count, "probability": self.probability,
+            "market": self.market, "count": self.count, "skip": self.skip, "probability": self.probability,
             "until_ms": self.until_ms, "fired": self.fired, "settings": shown,
         }  # fmt: skip
 
@@ -144,12 +156,15 @@ def _check_common(rule: Rule, fault: dict[str, Any], now_ms: int) -> None:
     count, probability, seconds = fault.get("count"), fault.get("probability", 1), fault.get("seconds")
     if count is not None and (type(count) is not int or count < 1):
         raise ValueError(f"'count' must be a whole number of at least 1, not {count!r}")
+    skip = fault.get("skip", 0)
+    if type(skip) is not int or skip < 0:
+        raise ValueError(f"'skip' must be a whole number of at least 0, not {skip!r}")
     if type(probability) not in (int, float) or not 0 < probability <= 1:
         raise ValueError(f"'probability' must be above 0 and at most 1, not {probability!r}")
     if seconds is not None and (type(seconds) not in (int, float) or not 0 < seconds <= 86_400):
         raise ValueError(f"'seconds' must be above 0 and at most 86400, not {seconds!r}")
     rule.platform, rule.endpoint, rule.market = platform, fault.get("endpoint", "*"), fault.get("market", "")
-    rule.count, rule.probability = count, probability
+    rule.count, rule.skip, rule.probability = count, skip, probability
     rule.until_ms = now_ms + round(seconds * 1000) if seconds else 0
 
 

@@ -216,6 +216,13 @@ class Faults:
             default=0,
         )
 
+    def front_run(self, platform: str, market_id: str) -> int | None:
+        """How many percent a stranger leaves of what a marketable order is about to take; None: nobody is quicker."""
+        if self.rules:
+            for rule in self._matching("front_run", platform, "", market_id):
+                return int(rule.settings.get("leave_pct", 0))
+        return None
+
     def trade_path(self, platform: str, market_id: str) -> tuple[bool, int, int | None]:
         """How a trade settles: (fails in the end, RETRYING rounds before, delay to the final state in ms or None)."""
         fails, retries, delay = False, 0, None
@@ -252,17 +259,23 @@ class Faults:
         rules = self._matching("ws_seq_gap", connection.platform, connection.channel, market_id)
         return sum(int(rule.settings.get("numbers", 1)) for rule in rules)
 
-    def outgoing(self, connection: Connection, frame: Frame, *, market_id: str = "") -> tuple[Frame, ...]:
-        """What really goes out instead of one data frame: nothing, itself, twice, or after its successor."""
+    def outgoing(
+        self, connection: Connection, frame: Frame, *, market_id: str = "", channel: str = ""
+    ) -> tuple[Frame, ...]:
+        """What really goes out instead of one data frame: nothing, itself, twice, or after its successor.
+
+        `channel` is the subscription's, where one socket carries several (Kalshi: `fill`, `user_orders`, ...).
+        """
         if not self._has_ws and not self._held:
             return (frame,)
         if any(
-            True for _ in self._matching("ws_silence", connection.platform, connection.channel, market_id)
+            True
+            for _ in self._matching("ws_silence", connection.platform, connection.channel, market_id, channel)
         ):
             return ()
         out: list[Frame] = [frame]
         held = self._held.pop(id(connection), None)
-        for rule in self._matching("ws_frame", connection.platform, connection.channel, market_id):
+        for rule in self._matching("ws_frame", connection.platform, connection.channel, market_id, channel):
             if rule.kind == "ws_drop":
                 out = []
             elif rule.kind == "ws_duplicate":
@@ -290,17 +303,22 @@ class Faults:
 
     # --- inside
 
-    def _matching(self, door: str, platform: str, endpoint: str, market_id: str) -> Iterator[Rule]:
+    def _matching(
+        self, door: str, platform: str, endpoint: str, market_id: str, channel: str = ""
+    ) -> Iterator[Rule]:
         """Rules of a door that apply and are used up by this call."""
         now = self.clock.now_ms()
         for rule in self.rules:
             if (
                 KINDS[rule.kind].door != door
-                or not rule.covers(platform, endpoint, market_id)
+                or not rule.covers(platform, endpoint, market_id, channel)
                 or rule.spent(now)
             ):
                 continue
             if rule.probability < 1 and self._random.random() >= rule.probability:
+                continue
+            if rule.skip:
+                rule.skip -= 1
                 continue
             if rule.count is not None:
                 rule.count -= 1

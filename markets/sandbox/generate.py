@@ -82,6 +82,7 @@ class Generator:
             question_text(topic, threshold, day, below=inverted),
             rules_text(topic, threshold, day, below=inverted),
             short,
+            v2=number >= spec.pairs - spec.protocol_v2,
         )
         kalshi[1][0].pair_id = polymarket[1][0].pair_id = pair_id
         pair = Pair(pair_id, polymarket[1][0].id, kalshi[1][0].id, inverted, short, kalshi[1][0].question)
@@ -222,11 +223,16 @@ class Generator:
         question: str,
         rules: str,
         short: bool,
+        *,
+        v2: bool = False,
     ) -> Made:
         """One market and its event on Polymarket."""
         seed = self.spec.seed
         tick = ("0.01", "0.01", "0.01", "0.001")[draw // 19 % 4]
         condition = f"0x{digest(seed, 'condition', slug):064x}"
+        tokens = (str(digest(seed, "yes", slug)), str(digest(seed, "no", slug)))
+        if v2:
+            condition, tokens = protocol_v2_ids(digest(seed, "position", slug))
         determine, settle = self._timers(short)
         event_id = str(100_000 + digest(seed, "event", slug) % 10**12)
         event = SandboxEvent(
@@ -255,15 +261,25 @@ class Generator:
                 question_id=f"0x{digest(seed, 'question', slug):064x}",
                 event_id=event_id,
                 slug=slug,
-                token_ids=(str(digest(seed, "yes", slug)), str(digest(seed, "no", slug))),
+                token_ids=tokens,
                 tick=tick,
                 neg_risk=False,
                 fee_rate=topic.fee_rate,
                 fee_exponent=1,
                 fee_label=topic.fee_label,
+                version="v2" if v2 else "v1",
             ),
         )
         return event, [market]
+
+
+def protocol_v2_ids(drawn: int) -> tuple[str, tuple[str, str]]:
+    """Condition id (64 digits) and position ids of a binary market of Protocol V2, as the platform packs them.
+
+    From the top: module 8 bits, hash 128, arity 16, reserved 64 (zero), chain 16, condition index 16, outcome 8.
+    """
+    condition = 1 << 240 | drawn % 2**128 << 112 | 2 << 96 | 137 << 16
+    return f"0x{condition:062x}00", (str(condition << 8), str(condition << 8 | 1))
 
 
 def day_text(at_ms: int, *, exact: bool = False) -> str:

@@ -213,6 +213,9 @@ class WorldSpec:
     long_weeks: tuple[int, int] = (1, 8)
     extra_kalshi: int = 6  # unpaired, in events of three that exclude each other
     extra_polymarket: int = 6  # unpaired, in neg-risk events of three
+    protocol_v2: int = (
+        0  # of the pairs: the last ones, on Polymarket's Protocol V2 (position ids, ExchangeV3)
+    )
     near_misses: int = 0  # pairs that look the same and are not
     wide: int = 0  # times one neg-risk, one augmented, one exclusive event and one ladder
     inverted_share: float = 0.2

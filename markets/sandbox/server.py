@@ -218,6 +218,7 @@ def urls(host: str, ports: Mapping[str, int]) -> dict[str, str]:
         "clob_ws": f"ws://{base['clob']}/ws/market",
         "clob_ws_user": f"ws://{base['clob']}/ws/user",
         "gamma": f"http://{base['gamma']}",
+        "geoblock": f"http://{base['gamma']}/api/geoblock",
         "data": f"http://{base['data']}",
         "control": f"http://{base['control']}",
     }
@@ -245,7 +246,7 @@ class Running:
 
     @property
     def urls(self) -> dict[str, str]:
-        """kalshi_rest, kalshi_ws, clob, clob_ws, clob_ws_user, gamma, data, control."""
+        """kalshi_rest, kalshi_ws, clob, clob_ws, clob_ws_user, gamma, geoblock, data, control."""
         return self.sandbox.urls
 
     def call(self, do: Callable[[], T], timeout: float = 10) -> T:

@@ -1,13 +1,17 @@
 """Probes answer 200 or 503, whatever is lost."""
 
 import time
+from datetime import timedelta
 
 import pytest
 from django.db import OperationalError
 from django.test import override_settings
+from django.utils import timezone
 
 from arbsite import connections, health, keys
-from execution.models import Order
+from arbsite.models import Component
+from execution.models import Plan
+from tests import factories
 from tests.arbsite.callers import reader
 
 
@@ -83,12 +87,23 @@ def test_the_analyzer_counts_real_messages(db, client):
 
 
 def test_the_executor_counts_open_orders_and_doubts(db, client):
-    Order.objects.create(id="o1", platform="kalshi", status="OPEN", client_order_id="o1")
-    Order.objects.create(id="o2", platform="kalshi", status="FILLED", client_order_id="o2")
-    assert client.get("/health/executor").json() == {"status": "healthy", "open_orders": 1, "mode": "paper"}
-    Order.objects.create(id="o3", platform="kalshi", status="UNKNOWN", client_order_id="o3")
+    factories.an_order("o1", "OPEN", platform="kalshi")
+    factories.an_order("o2", "FILLED", platform="kalshi")
+    assert client.get("/health/executor").json() == {
+        "status": "healthy", "open_orders": 1, "mode": "paper", "running": False,
+    }  # fmt: skip
+    factories.an_order("o3", "UNKNOWN", platform="kalshi")
     found = client.get("/health/executor")
     assert found.status_code == 503 and found.json()["open_orders"] == 2
+
+
+def test_plans_that_nobody_works_are_told_of(db, client):
+    Plan.objects.create(id="plan_1", mode="paper", created_at=timezone.now() - timedelta(minutes=1))
+    found = client.get("/health/executor")
+    assert found.status_code == 503 and "start manage.py trade" in found.json()["problems"][0]
+    now = timezone.now()
+    Component.objects.create(name="trade", state="RUNNING", started_at=now, updated_at=now)
+    assert client.get("/health/executor").status_code == 200
 
 
 def test_an_unknown_part_is_a_problem(db, client):

@@ -6,8 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from execution.models import Fill, Order, Position
+from execution.models import Fill, Position
 from markets.models import Market
+from tests import factories
 from tests.arbsite.callers import reader
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -32,7 +33,7 @@ def order(name, market, **fields):
         "price": Decimal("0.65"), "order_type": "LIMIT", "status": "FILLED", "filled_qty": Decimal("100"),
         "avg_fill_price": Decimal("0.644321"), "client_order_id": name, "created_at": NOW, "updated_at": NOW,
     }  # fmt: skip
-    return Order.objects.create(id=name, **{**values, **fields})
+    return factories.an_order(name, **{**values, **fields})
 
 
 def exact(response):

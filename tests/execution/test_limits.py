@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execution.limits import Held, Limits, check, check_plan, plan_room
+from execution.limits import Held, Limits, check, check_plan, tightest
 from execution.planning import Ticket
 
 POLY, KAL = ("polymarket", "0xa"), ("kalshi", "KX-B")
@@ -52,6 +52,93 @@ def test_up_to_a_limit_and_not_past_it(at, below, code):
     refusals = check(ticket(), FULL, below, best=None)
     assert codes(refusals) == [code]
     assert refusals[0].sentence
+
+
+GROUPED = replace(FULL, groups={"bet-1": frozenset({"g1", "g2"})}, by_group={"g1": D(10), "g2": D(70)})
+LATE = replace(FULL, late=frozenset({POLY}), locked_late=D(60), bankroll=D(1000))
+
+
+@pytest.mark.parametrize(
+    ("held", "at", "below", "code"),
+    [
+        (GROUPED, Limits(max_group_notional=D(110)), Limits(max_group_notional=D("109.99")), "max_group_notional"),
+        (FULL, Limits(max_order_contracts=D(100)), Limits(max_order_contracts=D("99.99")), "max_order_contracts"),
+        (replace(FULL, sent=5), Limits(max_orders_per_minute=6), Limits(max_orders_per_minute=5), "max_orders_per_minute"),
+        (LATE, Limits(max_locked_pct=D("0.13")), Limits(max_locked_pct=D("0.1299")), "max_locked_pct"),
+        (LATE, Limits(max_late_pct=D("0.10")), Limits(max_late_pct=D("0.0999")), "max_late_pct"),
+        (replace(RICH, cash={"polymarket": D(51)}), Limits(min_cash=D(10)), Limits(min_cash=D("10.01")), "cash"),
+    ],
+)  # fmt: skip
+def test_the_other_limits_hold_to_the_cent(held, at, below, code):
+    assert check(ticket(), held, at, best=None) == []
+    refusals = check(ticket(), held, below, best=None)
+    assert codes(refusals) == [code]
+    assert refusals[0].sentence
+
+
+def test_what_pays_soon_is_not_late():
+    assert check(ticket(KAL), LATE, Limits(max_late_pct=D(0)), best=None) == []
+
+
+def test_a_shard_has_a_purse_of_its_own():
+    held = Held(cash={"kalshi": D(1000)}, purses={("kalshi", 0): D(960), ("kalshi", 2): D(40)})
+    one = replace(ticket(KAL), shard=2)
+    assert codes(check(one, held, Limits(), best=None)) == ["cash"]
+    assert "kalshi/2" in check(one, held, Limits(), best=None)[0].sentence
+    assert check(replace(one, shard=0), held, Limits(), best=None) == []
+    assert codes(check(replace(one, shard=5), held, Limits(), best=None)) == [
+        "cash"
+    ]  # nothing is known of it
+    assert held.plus(replace(one, shard=0)).purses == {("kalshi", 0): D(919), ("kalshi", 2): D(40)}
+
+
+def test_legs_of_one_group_share_its_room():
+    legs = [ticket(POLY, "0.40"), ticket(KAL, "0.50")]
+    held = replace(RICH, groups={"bet-1": frozenset({"g"})}, by_group={"g": D(10)})
+    assert check_plan(legs, held, Limits(max_group_notional=D(100)), [None, None]) == []
+    assert codes(check_plan(legs, held, Limits(max_group_notional=D("99.99")), [None, None])) == [
+        "max_group_notional"
+    ]
+    assert tightest(legs, held, Limits(max_group_notional=D(55))) == (Fraction(1, 2), "max_group_notional")
+
+
+def test_an_order_by_hand_counts_to_every_bet_of_its_market():
+    by_hand = ticket(bet="")
+    held = replace(
+        FULL,
+        bets={POLY: frozenset({"bet-1", "bet-2"})},
+        groups={"bet-2": frozenset({"g"})},
+        by_group={"g": D(90)},
+    )
+    assert codes(check(by_hand, held, Limits(max_bet_notional=D("99.99")), best=None)) == ["max_bet_notional"]
+    assert codes(check(by_hand, held, Limits(max_group_notional=D("129.99")), best=None)) == [
+        "max_group_notional"
+    ]
+
+
+scopes = ["polymarket", "market:0xa", "bet:bet-1", "group:g1"]
+
+
+@pytest.mark.parametrize("narrow", range(len(scopes)))
+def test_the_narrowest_scope_wins(narrow):
+    order = [scopes[1], scopes[2], scopes[3], scopes[0]]
+    own = {("max_order_notional", scope): D(39) for scope in order[narrow + 1 :]}
+    allowed = Limits(max_order_notional=D(1), scoped=own | {("max_order_notional", order[narrow]): D(40)})
+    assert check(ticket(), GROUPED, allowed, best=None) == []
+    refused = Limits(scoped={("max_order_notional", scope): D(500) for scope in order} | {
+        ("max_order_notional", order[narrow]): D(39)})  # fmt: skip
+    expected = [] if narrow else ["max_order_notional"]
+    assert codes(check(ticket(), GROUPED, refused, best=None)) == expected
+
+
+def test_of_several_groups_the_tightest_counts_and_a_null_lifts():
+    own = {("max_order_notional", "group:g1"): D(500), ("max_order_notional", "group:g2"): D(39)}
+    assert codes(check(ticket(), GROUPED, Limits(scoped=own), best=None)) == ["max_order_notional"]
+    lifted = Limits(max_order_notional=D(1), scoped={("max_order_notional", "market:0xa"): None})
+    assert check(ticket(), GROUPED, lifted, best=None) == []
+    collar = Limits(collar=D("0.01"), scoped={("collar", "market:0xa"): D("0.10")})
+    assert check(ticket(), GROUPED, collar, best=D("0.31")) == []
+    assert codes(check(ticket(KAL), GROUPED, collar, best=D("0.31"))) == ["price_collar"]
 
 
 def test_cash_must_pay_for_the_order_with_its_fees():
@@ -180,7 +267,7 @@ def test_a_plan_cut_to_its_room_passes_and_a_larger_one_does_not(legs, limit, fr
     held = Held(cash=free)
     for one in before:
         held = held if check(one, held, limit, best=None) else held.plus(one)
-    room = plan_room(legs, held, limit)
+    room = tightest(legs, held, limit)[0]
     assert 0 <= room <= 1
     nobody = [None] * len(legs)
     if room:
@@ -194,23 +281,23 @@ def test_a_plan_cut_to_its_room_passes_and_a_larger_one_does_not(legs, limit, fr
 
 def test_room_is_shared_by_price_not_by_halves():
     legs = [ticket(POLY, "0.20", fee="0"), ticket(KAL, "0.70", fee="0")]
-    assert plan_room(legs, RICH, Limits(max_bet_notional=D(45))) == HALF
-    assert plan_room(legs, RICH, Limits()) == 1
-    assert plan_room(legs, Held(), Limits()) == 0
+    assert tightest(legs, RICH, Limits(max_bet_notional=D(45)))[0] == HALF
+    assert tightest(legs, RICH, Limits())[0] == 1
+    assert tightest(legs, Held(), Limits())[0] == 0
 
 
 def test_room_of_legs_of_different_sizes_is_a_share_of_each():
     legs = [
         ticket(POLY, "0.20", "100", fee="0"), ticket(KAL, "0.70", "50", fee="0"), ticket(KAL, "0.10", "50", fee="0"),
     ]  # fmt: skip
-    assert plan_room(legs, RICH, Limits(max_bet_notional=D(30))) == HALF  # of 20 + 35 + 5
-    assert plan_room(legs, RICH, Limits(max_order_notional=D("3.5"))) == Fraction(1, 10)
-    assert plan_room(legs, RICH, Limits(max_platform_notional={"kalshi": D(20)})) == HALF
-    assert plan_room(legs, RICH, Limits(max_platform_notional={"polymarket": D(20)})) == 1
+    assert tightest(legs, RICH, Limits(max_bet_notional=D(30)))[0] == HALF  # of 20 + 35 + 5
+    assert tightest(legs, RICH, Limits(max_order_notional=D("3.5")))[0] == Fraction(1, 10)
+    assert tightest(legs, RICH, Limits(max_platform_notional={"kalshi": D(20)}))[0] == HALF
+    assert tightest(legs, RICH, Limits(max_platform_notional={"polymarket": D(20)}))[0] == 1
 
 
 def test_room_of_two_legs_in_one_market_is_shared():
     legs = [ticket(POLY, "0.20", fee="0"), ticket(POLY, "0.70", fee="0")]
     for limit in (Limits(max_market_notional=D(45)), Limits(max_platform_notional={"polymarket": D(45)})):
-        assert plan_room(legs, RICH, limit) == HALF
-    assert plan_room(legs, Held(cash={"polymarket": D(45)}), Limits()) == HALF
+        assert tightest(legs, RICH, limit)[0] == HALF
+    assert tightest(legs, Held(cash={"polymarket": D(45)}), Limits())[0] == HALF

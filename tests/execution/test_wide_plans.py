@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arbsite.models import Notice
-from execution import paper, planning, services
+from execution import paper, planning, services, working
 from execution.lifecycle import FILLED
 from execution.models import Fill, Order, Plan, Position
-from execution.planning import NoPlan, Ticket, smallest_share, uncovered, work_off
+from execution.planning import NoPlan, Ticket, smallest_share, uncovered
 from markets import bets, live, store
 from markets.books import NO, YES, dollars, micro
 from markets.models import Bet, BetOutcome, Market
@@ -24,6 +24,8 @@ from signals.detection import find
 from signals.findings import Refusal, Result, Rules
 from signals.models import Signal
 from tests import factories
+from tests.execution.cutting import work_off
+from tests.execution.plans import tune
 from tests.signals.values import NOW, book, listing, plain
 from tests.signals.wide_values import random_world
 
@@ -252,7 +254,7 @@ def test_plans_of_any_wide_bet_fill_as_promised_and_never_beyond_what_was_judged
             held, spent = {}, D(0)
             for one in made.tickets:
                 market = (one.platform, one.market_id)
-                result = paper.fill(one, world.books[market], world.fees[market])
+                result = paper.fill(replace(one, spend=None), world.books[market], world.fees[market])
                 assert (result.status, result.filled) == (FILLED, one.size)
                 assert result.cost.cash <= one.cash
                 held[(*market, one.outcome)] = result.filled
@@ -298,20 +300,16 @@ def a_wide_signal(now_ms: int, times: int = 1) -> Signal:
     )  # fmt: skip
 
 
-def thinner(monkeypatch, market_id: str, left: str) -> None:
+def thinner(market_id: str, left: str) -> None:
     """After the plan is made, only so many contracts are left on offer."""
-
-    def late(bet, books, listings, rules, now_ms):
-        result = find(bet, books, listings, rules, now_ms)
-        view = books[KALSHI, market_id]
-        books[KALSHI, market_id] = replace(view, bids=((view.bids[0][0], micro(left)),))
-        return result
-
-    monkeypatch.setattr(planning.detection, "find", late)
+    at = [name for _, name in MARKETS].index(market_id)
+    book = factories.book([(BIDS[at], left)], [(ASKS[at], "5")], factories.unix_ms())
+    live.finish(factories.window(KALSHI, {market_id: book}, factories.unix_ms(), 2))
 
 
 def filled() -> dict[str, D]:
-    return {order.market_id: order.filled_qty for order in Order.objects.all()}
+    sent = Order.objects.filter(role=Order.LEG).exclude(status="ABANDONED")
+    return {order.market_id: order.filled_qty for order in sent}
 
 
 @pytest_db
@@ -319,6 +317,7 @@ def test_legs_of_unequal_size_are_booked_and_add_up(redis):
     now_ms = factories.unix_ms()
     signal = a_wide_signal(now_ms)
     assert services.act_on([signal.id], now_ms=now_ms) == 1
+    working.work_all()
     plan = Plan.objects.get()
     assert (plan.status, plan.size, filled()) == (Plan.FILLED, D(15), SIZES)
     assert sorted(order.leg for order in Order.objects.all()) == [0, 1, 2]
@@ -338,6 +337,7 @@ def test_limits_cut_every_leg_of_a_wide_plan(redis, settings, times):
     now_ms = factories.unix_ms()
     signal = a_wide_signal(now_ms, times)
     assert services.act_on([signal.id], now_ms=now_ms) == 1
+    working.work_all()
     plan, risk = Plan.objects.get(), settings.ARBSITE.risk
     assert plan.status == Plan.FILLED
     assert 0 < plan.size < signal.size
@@ -350,11 +350,12 @@ def test_limits_cut_every_leg_of_a_wide_plan(redis, settings, times):
 
 
 @pytest_db
-def test_a_thin_first_leg_cuts_the_others(redis, monkeypatch):
+def test_a_thin_first_leg_cuts_the_others(redis):
     now_ms = factories.unix_ms()
     signal = a_wide_signal(now_ms)
-    thinner(monkeypatch, "KX-B", "4")
     services.act_on([signal.id], now_ms=now_ms)
+    thinner("KX-B", "4")
+    working.work_all()
     assert filled() == {"KX-B": D(4), "KX-C": D(2), "KX-A": D(4)}
     assert Plan.objects.get().status == Plan.FILLED
     assert {row.market_id: row.quantity for row in Position.objects.all()} == filled()
@@ -363,29 +364,37 @@ def test_a_thin_first_leg_cuts_the_others(redis, monkeypatch):
 
 @pytest_db
 def test_what_no_other_leg_completes_is_named(redis, monkeypatch):
+    tune(
+        monkeypatch, "execution", loss_limit_pct=D(0), unwind_seconds=D("0.1")
+    )  # nothing is sold back at a loss
     now_ms = factories.unix_ms()
     signal = a_wide_signal(now_ms)
-    thinner(monkeypatch, "KX-C", "0.5")
     services.act_on([signal.id], now_ms=now_ms)
+    thinner("KX-C", "0.5")
+    working.work_all()
     # b fills whole, c a tenth, and a follows with a tenth of 10
     assert filled() == {"KX-B": D(10), "KX-C": D("0.5"), "KX-A": D(1)}
     assert Plan.objects.get().status == Plan.PARTIAL
     assert Notice.objects.get(kind="plan_partial").data["uncovered"] == [
         {"platform": KALSHI, "market": "KX-B", "outcome": "NO", "contracts": "9.000000"}
     ]
-    assert not Notice.objects.filter(kind="leg_alone").exists()
 
 
 @pytest_db
 def test_a_share_below_a_minimum_ends_the_plan(redis, monkeypatch):
+    tune(
+        monkeypatch, "execution", loss_limit_pct=D(0), unwind_seconds=D("0.1")
+    )  # nothing is sold back at a loss
     now_ms = factories.unix_ms()
     signal = a_wide_signal(now_ms)
-    thinner(monkeypatch, "KX-C", "0.1")
     services.act_on([signal.id], now_ms=now_ms)
+    thinner("KX-C", "0.1")
+    working.work_all()
     # a fiftieth of 10 is under the minimum of one contract: a is not sent
     assert filled() == {"KX-B": D(10), "KX-C": D("0.1")}
     assert Plan.objects.get().status == Plan.PARTIAL
-    assert Notice.objects.get(kind="leg_alone").data == {"not_sent": 1}
+    (not_sent,) = Order.objects.filter(role=Order.LEG, status="ABANDONED")
+    assert (not_sent.market_id, not_sent.error_code) == ("KX-A", "below_minimum")
     alone = {
         row["market"]: D(row["contracts"])
         for row in Notice.objects.get(kind="plan_partial").data["uncovered"]

@@ -171,7 +171,9 @@ def day() -> Day:
         WORLD, traders=MAKERS, clock=ManualClock(START), kalshi_accounts=[process_keys().kalshi_account()]
     )
     minutes = settings.ARBSITE.signals.evidence_minutes
-    trader = Trader(sandbox, rules.rules(), rules.hurdles(), minutes * 60_000)
+    trader = Trader(
+        sandbox, rules.rules(settings_only=True), rules.hurdles(settings_only=True), minutes * 60_000
+    )
     trader.start(START)
     for pair in sandbox.world.open_pairs():
         trader.approve(pair_bet(pair), OWN)

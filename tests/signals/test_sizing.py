@@ -2,6 +2,7 @@
 
 from decimal import Decimal as D
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from hypothesis import assume, given
@@ -203,3 +204,41 @@ def test_no_band_no_limit():
 def test_ticks_that_make_no_grid_are_refused(ticks):
     with pytest.raises(ValueError):
         sizing.bands_of(ticks)
+
+
+@given(paying(), rates, rates, st.integers(-50, 200))
+def test_the_walk_to_a_hurdle_ends_where_a_pair_gains_less(pair, rate_one, rate_two, mills):
+    one, two = pair
+    walk = walk_of(one, two, rate_one, rate_two)
+    hurdle = mills * 10**9  # pico-dollars
+    end = walk.worth_until(hurdle)
+    steps = [0, *walk.sizes]
+    assert end in steps
+    gains = [
+        Fraction(walk.net_at(after) - (walk.net_at(before) if before else 0), after - before)
+        for before, after in pairwise(steps)
+    ]
+    assert all(gain >= hurdle for gain in gains[: steps.index(end)])
+    assert end == walk.sizes[-1] or gains[steps.index(end)] < hurdle
+
+
+def test_a_hurdle_is_a_ceiling_but_not_below_the_least_size():
+    one = ((400_000, 100 * MICRO), (480_000, 100 * MICRO))
+    two = ((500_000, 200 * MICRO),)
+    walk = walk_of(one, two)  # 100 pairs gain ten cents, 100 more gain two
+    platforms = ("polymarket", "kalshi")
+    assert sizing.ceiling(walk, platforms, Caps(hurdle=D("0.02"))).size == 200 * MICRO
+    cut = sizing.ceiling(walk, platforms, Caps(hurdle=D("0.021")))
+    assert (cut.size, cut.why) == (100 * MICRO, sizing.HURDLE)
+    least = sizing.ceiling(walk, platforms, Caps(hurdle=D("0.021")), 150 * MICRO)
+    assert (least.size, least.why) == (150 * MICRO, sizing.HURDLE)
+
+
+@given(st.integers(1, MICRO - 1), st.sampled_from([YES, NO]), st.sampled_from(["0.01", "0.001", "0.0025"]))
+def test_a_sale_is_rounded_up_to_the_grid(price, outcome, step):
+    bands = sizing.bands_of([(D(0), D(1), D(step))])
+    found = sizing.sell_limit(price, outcome, bands)
+    if found is None:
+        assert price > MICRO - int(D(step) * MICRO)
+    else:
+        assert found - int(D(step) * MICRO) < price <= found and found % int(D(step) * MICRO) == 0

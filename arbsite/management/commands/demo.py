@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 class Command(BaseCommand):
     """Start everything, show it, stop everything."""
 
-    help = "Run the whole system on this machine against the sandbox exchange (paper trading) until Ctrl-C."
+    help = "Run the whole system on this machine against the sandbox exchange until Ctrl-C."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -18,6 +18,12 @@ class Command(BaseCommand):
         parser.add_argument("--seconds", type=int, help="end by itself after so many seconds")
         parser.add_argument("--pairs", type=int, default=20, help="pairs of markets on the sandbox")
         parser.add_argument("--rate", type=float, default=60, help="book changes a second on the sandbox")
+        parser.add_argument(
+            "--mode",
+            choices=("paper", "sandbox"),
+            default="paper",
+            help="own fills, or orders to the sandbox exchange",
+        )
         for name in ("--prepare", "--view"):
             parser.add_argument(name, action="store_true", help="(used by the demo itself)")
         for name in ("--began", "--web", "--flower"):
@@ -48,7 +54,7 @@ class Command(BaseCommand):
         try:
             status = launch.run(
                 data, seconds=options["seconds"], pairs=options["pairs"], rate=options["rate"], web_port=8000,
-                flower_port=5555, say=lambda text: self.stdout.write(f"· {text}"),
+                flower_port=5555, mode=options["mode"], say=lambda text: self.stdout.write(f"· {text}"),
             )  # fmt: skip
         except launch.DemoError as error:
             raise CommandError(str(error)) from error

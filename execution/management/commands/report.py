@@ -1,68 +1,98 @@
-"""`manage.py report`: what was traded and earned, and how much of the limits is used."""
+"""`manage.py report`: what a day or a week brought, what is at stake, and how much of the limits is used."""
 
-from datetime import timedelta
-from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
-from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
-from django.db.models import Count, Sum
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from arbsite.models import INFO, MEDIUM, Notice
-from execution import holdings, portfolio
-from execution.models import Fill, Plan
-from signals import catalogue
+from execution import exposure, portfolio, rendering, reports
+from execution.models import MODES
 
-NEAR = Decimal("0.8")  # of a limit: worth a warning
+DAILY, WEEKLY, EXPOSURE = "daily", "weekly", "exposure"
+DAYS = {DAILY: 1, WEEKLY: 7}
+TABLE, CSV, HTML, JSON = "table", "csv", "html", "json"
 
 
 class Command(BaseCommand):
-    """Print the report and record it as a notice."""
+    """Print a report or write it to a file; the words of the short ones are recorded as a notice."""
 
     help = (
-        "Report profit and trades of the last days (--days), or how much of the risk limits is used (--risk)."
+        "Report a day or week (daily, weekly, or --days N), what is at stake (exposure), or how much of the risk limits"
+        " is used (--risk)."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Which report."""
-        parser.add_argument("--days", type=int, default=1)
+        """Which report, how, and where to."""
+        parser.add_argument("what", nargs="?", choices=[DAILY, WEEKLY, EXPOSURE])
+        parser.add_argument(
+            "--format", choices=[TABLE, CSV, HTML, JSON], default=TABLE, help="csv: exposure only"
+        )
+        parser.add_argument("--out", metavar="FILE", help="write there instead of printing")
+        parser.add_argument("--days", type=int, help="a report of so many days")
         parser.add_argument("--risk", action="store_true")
+        parser.add_argument("--mode", choices=MODES, help="the current one unless said")
 
-    def handle(self, *_: Any, days: int, risk: bool, **__: Any) -> None:
-        """Make the text, print and record it."""
+    def handle(
+        self,
+        *_: Any,
+        what: str | None,
+        format: str,
+        out: str | None,
+        days: int | None,
+        risk: bool,
+        mode: str | None,
+        **__: Any,
+    ) -> None:
+        """Make the report, print or write it. Raises CommandError for what cannot be."""
+        if format == CSV and what != EXPOSURE:
+            raise CommandError(
+                "Only the exposure report comes as CSV: manage.py report exposure --format csv."
+            )
+        if days is not None and (what is not None or days < 1):
+            raise CommandError("Give daily, weekly or --days N with N of at least 1.")
+        mode = mode or portfolio.trading_mode()
+        if risk:
+            made = self._risk(mode)
+        elif what == EXPOSURE:
+            made = self._exposure(mode, format)
+        else:
+            made = self._period(mode, format, days or DAYS[what or DAILY])
+        if out is None:
+            self.stdout.write(made, ending="")
+        else:
+            Path(out).write_text(made, encoding="utf-8")
+            self.stdout.write(f"written to {out}")
+
+    def _period(self, mode: str, format: str, days: int) -> str:
         now = timezone.now()
-        lines, severity = self._risk() if risk else (self._profit(now, days), INFO)
-        self.stdout.write("\n".join(lines))
-        kind = "risk_report" if risk else "profit_report"
-        Notice.objects.record(kind, "portfolio", "\n".join(lines), severity=severity, at=now)
+        found = reports.gather(now=now, days=days, mode=mode)
+        words = "\n".join(reports.headline(found))
+        Notice.objects.record("profit_report", "portfolio", words, severity=INFO, at=now)
+        if format == JSON:
+            return rendering.as_json(found)
+        if format == HTML:
+            return rendering.daily_html(found)
+        return rendering.text(rendering.report_title(found), found["verdict"], reports.sections(found))
 
-    def _profit(self, now: Any, days: int) -> list[str]:
-        since = now - timedelta(days=days)
-        totals = portfolio.summary(now=now)
-        plans = (
-            Plan.objects.filter(created_at__gte=since)
-            .values_list("status")
-            .annotate(Count("id"))
-            .order_by("status")
-        )
-        fills = Fill.objects.filter(created_at__gte=since, kind=Fill.TRADE).aggregate(
-            count=Count("id"), fees=Sum("fee")
-        )
-        return [
-            f"Since {since:%Y-%m-%d %H:%M} UTC ({days} days), {totals['mode']} trading",
-            f"plans: {', '.join(f'{count} {status.lower()}' for status, count in plans) or 'none'}",
-            f"trades: {fills['count']}, fees ${fills['fees'] or Decimal(0):.2f}",
-            f"P&L since the beginning: ${totals['pnl']} (realised ${totals['realized_pnl']})",
-        ]
+    def _exposure(self, mode: str, format: str) -> str:
+        seen = exposure.look(mode, timezone.now())
+        if format == JSON:
+            return rendering.as_json(seen.as_json())
+        if format == CSV:
+            return rendering.exposure_csv(seen)
+        if format == HTML:
+            return rendering.exposure_html(seen)
+        return rendering.text(rendering.exposure_title(seen), "", reports.exposure_sections(seen))
 
-    def _risk(self) -> tuple[list[str], str]:
-        held = holdings.held(settings.ARBSITE.trading.mode, catalogue.current())
-        risk = settings.ARBSITE.risk
-        used = [("total", held.notional, risk.max_total_notional)]
-        used += [
-            (name, amount, risk.max_platform_notional) for name, amount in sorted(held.by_platform.items())
-        ]
-        lines = [f"{name}: ${amount:.2f} of ${limit} ({amount / limit:.0%})" for name, amount, limit in used]
-        near = [name for name, amount, limit in used if amount > NEAR * limit]
-        return lines, MEDIUM if near else INFO
+    def _risk(self, mode: str) -> str:
+        lines = reports.limits_used(mode, timezone.now())
+        words = "\n".join(
+            f"{reports.limit_label(line)}: {reports.limit_amount(line['used'], line['unit'])}"
+            f" of {reports.limit_amount(line['limit'], line['unit'])} ({line['share']:.0%})"
+            for line in lines
+        )
+        severity = MEDIUM if any(line["share"] > reports.NEAR for line in lines) else INFO
+        Notice.objects.record("risk_report", "portfolio", words, severity=severity, at=timezone.now())
+        return words + "\n"

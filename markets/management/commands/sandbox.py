@@ -45,6 +45,12 @@ class Command(BaseCommand):
             "--short-lived", type=int, help="pairs of them that close and settle within minutes"
         )
         parser.add_argument(
+            "--protocol-v2",
+            type=int,
+            default=1,
+            help="pairs of them on Polymarket's Protocol V2 (default %(default)s)",
+        )
+        parser.add_argument(
             "--near-misses",
             type=int,
             default=7,
@@ -110,7 +116,7 @@ def _server(keys: Keys, options: dict[str, Any]) -> SandboxServer:
     sandbox = build(
         WorldSpec(
             seed=seed, pairs=pairs, short_lived=min(pairs, WORLD.short_lived if short is None else short),
-            near_misses=near, wide=wide,
+            protocol_v2=min(max(options["protocol_v2"], 0), pairs), near_misses=near, wide=wide,
         ),
         traders=TraderSpec(seed=seed, rate=options["rate"], gap_every_s=max(GAP_EVERY_S * pairs, 5.0)),
         config=SandboxConfig(kalshi_rate_limits=limits, polymarket_rate_limits=limits),

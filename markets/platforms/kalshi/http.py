@@ -1,6 +1,6 @@
 """JSON reads over HTTP as Kalshi speaks it: signed where asked, throttled, repeated while the trouble passes.
 
-Only GET goes through here. It changes nothing, so a repeated one is harmless; writes are another matter.
+Only GET goes through here. It changes nothing, so a repeated one is harmless; writes go through `private_http.py`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -15,6 +15,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from tenacity.wait import wait_exponential_jitter
 
 from markets.platforms.base import Malformed, PlatformError, Refused, Throttle
+from markets.platforms.kalshi.errors import UNREADABLE, error_of
 
 T = TypeVar("T")
 Authorise = Callable[[str, str], Mapping[str, str]]
@@ -23,7 +24,6 @@ Params = Iterable[tuple[str, str]]
 COST = 10  # tokens of one request; no public GET has another price
 LONGEST_WAIT = 5.0  # seconds between two attempts, whatever Retry-After asks
 PASSING = frozenset({408, 425, 429})  # and every 5xx
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Busy(PlatformError):
@@ -132,7 +132,7 @@ class JsonHttp:
         code, said = error_of(answer.content)
         where = f"GET {path[:120]} at {self._base_url}"
         if status in PASSING or 500 <= status < 600:
-            wait = _seconds(answer.headers.get("Retry-After", ""))
+            wait = seconds(answer.headers.get("Retry-After", ""))
             raise Busy(
                 f"Kalshi answers {status} to {where}: {said or 'no reason given'}",
                 status=status, retry_after=wait, body=answer.content,
@@ -155,22 +155,6 @@ def segment(text: str) -> str:
     return quote(text, safe="")
 
 
-def error_of(raw: bytes) -> tuple[str, str]:
-    """Code and message of an error answer: nested, flat, `{"msg": …}`, a bare string, or a gateway's own page."""
-    try:
-        document = msgspec.json.decode(raw)
-    except UNREADABLE:
-        return "", raw[:200].decode(errors="replace").strip()
-    if not isinstance(document, dict):
-        return "", str(document)[:200]
-    inner = document.get("error", document)
-    if not isinstance(inner, dict):
-        return "", str(inner)[:200]
-    code = str(inner.get("code") or "")[:80]
-    parts = (inner.get("message") or inner.get("msg"), inner.get("details"))
-    return code, "; ".join(str(part) for part in parts if part)[:200]
-
-
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
     """Retry-After in seconds; 0 where it is a date or nothing."""
     return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0.0

@@ -1,20 +1,24 @@
-"""JSON over HTTP as this platform's public hosts speak it: throttled, retried for reads, every failure in our words."""
+"""JSON over HTTP as this platform's hosts speak it: throttled, retried for reads alone, every failure in our words."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
 import requests
+from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_exponential_jitter
+from urllib3.exceptions import HTTPError, NewConnectionError
 
 from markets.platforms.base import Malformed, PlatformError, Refused, Throttle
+from markets.platforms.polymarket.replies import Reply, reason_in
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 Params = Iterable[tuple[str, str]]
+Auth = Callable[[str, str, bytes], Mapping[str, str]]  # headers for a method, a path and the very body
 LONGEST_WAIT = 5.0  # seconds between two attempts, whatever Retry-After asks
 
 
@@ -26,10 +30,19 @@ class Busy(PlatformError):
         self.retry_after = retry_after  # seconds
 
 
-class JsonHttp:
-    """Reads of one host. Every call waits for the throttle, and is repeated at most `attempts` times in all.
+class NotSent(PlatformError):
+    """No connection could be made: nothing has left, so nothing can have been accepted."""
 
-    Only requests that change nothing go through here, so a repeated one is harmless.
+
+class NoAnswer(PlatformError):
+    """The request may have arrived, and no answer came: nobody knows what became of it."""
+
+
+class JsonHttp:
+    """One host. Every call waits for the throttle; reads are repeated at most `attempts` times in all.
+
+    What changes something goes through `send`, which never repeats anything. `auth` makes the headers of a private
+    host for each attempt anew, since they carry the time.
     """
 
     def __init__(
@@ -41,7 +54,9 @@ class JsonHttp:
         timeout: float,
         attempts: int,
         backoff: float,
+        auth: Auth | None = None,
     ) -> None:
+        self._auth = auth
         self._base_url = base_url.rstrip("/")
         self._session = session
         self._throttle = throttle
@@ -59,6 +74,46 @@ class JsonHttp:
     def post(self, endpoint: str, path: str, kind: type[T], body: Any) -> T:
         """The same for a POST that only reads."""
         return self._decoded(self._call(endpoint, "POST", path, [], msgspec.json.encode(body)), path, kind)
+
+    def send(
+        self, endpoint: str, method: str, path: str, body: bytes | None = None, *, cost: int = 1
+    ) -> Reply:
+        """One request that changes something, sent once; the answer as it came. `cost` counts against the rate limit.
+
+        Raises NotSent where nothing has left, NoAnswer where nobody knows, PlatformError where the throttle is full.
+        """
+        if self._throttle is not None:
+            self._throttle.acquire(endpoint, cost)
+        try:
+            answer = self._request(method, path, [], body)
+        except (requests.RequestException, HTTPError, OSError) as error:
+            # Also errors of the libraries beneath: once something may have left, every trouble means that nobody knows
+            name = type(error).__name__
+            if _never_connected(error):
+                raise NotSent(
+                    f"Polymarket at {self._base_url} cannot be reached ({name}): nothing was sent"
+                ) from error
+            raise NoAnswer(
+                f"no answer from Polymarket at {self._base_url} ({name}): the outcome is unknown"
+            ) from error
+        return Reply(answer.status_code, answer.headers, answer.content)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        params: list[tuple[str, str]],
+        body: bytes | None,
+    ) -> requests.Response:
+        headers = {"Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        if self._auth is not None:
+            headers |= self._auth(method, path, body or b"")
+        return self._session.request(
+            method, self._base_url + path, params=params, data=body, headers=headers, timeout=self._timeout,
+            allow_redirects=False,
+        )  # fmt: skip
 
     def _call(
         self, endpoint: str, method: str, path: str, params: list[tuple[str, str]], body: bytes | None
@@ -81,14 +136,8 @@ class JsonHttp:
     ) -> bytes:
         if self._throttle is not None:
             self._throttle.acquire(endpoint)
-        headers = {"Accept": "application/json"}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
         try:
-            answer = self._session.request(
-                method, self._base_url + path, params=params, data=body, headers=headers, timeout=self._timeout,
-                allow_redirects=False,
-            )  # fmt: skip
+            answer = self._request(method, path, params, body)
         except requests.RequestException as error:
             raise Busy(
                 f"Polymarket at {self._base_url} cannot be reached ({type(error).__name__}). Check the network."
@@ -100,7 +149,7 @@ class JsonHttp:
         status = answer.status_code
         if status == 200:
             return
-        said = _said(answer.content)
+        said = reason_in(answer.content)
         where = f"{method} {path[:120]} at {self._base_url}"
         if status in (408, 425, 429) or status >= 500:
             wait = _seconds(answer.headers.get("Retry-After", ""))
@@ -120,15 +169,29 @@ class JsonHttp:
             ) from error
 
 
-def _said(raw: bytes) -> str:
-    """The reason in an error answer: `{"error": "…"}`, or the first words of whatever it is."""
-    try:
-        document = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        document = raw[:200].decode(errors="replace")
-    if isinstance(document, dict):
-        document = document.get("error") or document.get("message") or document.get("errorMsg") or ""
-    return str(document)[:200]
+def private_session() -> requests.Session:
+    """A session for orders: connections enough for several threads, and no retry below us, ever."""
+    session = requests.Session()
+    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=32, max_retries=0)
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, adapter)
+    return session
+
+
+def _never_connected(error: BaseException) -> bool:
+    """Whether the connection itself failed: refused, unroutable, unresolved, or no handshake in time."""
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    seen: BaseException | None = error
+    for _ in range(8):
+        if isinstance(seen, NewConnectionError):
+            return True
+        if seen is None:
+            return False
+        reason = seen.args[0] if seen.args else None
+        inner = getattr(seen, "reason", None) or (reason if isinstance(reason, BaseException) else None)
+        seen = inner if isinstance(inner, BaseException) else None
+    return False
 
 
 def _seconds(text: str) -> float:

@@ -41,7 +41,13 @@ REQUESTS_PER_10_SECONDS = {
     "clob-book": 1_500,
     "clob-books": 500,
     "clob-tick-size": 200,
-    "clob": 6_800,
+    "clob-order": 400,  # 40 a second: the limit of a signer of the lowest tier
+    "clob-cancel": 800,
+    "clob-ledger": 500,
+    "clob-balance": 150,
+    "clob-balance-update": 50,
+    "clob-auth": 100,
+    "clob": 4_800,
     "data-trades": 300,
     "data": 500,
 }

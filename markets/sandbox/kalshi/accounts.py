@@ -104,7 +104,10 @@ class User:
     fills: list[Fill] = field(default_factory=list)
     settlements: list[Settlement] = field(default_factory=list)
     subaccounts: dict[int, bool] = field(default_factory=lambda: {0: False})  # number -> netting switch
+    subaccount_transfers: list[dict[str, Any]] = field(default_factory=list)
     shard_transfers: list[dict[str, Any]] = field(default_factory=list)
+    deposits: list[dict[str, Any]] = field(default_factory=list)
+    withdrawals: list[dict[str, Any]] = field(default_factory=list)
     transfer_ids: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:

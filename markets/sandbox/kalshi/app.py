@@ -5,7 +5,7 @@ from typing import Any
 
 from markets.platforms.base import KALSHI
 from markets.sandbox.context import Sandbox
-from markets.sandbox.kalshi import groups_api, markets_api, orders_api, portfolio_api
+from markets.sandbox.kalshi import groups_api, markets_api, orders_api, portfolio_api, subaccounts_api
 from markets.sandbox.kalshi.call import Endpoint
 from markets.sandbox.kalshi.exchange import Exchange
 from markets.sandbox.kalshi.handler import Rest, Unknown
@@ -15,6 +15,7 @@ from markets.sandbox.kalshi.stream import Socket
 WS_PATH = "/trade-api/ws/v2"
 ENDPOINTS = (
     *markets_api.ENDPOINTS, *orders_api.ENDPOINTS, *groups_api.ENDPOINTS, *portfolio_api.ENDPOINTS,
+    *subaccounts_api.ENDPOINTS,
 )  # fmt: skip
 
 

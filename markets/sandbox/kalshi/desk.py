@@ -6,6 +6,7 @@ from typing import Any
 from markets.books import MICRO
 from markets.platforms.base import KALSHI, OPEN, PAUSED
 from markets.sandbox import orders as o
+from markets.sandbox import rushing
 from markets.sandbox.kalshi import formats as f
 from markets.sandbox.kalshi.accounts import Notes, User
 from markets.sandbox.kalshi.errors import not_found, refused
@@ -101,6 +102,7 @@ def place(exchange: Exchange, user: User, wanted: NewOrder, subaccount: int, now
         if not 0 < wanted.price < MICRO or not o.on_grid(market.bands, wanted.price):
             raise refused(400, "invalid_price")
         _check_money(exchange, user, subaccount, market, wanted)
+    rushing.front_run(exchange.sandbox, market, wanted.side, wanted.price)
     position = user.positions.get((subaccount, market.id))
     closable = position.closes(wanted.side, wanted.size) if position else 0
     order = exchange.engine.submit(

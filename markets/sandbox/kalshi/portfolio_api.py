@@ -151,15 +151,19 @@ def resting_value(call: Call) -> Answer:
 
 
 def deposits(call: Call) -> Answer:
-    """GET /portfolio/deposits: the sandbox's money was there from the start."""
-    call.limit(100, 500)
-    return 200, {"deposits": [], "cursor": ""}
+    """GET /portfolio/deposits: newest first; the money of the start is none."""
+    return 200, _paid(call, "deposits", call.user.deposits)
 
 
 def withdrawals(call: Call) -> Answer:
-    """GET /portfolio/withdrawals"""
-    call.limit(100, 500)
-    return 200, {"withdrawals": [], "cursor": ""}
+    """GET /portfolio/withdrawals: newest first"""
+    return 200, _paid(call, "withdrawals", call.user.withdrawals)
+
+
+def _paid(call: Call, name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    numbered = reversed(list(enumerate(rows, 1)))
+    found, cursor = page(numbered, call.limit(100, 500), call.text("cursor"), newest_first=True)
+    return {name: found, "cursor": cursor}
 
 
 # --- money between shards

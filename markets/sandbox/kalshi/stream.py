@@ -122,7 +122,9 @@ class Socket(WebSocketHandler):
 
     def data(self, sub: Sub, payload: str, market_id: str) -> None:
         """A data frame, through the faults."""
-        for frame in self.faults.outgoing(self, framed(payload.encode()), market_id=market_id):
+        for frame in self.faults.outgoing(
+            self, framed(payload.encode()), market_id=market_id, channel=sub.channel
+        ):
             self._put(frame if isinstance(frame, bytes) else frame.encode())
 
     def skipped(self, market_id: str) -> int:

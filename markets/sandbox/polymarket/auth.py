@@ -143,7 +143,7 @@ def delete_key(face: Face, request: Request) -> Answer:
 
 def closed_only(face: Face, request: Request) -> Answer:
     """GET /auth/ban-status/closed-only"""
-    return ok({"closed_only": False})
+    return ok({"closed_only": face.sandbox.config.polymarket_closed_only})
 
 
 def _decoded(signature: str) -> bytes:

@@ -78,6 +78,18 @@ def resolutions(face: Face, request: Request) -> Answer:
     return ok({"data": rows})
 
 
+def activity(face: Face, request: Request) -> Answer:
+    """GET /v2/activity: newest first; trades are not listed here"""
+    user, kinds, start = _user(request).lower(), request.many("type"), request.one("start")
+    since_ms = int(start) * 1000 if start.isdecimal() else 0
+    rows = [
+        _activity(row)
+        for row in reversed(face.activity)
+        if row["user"] == user and (not kinds or row["type"] in kinds) and row["at_ms"] >= since_ms
+    ]
+    return _page(rows, request)
+
+
 def is_ok(face: Face, request: Request) -> Answer:
     """GET /"""
     return ok({"data": "OK"})
@@ -92,7 +104,17 @@ ENDPOINTS = [
     Endpoint("GET /v2/value", value_v2),
     Endpoint("GET /value", value_v1),
     Endpoint("GET /v2/resolutions", resolutions),
+    Endpoint("GET /v2/activity", activity),
 ]
+
+
+def _activity(row: Json) -> Json:
+    more = {"condition_id": row["market"], "is_combo": False} if row["market"] else {}
+    return {
+        "proxy_wallet": row["user"], "type": row["type"], "timestamp": row["at_ms"] // 1000,
+        "usdc_size": number(row["amount"]), "transaction_hash": f"0x{row['number'] + 1:064x}", **more,
+        **({"outcome_index": row["outcome_index"]} if "outcome_index" in row else {}),
+    }  # fmt: skip
 
 
 # --- trades

@@ -36,6 +36,7 @@ class Wallet:
     address: str  # lower case: the key that signs
     funder: str  # lower case: the wallet that holds the money
     shown: str  # the funder in the spelling it was announced with
+    unapproved: set[str] = field(default_factory=set)  # exchanges that may not move its money
 
 
 @dataclass(slots=True)
@@ -68,6 +69,7 @@ class Face:
     market_channel: list[Callable[[list[Event]], None]] = field(default_factory=list)
     user_channel: list[Callable[[str, str, dict[str, Any]], None]] = field(default_factory=list)
     settled: deque[str] = field(default_factory=deque)  # market ids, newest last
+    activity: list[dict[str, Any]] = field(default_factory=list)  # of wallets, beside trades; oldest first
 
     @property
     def now_ms(self) -> int:
@@ -89,13 +91,23 @@ class Face:
         self.ledger.account(wallet.funder).cash = balance
         return wallet
 
+    def move_cash(self, wallet: Wallet, amount: int) -> None:
+        """A deposit (positive) or a withdrawal of `amount` micro-dollars, which the data API lists."""
+        self.ledger.account(wallet.funder).cash += amount
+        self.note(wallet.funder, "DEPOSIT" if amount >= 0 else "WITHDRAWAL", abs(amount))
+
+    def note(self, funder: str, kind: str, amount: int, market_id: str = "", **more: Any) -> None:
+        """Remember what happened to a wallet beside its trades."""
+        row = {"user": funder, "type": kind, "amount": amount, "at_ms": self.now_ms, "market": market_id}
+        self.activity.append(row | more | {"number": len(self.activity)})
+
     def token(self, token_id: str) -> tuple[SandboxMarket, int] | None:
         """The market and place (0 YES, 1 NO) of a token."""
         return self.sandbox.world.tokens.get(token_id)
 
     def market(self, condition_id: str) -> SandboxMarket | None:
-        """A Polymarket market by condition id, in either case."""
-        market = self.sandbox.world.markets.get(condition_id.lower())
+        """A Polymarket market by condition id, in either case, and of Protocol V2 in either length."""
+        market = self.sandbox.world.markets.get(condition_id.lower().ljust(66, "0"))
         return market if market is not None and market.platform == POLYMARKET else None
 
     def orders_of(self, wallet: Wallet) -> Iterator[Order]:

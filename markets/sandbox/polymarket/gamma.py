@@ -108,8 +108,10 @@ def nothing(face: Face, request: Request) -> Answer:
 
 
 def geoblock(face: Face, request: Request) -> Answer:
-    """GET /api/geoblock"""
-    return ok({"blocked": False, "ip": "127.0.0.1", "country": "", "region": ""})
+    """GET /api/geoblock: on the platform this is another host"""
+    blocked = face.sandbox.config.polymarket_blocked
+    place = ("US", "NY") if blocked else ("IE", "L")
+    return ok({"blocked": blocked, "ip": "127.0.0.1", "country": place[0], "region": place[1]})
 
 
 ENDPOINTS = [
@@ -142,7 +144,8 @@ def _markets(face: Face, request: Request) -> Iterator[SandboxMarket]:
     chosen: Iterable[SandboxMarket] = world.on(POLYMARKET)
     wanted = request.many("condition_ids")
     if wanted:  # most callers ask for a few markets by id: no walk through all of them
-        chosen = [market for one in wanted[:MAX_VALUES] if (market := face.market(one)) is not None]
+        found = [market for one in wanted[:MAX_VALUES] if (market := face.market(one)) is not None]
+        chosen = list(dict.fromkeys(found))  # an id of Protocol V2 may be asked for in both spellings
     return (market for market in chosen if all(test(market) for test in tests))
 
 
@@ -152,7 +155,7 @@ def _tests(face: Face, request: Request) -> list[Test]:
     names: dict[str, Callable[[SandboxMarket], set[str]]] = {
         "id": lambda m: {m.p.gamma_id},
         "slug": lambda m: {m.p.slug},
-        "condition_ids": lambda m: {m.id},
+        "condition_ids": lambda m: {m.id, m.id[:-2]} if m.p.version == "v2" else {m.id},
         "question_ids": lambda m: {m.p.question_id},
         "clob_token_ids": lambda m: set(m.p.token_ids) if m.p.version == "v1" else set(),
         "position_ids": lambda m: set(m.p.token_ids) if m.p.version == "v2" else set(),

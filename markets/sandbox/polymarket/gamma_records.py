@@ -87,7 +87,7 @@ def market_record(
     record: dict[str, Any] = {
         "id": p.gamma_id,
         "question": market.question,
-        "conditionId": market.id,
+        "conditionId": market.id if p.version == "v1" else market.id[:-2],  # 31 bytes here, padded elsewhere
         "slug": p.slug,
         "resolutionSource": "",
         "endDate": iso(market.close_ms),

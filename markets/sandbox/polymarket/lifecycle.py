@@ -149,8 +149,9 @@ def _pay_out(face: "Face", market_id: str) -> None:
     market = face.sandbox.world.markets[market_id]
     value = market.settlement_value or 0
     yes, no = market.p.token_ids
-    face.ledger.pay_out(yes, value)
-    face.ledger.pay_out(no, MICRO - value)
+    for place, (token, pays) in enumerate(((yes, value), (no, MICRO - value))):
+        for wallet, paid in face.ledger.pay_out(token, pays):
+            face.note(wallet, "REDEEM", paid, market_id, outcome_index=place)
 
 
 # --- balances

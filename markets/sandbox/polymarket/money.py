@@ -83,14 +83,17 @@ class Ledger:
             account.tokens[move.token] += move.shares
             account.fees[move.token] += move.fee
 
-    def pay_out(self, token: str, value: int) -> None:
-        """A market settled: each token pays `value` micro-dollars and is gone."""
+    def pay_out(self, token: str, value: int) -> list[tuple[str, int]]:
+        """A market settled: each token pays `value` micro-dollars and is gone. Returns who was paid what."""
+        paid_out = []
         for account in self.accounts.values():
             shares = account.tokens.pop(token, 0)
             if shares:
                 paid = shares * value // MICRO
                 account.cash += paid
                 account.realized[token] += paid - account.spent.pop(token, 0)
+                paid_out.append((account.wallet, paid))
+        return paid_out
 
     def split(self, wallet: str, tokens: tuple[str, str], size: int) -> None:
         """Turn `size` micro-dollars into that many of both tokens (a negative size merges them back)."""

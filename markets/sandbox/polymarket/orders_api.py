@@ -151,7 +151,9 @@ def balance(face: Face, request: Request) -> Answer:
         held = account.tokens.get(token, 0)
     else:
         raise Refusal(400, "invalid asset type" if not kind.startswith("COND") else "Invalid token id")
-    return ok({"balance": str(held), "allowances": dict.fromkeys(SPENDERS, ALLOWANCE)})
+    unapproved = _wallet(request).unapproved
+    allowances = {spender: "0" if spender in unapproved else ALLOWANCE for spender in SPENDERS}
+    return ok({"balance": str(held), "allowances": allowances})
 
 
 def nothing(face: Face, request: Request) -> Answer:

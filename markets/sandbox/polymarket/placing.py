@@ -9,6 +9,7 @@ from markets.books import MICRO, NO, YES
 from markets.platforms.base import OPEN, PAUSED, POLYMARKET, UNOPENED
 from markets.platforms.polymarket.amounts import DECIMALS
 from markets.sandbox import orders as o
+from markets.sandbox import rushing
 from markets.sandbox.market import SandboxMarket
 from markets.sandbox.orders import BUY, OPPOSITE, SELL, Rejected
 from markets.sandbox.polymarket import lifecycle, records
@@ -39,6 +40,8 @@ NOT_READY = "the market is not yet ready to process new orders"
 POST_ONLY_MODE = "post-only mode: only post-only orders and cancels are allowed"
 CANCEL_ONLY = "Trading is currently cancel-only. New orders are not accepted, but cancels are allowed."
 DISABLED = "trading is disabled"
+RESTRICTED = "Trading restricted in your region, please refer to available regions"
+CLOSED_ONLY = "address in closed only mode"
 TIFS = {GTC: o.GTC, GTD: o.GTD, FOK: o.FOK, FAK: o.IOC}
 
 
@@ -112,6 +115,7 @@ def decoded(raw: bytes) -> WirePost:
 def place(face: Face, wallet: Wallet, key: str, post: WirePost) -> Note:
     """Take an order; the note tells what became of it. Raises Refusal and changes nothing."""
     check_mode(face, post_only=post.post_only)
+    _check_place(face, post)
     if post.owner != key:
         raise Refusal(400, "the order owner has to be the owner of the API KEY")
     market, place_ = _market(face, post.order.token_id)
@@ -141,6 +145,14 @@ def place(face: Face, wallet: Wallet, key: str, post: WirePost) -> Note:
 
 
 # --- checks
+
+
+def _check_place(face: Face, post: WirePost) -> None:
+    """Where the caller is, and what its account may do."""
+    if face.sandbox.config.polymarket_blocked:
+        raise Refusal(403, RESTRICTED)
+    if face.sandbox.config.polymarket_closed_only and post.order.side == BUY:
+        raise Refusal(400, CLOSED_ONLY)
 
 
 def _market(face: Face, token_id: str) -> tuple[SandboxMarket, int]:
@@ -180,6 +192,8 @@ def _checked_signature(wallet: Wallet, market: SandboxMarket, order: SignedOrder
     if not allowed[order.signature_type]:
         raise Refusal(400, "the order signer address has to be the address of the API KEY")
     domain, contract = exchange_of(neg_risk=market.p.neg_risk, version=market.p.version)
+    if contract in wallet.unapproved:
+        raise Refusal(400, "not enough balance / allowance: the allowance is not enough -> allowance: 0")
     if _recovered(order, domain, contract) != owner:
         others = (("2", EXCHANGE), ("2", NEG_RISK_EXCHANGE), ("3", EXCHANGE_V3), ("1", contract))
         for other, address in others:
@@ -285,6 +299,7 @@ def _crosses(face: Face, note: Note) -> bool:
 
 def _submit(face: Face, note: Note, amounts: Amounts) -> None:
     side, price = _yes_terms(note)
+    rushing.front_run(face.sandbox, note.market, side, price)
     size, budget = amounts.shares, None
     if note.by_cash:  # cheaper levels give more shares for the same cash
         budget = note.asked

@@ -179,7 +179,7 @@ def _setups(platforms: set[str], options: dict[str, Any], written: BetFile | Non
             window_ms={KALSHI: 100, POLYMARKET: 50}[platform],
             bets=tuple(named) if number == 0 else (),
             # With listings of its own a replay is judged as live; without, what is not known should hide nothing
-            hurdles=rules.hurdles() if written else Hurdles(),
+            hurdles=rules.hurdles(settings_only=True) if written else Hurdles(),
         )
         for number, platform in enumerate(sorted(platforms))
     ]

@@ -29,6 +29,8 @@ class Asked:
     query: dict[str, list[str]]
     headers: dict[str, str]
     target: str  # as it stood in the request
+    method: str = "GET"
+    body: bytes = b""
 
 
 Reply = Answer | Callable[[Asked], Answer]
@@ -70,7 +72,7 @@ def running() -> Iterator[Server]:
             parts = urlsplit(self.path)
             asked = Asked(
                 parts.path.removeprefix(ROOT), parse_qs(parts.query), {k.lower(): v for k, v in self.headers.items()},
-                self.path,
+                self.path, self.command, self.rfile.read(int(self.headers.get("Content-Length") or 0)),
             )  # fmt: skip
             answer = holder[0].answer(asked)
             if answer.hang_up:
@@ -82,6 +84,8 @@ def running() -> Iterator[Server]:
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(raw)
+
+        do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 - the library finds them by these names
 
         def log_message(self, *_: Any) -> None:
             """Not among the test's words."""

@@ -175,3 +175,29 @@ def test_a_wrong_fault_names_what_is_wrong(faults: Faults, fault: dict[str, Any]
     with pytest.raises(FaultError, match=named):
         faults.set(fault)
     assert faults.rules == []
+
+
+def test_a_private_channel_of_a_shared_socket_is_hit_alone(faults: Faults) -> None:
+    faults.set({"kind": "ws_duplicate", "platform": KALSHI, "endpoint": "fill"})
+    faults.set({"kind": "ws_swap", "platform": KALSHI, "endpoint": "user_orders"})
+    socket = Socket()
+    assert faults.outgoing(socket, "book", channel="orderbook_delta") == ("book",)
+    assert faults.outgoing(socket, "fill", channel="fill") == ("fill", "fill")
+    assert faults.outgoing(socket, "order", channel="user_orders") == ()
+    assert faults.outgoing(socket, "later", channel="fill") == ("later", "later", "order")
+
+
+def test_somebody_quicker_is_asked_for_by_market(faults: Faults) -> None:
+    faults.set({"kind": "front_run", "platform": POLYMARKET, "market": "m", "leave_pct": 40, "count": 1})
+    assert faults.front_run(POLYMARKET, "other") is None
+    assert [faults.front_run(POLYMARKET, "m") for _ in range(2)] == [40, None]
+
+
+def test_a_fault_may_let_the_first_ones_pass(faults: Faults) -> None:
+    faults.set(
+        {"kind": "drop_response", "platform": KALSHI, "endpoint": "POST /order", "skip": 2, "count": 1}
+    )
+    dropped = [faults.rest(KALSHI, "POST /order").drop for _ in range(4)]
+    assert dropped == [False, False, True, False]
+    with pytest.raises(FaultError, match="'skip' must be"):
+        faults.set({"kind": "drop_response", "skip": -1})

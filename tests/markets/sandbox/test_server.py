@@ -68,7 +68,8 @@ def test_faces_get_the_sandbox_with_its_urls_and_a_timer_on_the_loop() -> None:
     with running_sandbox(SMALL, faces={**NO_FACES, "clob": face}) as running:
         assert seen == running.urls
         assert set(running.urls) == {
-            "kalshi_rest", "kalshi_ws", "clob", "clob_ws", "clob_ws_user", "gamma", "data", "control",
+            "kalshi_rest", "kalshi_ws", "clob", "clob_ws", "clob_ws_user", "gamma", "geoblock", "data",
+            "control",
         }  # fmt: skip
         assert len({urlsplit(url).port for url in running.urls.values()}) == 5
         assert requests.get(f"{running.urls['clob']}/hello", timeout=5).json() == {"hello": 1}

@@ -32,6 +32,7 @@ WORLD = WorldSpec(pairs=3, short_lived=0, extra_kalshi=0, extra_polymarket=3)
 EXCHANGES = {
     ("v1", False): ("2", "0xE111180000d2663C0091e4f400237545B87B996B"),
     ("v1", True): ("2", "0xe2222d279d744050d28e00520010520000310F59"),
+    ("v2", False): ("3", "0xe3333700cA9d93003F00f0F71f8515005F6c00Aa"),
 }
 AUTH_TYPE = {
     "ClobAuth": [

@@ -218,12 +218,12 @@ def _now() -> int:
 def feed_market(market: SandboxMarket) -> FeedMarket:
     return FeedMarket(
         market_id=market.id, token_id=market.p.token_ids[0], tick=market.p.tick, min_size="5",
-        neg_risk=market.p.neg_risk, version="v1",
+        neg_risk=market.p.neg_risk, version=market.p.version,
     )  # fmt: skip
 
 
 def test_every_hash_on_a_lively_stream_is_ours() -> None:
-    spec = WorldSpec(pairs=4, short_lived=0, extra_kalshi=0, extra_polymarket=3)
+    spec = WorldSpec(pairs=4, short_lived=0, extra_kalshi=0, extra_polymarket=3, protocol_v2=1)
     lively = TraderSpec(rate=600, taker_every_s=1, gap_every_s=3)
     with standing(spec=spec, traders=lively) as running:
         feed = PolymarketFeed(hash_check_ms=0)
