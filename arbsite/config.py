@@ -317,7 +317,8 @@ class Signer(Section):
     max_order_notional: Decimal = Field(Decimal(500), gt=0)
     max_order_contracts: Decimal = Field(Decimal(10_000), gt=0)
     max_price: Decimal = Field(Decimal("0.999"), gt=0, lt=1)
-    orders_per_minute: int = Field(120, gt=0)
+    # Above the risk limit, or second legs and unwinds are held back
+    orders_per_minute: int = Field(240, gt=0)
     secret_command: str = ""
 
 

@@ -7,11 +7,13 @@ platform lists nothing open in its scope and no order of ours may still be on it
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
 
 from django.conf import settings
 from django.db.models import QuerySet
 
-from execution import facts, gathering, lifecycle
+from arbsite.models import LOW, Notice
+from execution import facts, gathering, halts, lifecycle
 from execution.models import Halt, Order
 from execution.trading import trading
 from markets.platforms.base import PLATFORMS, PlatformError
@@ -24,12 +26,33 @@ NOT_ASKED = (PlatformError, OSError)
 SETTLE = timedelta(seconds=2)
 MOST = 500  # cancels in one request
 LEFT_TO_EXECUTOR = timedelta(seconds=15)
+SWITCHED_OFF, SWITCHED_ON = "platform_switched_off", "platform_switched_on"
+
+_confirmed: set[tuple[str, str]] = set()  # switches that this process has seen pulled
+
+
+@runtime_checkable
+class HasSwitch(Protocol):
+    """A platform that can be told to refuse our orders by itself (Kalshi's order groups)."""
+
+    has_switch: bool  # whether our orders are subject to it
+
+    def block(self) -> None:
+        """Cancel what rests and take no more. Raises PlatformError."""
+        ...
+
+    def unblock(self) -> None:
+        """Take orders again. Raises PlatformError."""
+        ...
 
 
 def enforce(now: datetime, *, mode: str = "") -> int:
     """Cancel what standing halts find open; returns how many orders may still be open. Call it until that is none."""
     mode = mode or settings.ARBSITE.trading.mode
-    return sum(_enforce(halt, mode, now) for halt in _cancelling())
+    left = sum(_enforce(halt, mode, now) for halt in _cancelling())
+    for platform in PLATFORMS:
+        _switch(platform, mode, now)
+    return left
 
 
 def left_undone(now: datetime) -> int:
@@ -69,6 +92,50 @@ def _clear(halt: Halt, platform: str, mode: str, now: datetime) -> int:
         return max(1, ours.count())
 
 
+# --- the switch that a platform holds itself
+
+
+def _switch(platform: str, mode: str, now: datetime) -> None:
+    """Where a platform can be told to refuse our orders by itself, it does so while a halt of all of it stands.
+
+    What we asked for is written before it is asked, so that whoever comes after a crash takes it back at the resume; and
+    only then: a switch that the platform pulled for itself falls with the halt that its refusals bring.
+    """
+    trade = trading(platform, mode)
+    if not isinstance(trade, HasSwitch) or not trade.has_switch:
+        return
+    halted = any(halt.cancel_open for halt in halts.whole_platform(platform))
+    pulled = _pulled(trade.platform, mode)
+    try:
+        if halted and (not pulled or (platform, mode) not in _confirmed):
+            if not pulled:
+                _note(SWITCHED_OFF, platform, mode, now)
+            trade.block()
+            _confirmed.add((platform, mode))
+        elif pulled and not halted:
+            trade.unblock()
+            _confirmed.discard((platform, mode))
+            _note(SWITCHED_ON, platform, mode, now)
+    except NOT_ASKED as error:
+        log.warning("the platform's own switch", extra={"platform": platform, "error": str(error)})
+
+
+def _pulled(platform: str, mode: str) -> bool:
+    rows = Notice.objects.filter(kind__in=(SWITCHED_OFF, SWITCHED_ON), subject=f"{platform}:{mode}")
+    return rows.order_by("-id").values_list("kind", flat=True).first() == SWITCHED_OFF
+
+
+def _note(kind: str, platform: str, mode: str, now: datetime) -> None:
+    words = {
+        SWITCHED_OFF: "is told to refuse our orders by itself while the halt stands",
+        SWITCHED_ON: "takes our orders again",
+    }
+    Notice.objects.record(kind, f"{platform}:{mode}", f"{platform} {words[kind]}.", severity=LOW, at=now)
+
+
+# --- how
+
+
 def _ours_open(halt: Halt, platform: str, mode: str) -> QuerySet[Order]:
     rows = Order.objects.filter(mode=mode, platform=platform, status__in=lifecycle.AT_PLATFORM)
     return rows.filter(market_id=halt.market_id) if halt.market_id else rows
@@ -79,7 +146,7 @@ def _cancel(trade: Trading, halt: Halt, mode: str, now: datetime) -> int:
     ours = list(_ours_open(halt, trade.platform, mode))
     if found or ours:
         if halt.market_id is None and found:
-            trade.cancel_all()
+            _cancel_all(trade)
             found = _open_there(trade, halt)
         for start in range(0, len(found), MOST):
             trade.cancel(_refs(found[start : start + MOST], ours))
@@ -88,6 +155,14 @@ def _cancel(trade: Trading, halt: Halt, mode: str, now: datetime) -> int:
     shown = {report.platform_order_id for report in found}
     in_doubt = [row for row in _ours_open(halt, trade.platform, mode) if row.platform_order_id not in shown]
     return len(found) + len(in_doubt)
+
+
+def _cancel_all(trade: Trading) -> None:
+    """The fast way. Where it fails there is still each order's own cancel."""
+    try:
+        trade.cancel_all()
+    except NOT_ASKED as error:
+        log.warning("not all cancelled at once", extra={"platform": trade.platform, "error": str(error)})
 
 
 def _open_there(trade: Trading, halt: Halt) -> list[OrderReport]:

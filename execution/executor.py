@@ -33,7 +33,6 @@ NAME = "trade"
 LOOK_SECONDS = 1.0  # between two looks at the table
 HEALTH_SECONDS = 5.0
 LEASE_SECONDS = 10
-TICKERS = 4  # threads for ticks
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # before a plan that failed is tried again, seconds
 SAY_AFTER = 3  # failures in a row after which a plan's trouble is a notice
 
@@ -72,7 +71,7 @@ class Executor:
             thread.start()
         with (
             ThreadPoolExecutor(workers, "plan") as pool,
-            ThreadPoolExecutor(TICKERS, "tick") as tickers,
+            ThreadPoolExecutor(threads_of(ticks), "tick") as tickers,
         ):
             self.listeners = [Listener(platform, self.mode) for platform in ticking.listened_to(self.mode)]
             for listener in self.listeners:
@@ -84,7 +83,7 @@ class Executor:
                 for listener in self.listeners:
                     listener.stop()
                 close_connections(pool, workers)
-                close_connections(tickers, TICKERS)
+                close_connections(tickers, threads_of(ticks))
         report(NAME, started_at=self.started_at, now=timezone.now(), state=Component.STOPPED, mode=self.mode)
         connection.close()
         release(lease)
@@ -247,6 +246,11 @@ def work_safely(plan_id: str) -> datetime | None:
     except DATABASE_GONE:
         connection.close()
         raise
+
+
+def threads_of(ticks: list[Tick]) -> int:
+    """One for each, so that none waits for another: the heart must beat while platforms hang."""
+    return max(1, len(ticks))
 
 
 def close_connections(pool: ThreadPoolExecutor, threads: int) -> None:

@@ -1,4 +1,5 @@
-"""What stops trading by itself besides losses: orders of unknown fate, feeds that went silent, clocks that disagree.
+"""What stops trading by itself besides losses: orders of unknown fate, feeds that went silent, clocks that disagree,
+a platform that takes no orders from us any more.
 
 None of these halts is lifted by itself. A feed that comes back does not tell what it swallowed, and a clock that was
 wrong has signed orders: a person looks, and resumes.
@@ -13,7 +14,8 @@ from django.db.models import Count
 
 from arbsite import keys
 from arbsite.connections import redis_client
-from execution import halts
+from execution import halts, risk
+from execution.limits import Limits
 from execution.models import Halt, Order
 from execution.trading import trading
 from markets.platforms.base import PLATFORMS, PlatformError
@@ -21,27 +23,40 @@ from markets.platforms.base import PLATFORMS, PlatformError
 log = logging.getLogger(__name__)
 
 BY = "feed_watch"
-UNKNOWN_ORDERS, STALE_FEED, CLOCK_SKEW = "unknown_orders", "stale_feed", "clock_skew"
+UNKNOWN_ORDERS, STALE_FEED, CLOCK_SKEW, FORBIDDEN = "unknown_orders", "stale_feed", "clock_skew", "forbidden"
+PAPER = "paper"
 CLOCK_EVERY = timedelta(seconds=60)
+STATE_EVERY = timedelta(seconds=30)
+SECOND = timedelta(seconds=1)
 MILLISECOND = timedelta(milliseconds=1)
 NOT_ASKED = (PlatformError, OSError)
 
 _clock_asked: dict[tuple[str, str], datetime] = {}
+_state_asked: dict[tuple[str, str], datetime] = {}
 
 
 def look(mode: str, now: datetime) -> list[Halt]:
     """Look at everything, once; returns the halts that this pulled. For the executor's ticks."""
-    tripped = [*unknown_orders(mode, now)]
+    began = time.monotonic()
+    limits = risk.limits()
+    tripped = [*unknown_orders(mode, limits, now)]
     for platform in PLATFORMS:
-        tripped += [
-            halt for halt in (stale_feed(platform, now), clock(platform, mode, now)) if halt is not None
-        ]
+        # Whoever answered slowly before has made `now` old, which is no skew of the next one's clock
+        at = now + timedelta(seconds=time.monotonic() - began)
+        looks = (
+            clock(platform, mode, limits, at),
+            stale_feed(platform, limits, at),
+            place(platform, mode, at),
+        )
+        tripped += [halt for halt in looks if halt is not None]
     return tripped
 
 
-def unknown_orders(mode: str, now: datetime) -> list[Halt]:
+def unknown_orders(mode: str, limits: Limits, now: datetime) -> list[Halt]:
     """Too many orders of which nobody knows whether they exist: something is wrong with the road, not with an order."""
-    most = settings.ARBSITE.risk.max_unknown_orders
+    most = limits.max_unknown_orders
+    if most is None:
+        return []
     rows = (
         Order.objects.filter(mode=mode, status="UNKNOWN")
         .values("platform")
@@ -69,13 +84,13 @@ def begin(now: datetime) -> None:
             )
 
 
-def stale_feed(platform: str, now: datetime) -> Halt | None:
+def stale_feed(platform: str, limits: Limits, now: datetime) -> Halt | None:
     """The connector has not vouched for its books for too long. A platform that was never heard has no books to trade."""
     heard = last_heard(platform)
-    if heard is None:
+    if heard is None or limits.max_stale_seconds is None:
         return None
     silent = now - heard
-    if silent <= timedelta(seconds=settings.ARBSITE.risk.max_stale_seconds):
+    if silent <= timedelta(seconds=limits.max_stale_seconds):
         return None
     return halts.trip(
         STALE_FEED,
@@ -98,12 +113,10 @@ def last_heard(platform: str) -> datetime | None:
     return datetime.fromtimestamp(known / 1_000, UTC)
 
 
-def clock(platform: str, mode: str, now: datetime) -> Halt | None:
+def clock(platform: str, mode: str, limits: Limits, now: datetime) -> Halt | None:
     """Our clock beside the platform's, once a minute; half of the way there and back is nobody's fault."""
-    last = _clock_asked.get((platform, mode))
-    if last is not None and timedelta(0) <= now - last < CLOCK_EVERY:
+    if limits.max_clock_skew_ms is None or not _due(_clock_asked, (platform, mode), CLOCK_EVERY, now):
         return None
-    _clock_asked[platform, mode] = now
     began = time.monotonic()
     try:
         theirs = trading(platform, mode).clock()
@@ -111,8 +124,8 @@ def clock(platform: str, mode: str, now: datetime) -> Halt | None:
         log.warning("clock not asked", extra={"platform": platform, "error": str(error)})
         return None
     way = timedelta(seconds=time.monotonic() - began)
-    skew = abs(theirs - (now + way / 2)) - way / 2
-    most = settings.ARBSITE.risk.max_clock_skew_ms * MILLISECOND
+    skew = _apart(theirs, now + way / 2) - way / 2
+    most = limits.max_clock_skew_ms * MILLISECOND
     if skew <= most:
         return None
     return halts.trip(
@@ -122,6 +135,43 @@ def clock(platform: str, mode: str, now: datetime) -> Halt | None:
     )  # fmt: skip
 
 
+def _apart(theirs: datetime, ours: datetime) -> timedelta:
+    """How far two clocks are apart; one that tells whole seconds is anywhere within its second."""
+    within = SECOND if not theirs.microsecond else timedelta(0)
+    return max(theirs - ours, ours - (theirs + within), timedelta(0))
+
+
+def place(platform: str, mode: str, now: datetime) -> Halt | None:
+    """Whether the platform still takes orders from this place and this account, twice a minute. A pause that passes by
+    itself is no halt: its orders are refused one by one.
+    """
+    enabled = settings.ARBSITE.platform(platform).enabled
+    if mode == PAPER or not enabled or not _due(_state_asked, (platform, mode), STATE_EVERY, now):
+        return None
+    try:
+        said = trading(platform, mode).state()
+    except NOT_ASKED as error:
+        log.warning("state not asked", extra={"platform": platform, "error": str(error)})
+        return None
+    return None if said.takes_orders or not said.lasting else forbidden(platform, said.why, now)
+
+
+def forbidden(platform: str, why: str, now: datetime) -> Halt | None:
+    """The platform says that we may not trade there: nothing goes there before a person has looked."""
+    return halts.trip(FORBIDDEN, why, by=BY, platform=platform, now=now)
+
+
+def _due(
+    asked: dict[tuple[str, str], datetime], who: tuple[str, str], every: timedelta, now: datetime
+) -> bool:
+    last = asked.get(who)
+    if last is not None and timedelta(0) <= now - last < every:
+        return False
+    asked[who] = now
+    return True
+
+
 def forget() -> None:
-    """Ask the clocks anew at the next look; for tests."""
+    """Ask the clocks and the platforms' states anew at the next look; for tests."""
     _clock_asked.clear()
+    _state_asked.clear()

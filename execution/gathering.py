@@ -93,7 +93,9 @@ def _settled_since(mode: str, platform: str, since: datetime) -> datetime:
 
 def ref(row: Order) -> OrderRef:
     """How a platform knows an order of ours."""
-    return OrderRef(row.client_order_id, row.platform_order_id, row.market_id or "", row.sent_at)
+    return OrderRef(
+        row.client_order_id, row.platform_order_id, row.market_id or "", row.sent_at, row.created_at
+    )
 
 
 def changed_at(row: Order) -> datetime:

@@ -36,6 +36,11 @@ def standing() -> list[Halt]:
     return list(Halt.objects.filter(lifted_at__isnull=True).order_by("id"))
 
 
+def whole_platform(platform: str) -> list[Halt]:
+    """The standing halts of everything on a platform."""
+    return list(Halt.objects.filter(platform__in=("", platform), market__isnull=True, lifted_at__isnull=True))
+
+
 def blocking(platform: str, market_id: str) -> Refusal | None:
     """What forbids a new order on this market: a halt, or an open difference. None where trading goes on.
 

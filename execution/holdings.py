@@ -14,6 +14,7 @@ from decimal import ROUND_CEILING, Decimal
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Sum
 from django.utils import timezone
 
 from arbsite import keys
@@ -22,7 +23,7 @@ from execution import ledger, planning, risk
 from execution.ledger import PositionKey
 from execution.lifecycle import ABANDONED, CANCELLED, FILLED
 from execution.limits import Held, Limits, Purse
-from execution.models import Fill, Order, Position
+from execution.models import Fill, Order, Position, Settling
 from markets import live
 from markets.bets import MarketKey
 from markets.books import YES, dollars
@@ -91,6 +92,16 @@ def sellable(mode: str, key: PositionKey, *, without: str = "", now: datetime | 
         cursor.execute(SELLABLE, values)
         (left,) = cursor.fetchone()
     return max(ZERO, left)
+
+
+def unsettled(mode: str, key: PositionKey) -> Decimal:
+    """Contracts that were bought and whose trades have not settled yet: held, but not for sale (Polymarket)."""
+    platform, market_id, outcome = key
+    found = Fill.objects.filter(
+        mode=mode, platform=platform, market_id=market_id, outcome=outcome, side=ledger.BUY,
+        settling__status__in=(Settling.MATCHED, Settling.MINED, Settling.RETRYING),
+    ).aggregate(sum=Sum("quantity"))  # fmt: skip
+    return found["sum"] or ZERO
 
 
 # --- accounts

@@ -1,6 +1,7 @@
-"""A platform's private channels, heard in two threads: one reads the socket, the other applies what was said.
+"""A platform's private channels, in three threads: one reads the socket, one applies what was said, one compares.
 
-Nothing is replayed after a reconnect, so the platform is asked over REST then.
+Nothing is replayed after a reconnect, so the platform is asked over REST then; by a thread of its own, for while that
+waits the keep-alives of the channel must go on.
 """
 
 import contextlib
@@ -14,9 +15,10 @@ from django.utils import timezone
 
 from arbsite.components import DATABASE_GONE
 from arbsite.connections import REDIS_GONE
-from execution import facts
+from execution import facts, halts
 from execution.models import Reconciliation
 from markets import clients
+from markets.platforms.base import PlatformError
 from markets.platforms.trading import PrivateFeed
 from markets.streaming.connection import Arrival, Connection, unix_ms
 
@@ -24,6 +26,11 @@ log = logging.getLogger(__name__)
 
 QUIET_SECONDS = 60.0  # without any frame, pings included, after which it counts as deaf
 WAIT_SECONDS = 0.25
+PAUSE_SECONDS = 2.0  # between two comparisons: a channel that flaps must not use up the platform's patience
+AT_ONCE = 1_000  # arrivals that are applied together
+BY, ORDER_GROUP = "private channels", "order_group"
+# A database, Redis, platform or signer that is away for a while: what was said meanwhile is asked for again
+AWAY = (*DATABASE_GONE, *REDIS_GONE, PlatformError, OSError)
 
 
 class Listener:
@@ -36,14 +43,17 @@ class Listener:
         self._feed: PrivateFeed = clients.private_feed(platform)
         self._link = Connection(f"private-{platform}", self._feed.url, self._inbox, self._feed.handshake)
         self._thread = threading.Thread(target=self._run, name=f"private-{platform}", daemon=True)
-        self._ask_again = ask_again  # something was lost: compare with the platform
+        self._asker = threading.Thread(target=self._ask, name=f"asking-{platform}", daemon=True)
+        self._lost = threading.Event()  # something may have been missed: compare with the platform
+        if ask_again:
+            self._lost.set()
         self._open = False
         self._heard = time.monotonic()
 
     def start(self) -> None:
         """Begin to listen."""
-        self._link.start()
-        self._thread.start()
+        for thread in (self._link, self._thread, self._asker):
+            thread.start()
 
     def stop(self) -> None:
         """Listen no more."""
@@ -51,12 +61,12 @@ class Listener:
         self._link.stop()
 
     def alive(self) -> bool:
-        """Whether its thread still runs; it ends by itself only where something went wrong that nobody expected."""
-        return self._thread.is_alive()
+        """Whether its threads still run; one ends by itself only where something went wrong that nobody expected."""
+        return all(thread.is_alive() for thread in (self._link, self._thread, self._asker))
 
     def healthy(self) -> bool:
-        """Whether the socket is open and heard of lately."""
-        return self._open and time.monotonic() - self._heard < QUIET_SECONDS
+        """Whether the socket is open and heard of lately, and whoever applies it is at work."""
+        return self.alive() and self._open and time.monotonic() - self._heard < QUIET_SECONDS
 
     def _run(self) -> None:
         try:
@@ -66,23 +76,47 @@ class Listener:
 
     def _listen(self) -> None:
         while not self._stop.is_set():
-            with contextlib.suppress(queue.Empty):
-                self._hear(self._inbox.get(timeout=WAIT_SECONDS))
-            self._feed.tick(unix_ms())
-            self._speak()
             try:
-                self._apply()
-            except (*DATABASE_GONE, *REDIS_GONE) as error:
-                log.warning("facts not applied: the database or Redis is away", extra={"error": str(error)})
+                self._turn()
+            except AWAY as error:
+                log.warning("private news lost", extra={"platform": self.platform, "error": str(error)})
                 connection.close()
-                self._ask_again = True
+                self._lost.set()
                 self._stop.wait(1.0)
+
+    def _turn(self) -> None:
+        """Hear what has come, say what is to be said, apply what was told."""
+        with contextlib.suppress(queue.Empty):
+            self._hear(self._inbox.get(timeout=WAIT_SECONDS))
+            # All of it before the clock is looked at: a PONG that waits here is no silence
+            for _ in range(AT_ONCE):
+                self._hear(self._inbox.get_nowait())
+        self._feed.tick(unix_ms())
+        self._speak()
+        self._apply()
+
+    def _ask(self) -> None:
+        """Compare with the platform whenever something may have been missed."""
+        from execution import reconcile
+
+        while not self._stop.is_set():
+            if not self._lost.wait(WAIT_SECONDS):
+                continue
+            self._lost.clear()
+            try:
+                reconcile.run(self.platform, Reconciliation.RECONNECT, now=timezone.now(), mode=self.mode)
+            except AWAY as error:
+                log.warning("not compared", extra={"platform": self.platform, "error": str(error)})
+                connection.close()
+                self._lost.set()
+            self._stop.wait(PAUSE_SECONDS)
+        connection.close()
 
     def _hear(self, arrival: Arrival) -> None:
         self._heard = time.monotonic()
         if arrival.kind == "opened":
             self._open = True
-            self._feed.opened(arrival.at_ms)
+            self._begin(arrival.at_ms)
         elif arrival.kind == "frame":
             self._feed.receive(arrival.raw, arrival.at_ms)
         elif arrival.kind == "closed":
@@ -92,6 +126,14 @@ class Listener:
                 )
             self._open = False
             self._feed.closed(arrival.at_ms)
+
+    def _begin(self, at_ms: int) -> None:
+        """Log in; a connection that cannot be logged into is of no use, and is made anew."""
+        try:
+            self._feed.opened(at_ms)
+        except (PlatformError, OSError):
+            self._link.reconnect()
+            raise
 
     def _speak(self) -> None:
         while self._feed.outbox:
@@ -117,15 +159,16 @@ class Listener:
             )
         told.notes.clear()
         told.bad.clear()
-        reconnected, told.reconnected = told.reconnected, False
-        self._ask_again = self._ask_again or reconnected
+        stopped, told.stopped[:] = told.stopped[:], []
+        if told.reconnected:
+            self._lost.set()
+        told.reconnected = False
         now = timezone.now()
         if orders:
             facts.orders_told(orders, mode=self.mode, platform=self.platform, now=now)
         if fills:
             facts.fills_told(fills, mode=self.mode, platform=self.platform, now=now)
-        if self._ask_again:
-            from execution import reconcile
-
-            self._ask_again = False
-            reconcile.run(self.platform, Reconciliation.RECONNECT, now=now, mode=self.mode)
+        if stopped and not halts.whole_platform(self.platform):  # else it is we who have pulled it
+            halts.trip(
+                ORDER_GROUP, f"{stopped[0]}. Look why, then resume.", by=BY, now=now, platform=self.platform
+            )

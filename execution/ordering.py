@@ -20,7 +20,17 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from execution import checking, crashpoints, facts, halts, lifecycle, playbook, publishing, ringing
+from execution import (
+    checking,
+    crashpoints,
+    facts,
+    feed_watch,
+    halts,
+    lifecycle,
+    playbook,
+    publishing,
+    ringing,
+)
 from execution.limits import Refusal
 from execution.models import Order, Plan, PlanStep
 from execution.planning import Ticket
@@ -31,6 +41,7 @@ from markets.platforms.trading import (
     CANCELLED,
     DUPLICATE,
     FILLED,
+    FORBIDDEN,
     Accepted,
     Answer,
     Declined,
@@ -228,6 +239,8 @@ def record(order: Order, answer: Answer) -> str:
             error_message=answer.sentence,
             answered_at=now,
         )
+        if answer.code == FORBIDDEN:
+            feed_watch.forbidden(order.platform, answer.sentence, now)
         return DECLINED
     _move(order, lifecycle.UNKNOWN, now, error_code=DUPLICATE if isinstance(answer, Declined) else "",
           error_message=answer.sentence)  # fmt: skip
@@ -269,7 +282,9 @@ def _step(of: Order, what: str, now: datetime, sentence: str, **figures: Any) ->
 
 def ref(order: Order) -> OrderRef:
     """How the platform is asked for it."""
-    return OrderRef(order.client_order_id, order.platform_order_id, order.market_id or "", order.sent_at)
+    return OrderRef(
+        order.client_order_id, order.platform_order_id, order.market_id or "", order.sent_at, order.created_at
+    )
 
 
 def lost(order: Order) -> None:

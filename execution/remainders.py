@@ -73,13 +73,21 @@ def decide(
     money: Money,
     books: Mapping[MarketKey, BookView],
     listings: Mapping[MarketKey, Listing],
+    *,
+    unsettled: bool = False,
 ) -> Act | Hold:
-    """Whichever ends best by these books within the loss limit; or why it is held."""
+    """Whichever ends best by these books within the loss limit; or why it is held.
+
+    `unsettled`: what is alone was matched, but its trades have not settled, and the platform lets nobody sell it yet.
+    """
     whys: list[str] = []
     ways = []
     for role, pieces, turned in ((COMPLETE, rest.lacking, False), (UNWIND, rest.alone, True)):
         if role in rest.refused:
             whys.append(f"{role.lower()}: our own checks refused it")
+            continue
+        if role == UNWIND and unsettled:
+            whys.append("unwind: its trades have not settled yet, and only then can it be sold")
             continue
         way = _way(role, pieces, turned, money, books, listings)
         if isinstance(way, str):

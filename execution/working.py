@@ -407,7 +407,8 @@ class _Worker:
         if not still_held(self.plan, rest.alone):
             return remainders.Hold("the account does not hold these contracts any more")
         money = money_of(self.plan, self.orders, self.tickets, rest)
-        return remainders.decide(rest, money, self._books(), self.listings)
+        waits = not_for_sale_yet(self.plan, rest.alone)
+        return remainders.decide(rest, money, self._books(), self.listings, unsettled=waits)
 
     def _tried_in_vain(self) -> int:
         """Orders of the last minute that should have completed or sold back, and found nothing."""
@@ -563,6 +564,17 @@ def still_held(plan: Plan, alone: Sequence[Piece]) -> bool:
     """Whether the account holds what is alone, and nobody else is selling it; for an exit there is nothing to hold."""
     return all(
         holdings.sellable(plan.mode, piece.ticket.side_of_book) >= piece.contracts
+        for piece in alone
+        if piece.ticket.side == Order.BUY
+    )
+
+
+def not_for_sale_yet(plan: Plan, alone: Sequence[Piece]) -> bool:
+    """Whether some of what is alone has matched but not settled: the platform refuses to have it sold."""
+    return any(
+        holdings.sellable(plan.mode, piece.ticket.side_of_book)
+        - holdings.unsettled(plan.mode, piece.ticket.side_of_book)
+        < piece.contracts
         for piece in alone
         if piece.ticket.side == Order.BUY
     )

@@ -132,7 +132,8 @@ def kalshi_rest_client() -> kalshi_rest.KalshiRest:
     """Kalshi's REST side with what only it has: announced changes of fees."""
     config = settings.ARBSITE.kalshi
     rate = config.read_tokens_per_second
-    throttle = PlatformThrottle(KALSHI, {"*": Bucket(rate, rate)})
+    public = rate - kalshi_order_reads(rate)
+    throttle = PlatformThrottle(KALSHI, {"*": Bucket(public, max(public, 10))})
     return kalshi_rest.KalshiRest(
         config.rest_url, throttle=throttle, timeout=float(config.timeout_seconds), now=timezone.now
     )
@@ -200,15 +201,20 @@ def polymarket_buckets() -> dict[str, Bucket]:
 ORDER_WAIT_SECONDS = 1.0  # an order that waits longer for our own rate limit has an old price
 
 
+def kalshi_order_reads(tokens: int) -> float:
+    """Tokens a second that are kept for looking up orders: a long listing of markets must not keep a hedge waiting."""
+    return tokens / 2
+
+
 def kalshi_trading_client() -> kalshi_trading.KalshiTrading:
     """Kalshi's order side; every request is signed by the signer process."""
     config = settings.ARBSITE.kalshi
-    read, write = config.read_tokens_per_second, config.write_tokens_per_second
+    own, write = kalshi_order_reads(config.read_tokens_per_second), config.write_tokens_per_second
     return kalshi_trading.KalshiTrading(
         config.rest_url,
         authorise=kalshi_authorise,
         reload=kalshi_reload,
-        throttle=PlatformThrottle(KALSHI, {"*": Bucket(read, read), "balance": Bucket(1, 1)}),
+        throttle=PlatformThrottle(KALSHI, {"read": Bucket(own, max(own, 10)), "balance": Bucket(1, 1)}),
         write_throttle=PlatformThrottle(
             KALSHI, {"write": Bucket(write, write)}, longest_wait=ORDER_WAIT_SECONDS
         ),

@@ -77,7 +77,16 @@ class OrderRef:
     client_order_id: str
     platform_order_id: str
     market_id: str
-    sent_at: datetime | None = None
+    sent_at: datetime | None = None  # of the last sending
+    created_at: datetime | None = (
+        None  # of the intent: nothing of the order is older, however often it was sent
+    )
+
+    @property
+    def since(self) -> datetime | None:
+        """From when on lists may tell of it. An order that was sent again may have been taken the first time."""
+        known = [at for at in (self.created_at, self.sent_at) if at is not None]
+        return min(known, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +232,7 @@ class PlatformState:
     takes_cancels: bool
     why: str = ""
     resumes: datetime | None = None
+    lasting: bool = False  # it does not pass by itself: the region, the account, an attestation
 
 
 class Trading(Protocol):
@@ -306,6 +316,7 @@ class PrivateEvents:
     bad: list[tuple[str, bytes]] = field(
         default_factory=list
     )  # frames that could not be used, with the reason
+    stopped: list[str] = field(default_factory=list)  # the platform's own kill switch has fallen, and why
     reconnected: bool = False
 
 

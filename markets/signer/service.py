@@ -31,7 +31,8 @@ from markets.signer.keys import Keys
 log = logging.getLogger(__name__)
 
 READS_PER_MINUTE = 6_000  # far above what the platforms allow: a run-away stops here
-CANCELS_PER_MINUTE = 1_200  # counted apart, so that nothing keeps an order from being cancelled
+# Counted apart, so that nothing keeps an order from being cancelled; twice what Kalshi's lowest tier takes
+CANCELS_PER_MINUTE = 6_000
 RELOAD_SECONDS = 5.0  # many processes see the same authentication error; the keys are read once
 
 

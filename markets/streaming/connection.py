@@ -15,6 +15,8 @@ from typing import Literal
 
 import websocket
 
+from markets.platforms.base import PlatformError
+
 log = logging.getLogger(__name__)
 
 GONE = (websocket.WebSocketException, OSError, ValueError)
@@ -69,7 +71,7 @@ class Connection(threading.Thread):
                 failures = 0
                 self._tell("opened")
                 self._read(self._socket)
-            except GONE as error:
+            except (*GONE, PlatformError) as error:  # the latter: no handshake without the signer or a login
                 self.error = f"{type(error).__name__}: {error}"
             finally:
                 self._close()

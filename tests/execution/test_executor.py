@@ -11,10 +11,11 @@ from django.utils import timezone
 
 from arbsite.lease import Lease
 from arbsite.models import Component, Notice
-from execution import executor, ringing, starting, ticking, working
+from execution import executor, feed_watch, ringing, starting, ticking, working
 from execution.executor import Executor
 from execution.models import Halt, Order, Plan, Reconciliation
 from execution.ticking import Tick
+from markets.platforms.trading import Declined, PlatformState
 from tests.execution.plans import *  # noqa: F403
 from tests.execution.plans import a_plan, order_of, tune
 
@@ -134,6 +135,19 @@ def a_second_plan(plan):
     return again
 
 
+def test_no_tick_waits_for_another(venues, quiet, monkeypatch):
+    """Polymarket cancels everything when its heartbeat is silent for ten seconds: platforms that hang must not do that."""
+    go_on, beats = threading.Event(), []
+    slow = [Tick(f"slow{number}", 1, lambda mode, now: go_on.wait(20)) for number in range(12)]
+    heart = Tick("heartbeat", 0.05, lambda mode, now: beats.append(now))
+    monkeypatch.setattr(ticking, "table", lambda mode: [*slow, heart])
+    with running():
+        try:
+            until(lambda: len(beats) >= 3)
+        finally:
+            go_on.set()
+
+
 def test_the_database_may_be_away_for_a_while(venues, quiet, monkeypatch):
     plan = a_plan()
     work, failed = working.work, []
@@ -202,16 +216,43 @@ def test_nothing_is_sent_before_the_books_were_compared(venues, monkeypatch):
     monkeypatch.setattr(
         starting.reconcile, "run",
         lambda platform, reason, now, mode: Reconciliation.objects.create(
-            mode=mode, platform=platform, reason=reason, passed=passed[platform]
+            mode=mode, platform=platform, reason=reason, passed=passed[platform], finished_at=now
         ),
     )  # fmt: skip
     assert starting.compare("sandbox", timezone.now()) == 1
     assert starting.standing() == ["polymarket"]
     passed["polymarket"] = True
-    assert starting.compare("sandbox", timezone.now()) == 1
+    assert starting.compare("sandbox", timezone.now()) == 0, (
+        "a platform that did not pass is given some seconds"
+    )
+    assert Reconciliation.objects.filter(platform="polymarket").count() == 1
+    assert starting.compare("sandbox", timezone.now() + starting.AGAIN) == 1
     assert not Halt.objects.filter(lifted_at=None).exists()
     starting.stand("paper", now=timezone.now())
     assert starting.standing() == []
+
+
+def test_a_region_that_is_shut_is_known_before_the_first_order(venues, monkeypatch):
+    said = PlatformState(False, True, "No orders from this place.", lasting=True)
+    monkeypatch.setattr(venues["polymarket"], "state", lambda: said)
+    feed_watch.forget()
+    monkeypatch.setattr(
+        starting.reconcile, "run",
+        lambda platform, reason, now, mode: Reconciliation(mode=mode, platform=platform, reason=reason, passed=True),
+    )  # fmt: skip
+    starting.stand("sandbox", now=timezone.now())
+    starting.compare("sandbox", timezone.now())
+    assert [halt.code for halt in Halt.objects.filter(lifted_at=None)] == ["forbidden"]
+
+
+def test_an_order_that_is_forbidden_halts_its_platform(venues, quiet):
+    plan = a_plan()
+    first, _ = order_of(plan)
+    venues[first].answers.append(Declined("forbidden", "Trading restricted in your region."))
+    working.work(plan.id)
+    assert [(halt.code, halt.platform) for halt in Halt.objects.filter(lifted_at=None)] == [
+        ("forbidden", first)
+    ]
 
 
 def test_live_mode_refuses_to_begin_with_its_reasons(monkeypatch, db):

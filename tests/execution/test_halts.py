@@ -1,6 +1,7 @@
 """The kill switch: who may pull it, who may lift it, what it stops, and that open orders go until there are none."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
@@ -12,11 +13,12 @@ from django.db import IntegrityError, connection
 
 from arbsite import keys
 from arbsite.models import Notice
-from execution import clearing, feed_watch, halts
-from execution.models import Difference, Halt, Order, Plan
+from execution import clearing, feed_watch, halts, risk
+from execution.models import Difference, Halt, Order, Plan, RiskLimit
 from execution.trading import use
 from markets import store
-from markets.platforms.base import KALSHI, POLYMARKET
+from markets.platforms.base import KALSHI, POLYMARKET, PlatformError
+from markets.platforms.trading import PlatformState
 from tests.arbsite.callers import key, user
 from tests.execution.a_platform import APlatform, trade_as
 from tests.factories import IDS, NOW, info
@@ -29,6 +31,7 @@ KX, PM = IDS[KALSHI], IDS[POLYMARKET]
 def markets(db, monkeypatch):
     trade_as(monkeypatch, "sandbox")
     feed_watch.forget()
+    clearing._confirmed.clear()
     for platform in (KALSHI, POLYMARKET):
         store.upsert([info(platform)], now=NOW)
 
@@ -267,24 +270,26 @@ def test_unknown_orders_above_the_count_halt_their_platform(platforms):
     most = settings.ARBSITE.risk.max_unknown_orders
     for number in range(most):
         order(f"lost{number}", status="UNKNOWN")
-    assert feed_watch.unknown_orders("sandbox", NOW) == []
+    assert feed_watch.unknown_orders("sandbox", risk.limits(), NOW) == []
     order("one-more", status="UNKNOWN")
-    (halt,) = feed_watch.unknown_orders("sandbox", NOW)
+    (halt,) = feed_watch.unknown_orders("sandbox", risk.limits(), NOW)
     assert (halt.code, halt.platform) == ("unknown_orders", KALSHI)
-    assert feed_watch.unknown_orders("sandbox", NOW) == []  # it stands already
-    assert feed_watch.unknown_orders("paper", NOW) == []
+    assert feed_watch.unknown_orders("sandbox", risk.limits(), NOW) == []  # it stands already
+    assert feed_watch.unknown_orders("paper", risk.limits(), NOW) == []
 
 
 def test_a_silent_feed_halts_its_platform_and_stays_halted(platforms, redis):
     most = timedelta(seconds=settings.ARBSITE.risk.max_stale_seconds)
-    assert feed_watch.stale_feed(KALSHI, NOW) is None  # never heard: there are no books to trade on
+    assert (
+        feed_watch.stale_feed(KALSHI, risk.limits(), NOW) is None
+    )  # never heard: there are no books to trade on
     redis.hset(keys.feed(KALSHI), mapping={"kalshi-1": int(NOW.timestamp() * 1000), "kalshi-0": 5})
-    assert feed_watch.stale_feed(KALSHI, NOW + most) is None
+    assert feed_watch.stale_feed(KALSHI, risk.limits(), NOW + most) is None
     redis.delete(keys.feed(KALSHI))  # its word ends long before
-    halt = feed_watch.stale_feed(KALSHI, NOW + most + timedelta(seconds=1))
+    halt = feed_watch.stale_feed(KALSHI, risk.limits(), NOW + most + timedelta(seconds=1))
     assert (halt.code, halt.platform) == ("stale_feed", KALSHI)
     redis.hset(keys.feed(KALSHI), mapping={"kalshi-2": int((NOW + 2 * most).timestamp() * 1000)})
-    assert feed_watch.stale_feed(KALSHI, NOW + 2 * most) is None and halts.blocking(KALSHI, KX)
+    assert feed_watch.stale_feed(KALSHI, risk.limits(), NOW + 2 * most) is None and halts.blocking(KALSHI, KX)
 
 
 def test_silence_counts_from_the_start_of_the_executor(platforms, redis):
@@ -298,13 +303,118 @@ def test_silence_counts_from_the_start_of_the_executor(platforms, redis):
 @pytest.mark.parametrize("skew, trips", [(0, False), (4, False), (-4, False), (7, True), (-7, True)])
 def test_clocks_that_disagree_halt_the_platform(platforms, skew, trips):
     platforms[KALSHI].skew = skew
-    halt = feed_watch.clock(KALSHI, "sandbox", datetime.now(UTC))
+    halt = feed_watch.clock(KALSHI, "sandbox", risk.limits(), datetime.now(UTC))
     assert (halt is not None and halt.code == "clock_skew") == trips
 
 
 def test_a_clock_that_cannot_be_asked_says_nothing(platforms):
     platforms[KALSHI].away = True
     assert feed_watch.look("sandbox", datetime.now(UTC)) == []
+
+
+def limit(name, value):
+    RiskLimit.objects.create(name=name, scope="", value=value, why="drill", set_by=user(f"sets_{name}"))
+
+
+def test_the_limits_that_people_set_are_the_ones_that_halt(platforms, redis):
+    now = datetime.now(UTC)
+    limit("max_unknown_orders", 0), limit("max_stale_seconds", 5), limit("max_clock_skew_ms", 3000)
+    order("lost", status="UNKNOWN")
+    redis.hset(keys.feed(KALSHI), mapping={"kalshi-1": int((now - timedelta(seconds=6)).timestamp() * 1000)})
+    platforms[POLYMARKET].skew = 4
+    codes = {(halt.code, halt.platform) for halt in feed_watch.look("sandbox", now)}
+    assert codes == {("unknown_orders", KALSHI), ("stale_feed", KALSHI), ("clock_skew", POLYMARKET)}
+
+
+def test_a_platform_that_answers_slowly_makes_no_other_clock_wrong(platforms, monkeypatch):
+    seconds = [0.0]
+    monkeypatch.setattr(feed_watch.time, "monotonic", lambda: seconds[0])
+    now = datetime(2026, 11, 26, 12, 0, 0, 500_000, UTC)
+
+    def slow(platform):
+        seconds[0] += 20
+        return now + timedelta(seconds=seconds[0])
+
+    for platform in platforms:
+        monkeypatch.setattr(platforms[platform], "clock", lambda platform=platform: slow(platform))
+    assert feed_watch.look("sandbox", now) == []
+
+
+def test_a_clock_of_whole_seconds_is_right_anywhere_within_its_second(platforms, monkeypatch):
+    limits = replace(risk.limits(), max_clock_skew_ms=100)
+    now = datetime(2026, 11, 26, 12, 0, 0, 950_000, UTC)
+    for theirs, trips in ((now.replace(microsecond=0), False), (now.replace(second=2, microsecond=0), True)):
+        feed_watch.forget()
+        monkeypatch.setattr(platforms[KALSHI], "clock", lambda theirs=theirs: theirs)
+        assert (feed_watch.clock(KALSHI, "sandbox", limits, now) is not None) == trips
+
+
+@pytest.mark.parametrize("lasting", [True, False])
+def test_a_platform_that_forbids_trading_is_halted_and_a_pause_is_not(platforms, monkeypatch, lasting):
+    said = PlatformState(False, True, "No orders from this place.", lasting=lasting)
+    monkeypatch.setattr(platforms[POLYMARKET], "state", lambda: said)
+    found = feed_watch.look("sandbox", datetime.now(UTC))
+    assert [(halt.code, halt.platform, halt.why) for halt in found] == (
+        [("forbidden", POLYMARKET, "No orders from this place.")] if lasting else []
+    )
+    assert bool(halts.blocking(POLYMARKET, PM)) == lasting and halts.blocking(KALSHI, KX) is None
+
+
+# --- the switch that a platform holds itself
+
+
+def switching(there):
+    """A platform that can be told to refuse us, and what it was told."""
+    told = []
+    there.has_switch, there.block, there.unblock = True, lambda: told.append("off"), lambda: told.append("on")
+    return told
+
+
+def test_a_platform_s_own_switch_falls_with_a_halt_and_rises_with_the_resume(platforms):
+    told = switching(platforms[KALSHI])
+    clearing.enforce(NOW)
+    assert told == []
+    halt = halts.halt("test", by="anna", now=NOW, platform=KALSHI)
+    market = halts.halt("test", by="anna", now=NOW, market_id=KX)
+    for second in range(3):
+        clearing.enforce(NOW + timedelta(seconds=second))
+    assert told == ["off"]
+    clearing._confirmed.clear()  # another process: it makes sure
+    clearing.enforce(NOW + timedelta(seconds=9))
+    assert told == ["off", "off"]
+    halts.resume([halt], user("boss", "execution.can_resume"), "fine", now=NOW)
+    clearing._confirmed.clear()
+    for second in range(3):
+        clearing.enforce(NOW + timedelta(seconds=10 + second))
+    assert told == ["off", "off", "on"] and market.lifted_at is None
+
+
+def test_a_switch_that_does_not_answer_stops_no_cancel_and_is_tried_again(platforms):
+    there = platforms[KALSHI]
+    told = switching(there)
+    rest(there, "byhand")
+
+    def fails():
+        told.append("tried")
+        raise PlatformError("500")
+
+    there.block = fails
+    halts.halt("test", by="anna", now=NOW, platform=KALSHI)
+    clearing.enforce(NOW + timedelta(seconds=5))
+    clearing.enforce(NOW + timedelta(seconds=6))
+    assert live(there) == [] and told == ["tried", "tried"]
+
+
+def test_orders_are_cancelled_one_by_one_where_the_fast_way_fails(platforms, monkeypatch):
+    there = platforms[KALSHI]
+    order("ours"), rest(there, "ours"), rest(there, "byhand")
+
+    def fails():
+        raise PlatformError("the platform does not confirm the cancel of everything")
+
+    monkeypatch.setattr(there, "cancel_all", fails)
+    halts.halt("test", by="anna", now=NOW, platform=KALSHI)
+    assert clearing.enforce(NOW + timedelta(seconds=5)) == 0 and live(there) == []
 
 
 # --- commands

@@ -225,6 +225,25 @@ def test_a_refused_second_leg_is_sold_back_where_completing_costs_more(venues):
     assert outcome.loss > 0 and abs(outcome.loss + plan.profit) < D("0.01")
 
 
+def test_what_has_not_settled_is_not_offered_for_sale(venues):
+    plan = a_plan()
+    first, second = order_of_legs(plan)
+    assert first == POLYMARKET, "the platform that settles later"
+    venues[first].settles = "MATCHED"
+    venues[second].answers.append(Declined(NOT_FILLABLE, "nothing on offer"))
+    show(poly=("0.42", "0.43"), kalshi=("0.30", "0.31"))
+    plan = worked(plan)
+    assert plan.status == Plan.PARTIAL and "not settled" in plan.reason
+    assert not by_role(plan, Order.UNWIND) and len(venues[first].sent) == 1
+    (bought,) = venues[first].orders.values()
+    confirmed = [replace(fill, status="CONFIRMED") for fill in bought.fills]
+    facts.fills_told(confirmed, mode="sandbox", platform=first, now=timezone.now())
+    show(poly=("0.42", "0.43"), kalshi=("0.30", "0.31"), number=2)
+    assert working.pick_up_remainders(timezone.now(), "sandbox") == 1
+    plan = worked(plan)
+    assert plan.status == Plan.UNWOUND and not ledger()
+
+
 def test_what_can_neither_be_completed_nor_sold_is_held_and_taken_up_later(venues):
     plan = a_plan()
     first, second = order_of_legs(plan)

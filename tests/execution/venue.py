@@ -20,6 +20,7 @@ from markets.platforms.trading import (
     Declined,
     FillReport,
     OrderReport,
+    PlatformState,
     Prepared,
     Unsure,
 )
@@ -147,6 +148,9 @@ class Venue:
         return [
             fill for ref in refs if (known := self.orders.get(ref.client_order_id)) for fill in known.fills
         ]
+
+    def state(self):
+        return PlatformState(True, True)
 
     def balances(self):
         self._ask()

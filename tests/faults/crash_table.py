@@ -24,7 +24,10 @@ from tests.faults.lane import ROOT, Lane
 # What befalls an order's request
 NONE, DROPPED, LOST, LATE = "none", "request dropped", "answer lost", "accepted late"
 FAULTS = (NONE, DROPPED, LOST, LATE)
-LATE_MS, VERY_LATE_MS = 500, 1_200  # less than EXECUTION_LOOK_UP_SECONDS of these processes, as 30 s are less than 35
+LATE_MS, VERY_LATE_MS = (
+    500,
+    1_200,
+)  # less than EXECUTION_LOOK_UP_SECONDS of these processes, as 30 s are less than 35
 # What becomes of the second leg
 ACCEPTED, REFUSED, THIN = "accepted", "refused", "partly filled"
 FOR_GOOD = "refused for good"

@@ -17,14 +17,14 @@ SPARE_PAIRS = 8
 MUTANT_LANES, A_FEW = 1, 2  # cases that must find a mutant
 CASH = "cash on"  # may be what the case before left behind, put right only now
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.timeout(3600), pytest.mark.django_db(transaction=True)]
 
 
 def run(tmp: Path, chosen: list[Case], count: int, mutant: str = "") -> list[Result]:
     with lanes(count, tmp, len(chosen) + SPARE_PAIRS) as all_lanes:
         results = table.run_all(chosen, all_lanes, mutant)
         spent = sum((lane.spent for lane in all_lanes), Counter())
-    print(f"\n{len(results)} cases, CPU seconds: {({act: round(cpu, 1) for act, cpu in spent.items()})}")  # noqa: T201 - figures for whoever runs it
+    print(f"\n{len(results)} cases, CPU seconds: { ({act: round(cpu, 1) for act, cpu in spent.items()}) }")  # noqa: T201 - figures for whoever runs it
     return results
 
 

@@ -22,7 +22,7 @@ def run(tmp_path, seeds):
         spent = sum((lane.spent for lane in beside), Counter())
     ends = Counter(", ".join(night.ended) or "no plan" for night in done)
     print(f"\n{len(done)} nights, {sum(n.killed for n in done)} killed, {dict(struck)}: {dict(ends)}")  # noqa: T201 - figures for whoever runs it
-    print(f"CPU seconds: {({act: round(cpu, 1) for act, cpu in spent.items()})}")  # noqa: T201 - figures for whoever runs it
+    print(f"CPU seconds: { ({act: round(cpu, 1) for act, cpu in spent.items()}) }")  # noqa: T201 - figures for whoever runs it
     return [night for night in done if night.violations], struck, ends
 
 

@@ -27,6 +27,7 @@ REMEMBERED = 10_000  # fills and orders that a repetition is recognised by
 KEPT_BAD = 100
 
 OVERFLOW, CHANNEL_ERROR, UNKNOWN_SID, LOGIN_NEEDED = 25, 10, 7, 9
+TRIGGERED = "triggered"  # what became of an order group
 DONE = frozenset({FILLED, CANCELLED})
 
 _envelope = msgspec.json.Decoder(frames.Envelope).decode
@@ -171,7 +172,10 @@ class KalshiPrivateFeed:
     def _read_group(self, frame: frames.Envelope) -> None:
         msg = _group(frame.msg)
         limit = f", limit {msg.contracts_limit_fp}" if msg.contracts_limit_fp else ""
-        self.events.notes.append(f"order group {msg.order_group_id} {msg.event_type}{limit}")
+        said = f"order group {msg.order_group_id} {msg.event_type}{limit}"
+        self.events.notes.append(said)
+        if msg.event_type == TRIGGERED:
+            self.events.stopped.append(f"{said}: Kalshi has cancelled its orders and takes no more")
 
     def _read_subscribed(self, frame: frames.Envelope) -> None:
         msg = _subscribed(frame.msg)

@@ -343,6 +343,19 @@ class KalshiTrading:
         outcome = self._http.send("DELETE", WRITES, cost=CREATE_COST, subaccount=self._http.subaccount)
         must(outcome, 204, 200, what="the cancel of everything")
 
+    @property
+    def has_switch(self) -> bool:
+        """Whether our orders are put into groups, which Kalshi itself can stop."""
+        return self.groups.wanted
+
+    def block(self) -> None:
+        """Have Kalshi itself cancel what our order groups hold, and refuse more until `unblock`. Raises PlatformError."""
+        self.groups.trigger()
+
+    def unblock(self) -> None:
+        """Have Kalshi take our orders again. Raises PlatformError."""
+        self.groups.reset()
+
     def _remember_gone(self, order_id: str, reduced: Decimal) -> None:
         with self._lock:
             self._gone[order_id] = reduced
@@ -366,7 +379,7 @@ class KalshiTrading:
     def _search(self, ref: OrderRef) -> OrderReport | None:
         """The order in its market's list, by either id."""
         as_of = self._as_of() if ref.sent_at is not None else None
-        from_ts = None if ref.sent_at is None else int(ref.sent_at.timestamp()) - LOOK_BACK
+        from_ts = None if ref.since is None else int(ref.since.timestamp()) - LOOK_BACK
         for order in self._orders(ticker=ref.market_id, min_ts=from_ts):
             if order.order_id == ref.platform_order_id or (
                 ref.client_order_id and order.client_order_id == ref.client_order_id
@@ -467,7 +480,7 @@ class KalshiTrading:
             return PlatformState(False, exchange.active, f"Kalshi {what}.", exchange.resumes)
         lapsed = self._lapsed()
         if lapsed:
-            return PlatformState(False, True, lapsed)
+            return PlatformState(False, True, lapsed, lasting=True)
         return PlatformState(True, True, f"Kalshi's shard {shut} does not trade." if shut else "")
 
     def exchange(self) -> ExchangeState:

@@ -4,7 +4,9 @@ Every method raises PlatformError where the platform could not be asked or did n
 "nothing there".
 """
 
+import hashlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -97,6 +99,10 @@ class Account:
         fills = [fill for fill in self.fills([ref]) if fill.status != FAILED]
         if not fills:
             return None
+        # Its rest may stand while the order itself is not told yet: that it is over, the list of open orders shows
+        for report in self.open_orders():
+            if report.platform_order_id == ref.platform_order_id.lower():
+                return report
         first = fills[0]
         return OrderReport(
             platform_order_id=first.platform_order_id,
@@ -130,7 +136,7 @@ class Account:
         wanted = {ref.platform_order_id.lower() for ref in refs if ref.platform_order_id}
         found: list[FillReport] = []
         for market in dict.fromkeys(ref.market_id for ref in refs if ref.platform_order_id):
-            sent = [ref.sent_at for ref in refs if ref.market_id == market]
+            sent = [ref.since for ref in refs if ref.market_id == market]
             since = None if None in sent else min(at for at in sent if at is not None)
             fills = self._fills(since, [("market", market)])
             found += [fill for fill in fills if fill.platform_order_id in wanted]
@@ -267,13 +273,16 @@ class Account:
 
     def cash_since(self, since: datetime) -> list[CashReport]:
         """Deposits, withdrawals, and what the platform gave (rewards, rebates, yield)."""
-        rows = []
-        for number, row in enumerate(self._activity((*CREDITS, WITHDRAWAL), since)):
+        rows, seen = [], Counter[str]()
+        for row in self._activity((*CREDITS, WITHDRAWAL), since):
             if not row.usdc_size:
                 continue
             out = row.type == WITHDRAWAL
-            reference = f"{row.transaction_hash or number}:{row.type}:{row.timestamp}"
             amount = -abs(row.usdc_size) if out else abs(row.usdc_size)
+            name = _cash_reference(row)
+            seen[name] += 1
+            # Rows alike are of one second, so every list has all of them or none: their count is stable
+            reference = name if seen[name] == 1 else f"{name}:{seen[name]}"
             at = datetime.fromtimestamp(row.timestamp, UTC)
             rows.append(CashReport(reference, 0, amount, at, WITHDRAWAL if out else DEPOSIT))
         return rows
@@ -314,6 +323,16 @@ class Account:
                 break
             cursor = following
         raise Malformed(f"Polymarket's list at {path} does not end")
+
+
+def _cash_reference(row: Activity) -> str:
+    """What names a movement, whichever list it is read in: never its place in the list, and not the transaction alone,
+    which may pay several rewards and may not be told yet.
+    """
+    told = (
+        f"{row.transaction_hash or ''}:{row.condition_id or ''}:{(row.usdc_size or Decimal(0)).normalize():f}"
+    )
+    return f"{row.type}:{row.timestamp}:{hashlib.sha256(told.encode()).hexdigest()[:32]}"
 
 
 def asset_type(token: str) -> str:

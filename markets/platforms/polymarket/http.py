@@ -9,7 +9,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 from tenacity.wait import wait_exponential_jitter
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import HTTPError, NewConnectionError
 
 from markets.platforms.base import Malformed, PlatformError, Refused, Throttle
 from markets.platforms.polymarket.replies import Reply, reason_in
@@ -86,7 +86,8 @@ class JsonHttp:
             self._throttle.acquire(endpoint, cost)
         try:
             answer = self._request(method, path, [], body)
-        except requests.RequestException as error:
+        except (requests.RequestException, HTTPError, OSError) as error:
+            # Also errors of the libraries beneath: once something may have left, every trouble means that nobody knows
             name = type(error).__name__
             if _never_connected(error):
                 raise NotSent(

@@ -94,6 +94,9 @@ def judged(reply: Reply, request: OrderRequest, cash: Decimal) -> Answer:
 
 def told(wire: WireAnswer, request: OrderRequest, cash: Decimal) -> Answer:
     """What a readable answer says: `success` with an error message is a refusal."""
+    if wire.error_msg and wire.success and (_says_filled(wire) or _classified(wire.error_msg) is None):
+        # Success and an error at once: only words that we know, and no amounts, prove that it was refused
+        return Unsure(f"Polymarket says success, and {wire.error_msg[:300]!r}: look the order up")
     if wire.error_msg:
         return declined(wire.error_msg)
     status = (wire.status or "").lower()
@@ -113,6 +116,10 @@ def told(wire: WireAnswer, request: OrderRequest, cash: Decimal) -> Answer:
         average_price=average(spent, shares),
         trade_ids=tuple(wire.trade_ids or ()),
     )
+
+
+def _says_filled(wire: WireAnswer) -> bool:
+    return any(text not in (None, "", "0") for text in (wire.making_amount, wire.taking_amount))
 
 
 def _status(word: str, request: OrderRequest, cash: Decimal, spent: Decimal, shares: Decimal) -> str:

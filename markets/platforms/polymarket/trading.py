@@ -55,7 +55,7 @@ from markets.platforms.trading import (
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-MAX_BATCH, MAX_CANCELS = 15, 1_000
+MAX_BATCH, MAX_CANCELS = 15, 80  # a batch is taken whole or not at all: at most what a second allows
 STATE_STANDS = timedelta(seconds=30)  # how long what the platform said of our place and account is believed
 ORDER, CANCEL = "clob-order", "clob-cancel"  # rate limits
 
@@ -224,7 +224,7 @@ class PolymarketTrading:
     # Cancels
 
     def cancel(self, refs: Sequence[OrderRef]) -> CancelReport:
-        """Ask for these orders to be cancelled, a thousand in one request."""
+        """Ask for these orders to be cancelled, many in one request."""
         known = {ref.platform_order_id.lower(): ref.client_order_id for ref in refs if ref.platform_order_id}
         kept = {ref.client_order_id: "it was never sent" for ref in refs if not ref.platform_order_id}
         gone: list[str] = []
@@ -350,11 +350,14 @@ class PolymarketTrading:
         if place.blocked:
             where = " ".join(part for part in (place.country, place.region) if part) or "this place"
             return PlatformState(
-                False, True, f"Polymarket takes no orders from {where}: do not trade from here."
+                False, True, f"Polymarket takes no orders from {where}: do not trade from here.", lasting=True
             )
         if self._clob.get("clob", "/auth/ban-status/closed-only", ClosedOnly).closed_only:
             return PlatformState(
-                False, True, "The Polymarket account is closed-only: it may only reduce what it holds."
+                False,
+                True,
+                "The Polymarket account is closed-only: it may only reduce what it holds.",
+                lasting=True,
             )
         missing = self.account.missing_approvals()
         return PlatformState(not missing, True, " ".join(missing))

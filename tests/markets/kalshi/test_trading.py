@@ -601,6 +601,16 @@ def test_the_group_is_a_kill_switch_that_a_restart_finds_again(
     assert len(place.exchange.users["arbsite"].groups) == 1
 
 
+def test_the_halts_switch_is_the_groups(place: Rig, grouped: KalshiTrading, ticker: str) -> None:
+    resting, _ = sent(grouped, request(ticker, BUY, YES, "0.10", "1", GTC))
+    assert grouped.has_switch and not trading_in(place).has_switch
+    grouped.block()
+    assert grouped.find(resting).status == CANCELLED  # type: ignore[union-attr]
+    assert isinstance(submit(grouped, ticker, BUY, YES, "0.10", "1", GTC), Declined)
+    grouped.unblock()
+    assert isinstance(submit(grouped, ticker, BUY, YES, "0.10", "1", GTC), Accepted)
+
+
 def test_a_group_that_kalshi_has_lost_is_made_anew(place: Rig, grouped: KalshiTrading, ticker: str) -> None:
     submit(grouped, ticker, BUY, YES, "0.10", "1", GTC)
     trading_in(place, group_contracts=5).groups.delete()

@@ -130,7 +130,8 @@ REFUSALS = [
 
 @pytest.mark.parametrize(("words", "code"), REFUSALS)
 def test_a_refusal_in_words_whether_by_status_or_beside_success(words, code):
-    for found in (judge({"error": words}, 400), judge(answer(errorMsg=words))):
+    beside = answer("", "", "", errorMsg=words, success=code != INVALID)
+    for found in (judge({"error": words}, 400), judge(beside)):
         assert isinstance(found, Declined) and found.code == code
         assert words[:100] in found.sentence
 
@@ -186,3 +187,17 @@ def test_no_answer_breaks_the_judge_and_server_errors_never_decline(status, raw)
     assert not isinstance(found, Accepted)
     if status >= 500 and b"trading is" not in raw.lower() and b"only" not in raw.lower():
         assert isinstance(found, Unsure)
+
+
+def test_success_with_an_error_in_unknown_words_proves_nothing():
+    assert isinstance(
+        judged(reply(answer("live", "", "", errorMsg="queued for review")), request(), Decimal(9)), Unsure
+    )
+    refused = reply(answer("", "", "", success=False, orderID="", errorMsg="something new"))
+    assert judged(refused, request(), Decimal(9)).code == INVALID
+    words = "not enough balance / allowance"
+    known = reply(answer("", "", "", orderID="", errorMsg=words))
+    assert judged(known, request(), Decimal(9)).code == INSUFFICIENT_BALANCE
+    assert isinstance(judged(reply(answer(errorMsg=words)), request(), Decimal(9)), Unsure), (
+        "it names what filled"
+    )

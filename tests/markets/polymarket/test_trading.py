@@ -4,14 +4,18 @@ import json
 import secrets
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from markets.platforms.base import PlatformError
+from markets.clients import polymarket_buckets
+from markets.platforms.base import PlatformError, Refused
+from markets.platforms.polymarket.account_wire import Activity
 from markets.platforms.polymarket.contracts import EXCHANGE
+from markets.platforms.polymarket.replies import Reply
 from markets.platforms.polymarket.trading import PolymarketTrading
 from markets.platforms.trading import (
     BELOW_MINIMUM,
@@ -435,6 +439,72 @@ def test_a_filled_order_that_only_its_trades_remember_is_found(trading, market, 
     found = trading.find(ref)
     assert (found.matched, found.status, found.side, found.outcome) == (20, CANCELLED, BUY, "YES")
     assert trading.find(OrderRef("x", "0x" + "00" * 32, market.id, datetime.now(UTC))) is None
+
+
+def test_an_order_that_rests_is_not_over_because_it_is_not_told_yet(trading, market, running, monkeypatch):
+    """Found by its trades alone it would be over; the list of open orders knows better."""
+    _, ref = sent(trading, ask(market, "0.47", "70", time_in_force=GTC))
+    clob = trading.account._clob
+    get = clob.get
+
+    def lags(endpoint, path, kind, params=()):
+        if path.startswith("/data/order/"):
+            raise Refused("not found", status=404)
+        return get(endpoint, path, kind, params)
+
+    monkeypatch.setattr(clob, "get", lags)
+    found = trading.find(ref)
+    assert (found.status, found.matched) == (PARTIAL, 50)
+
+
+def test_fills_of_an_order_that_was_sent_again_are_asked_for_from_its_beginning(trading, market):
+    """Had the first sending been taken, its trades are older than the second one."""
+    _, ref = sent(trading, ask(market, "0.45", "20"))
+    later = datetime.now(UTC) + timedelta(minutes=10)
+    assert trading.fills([replace(ref, sent_at=later)]) == []
+    assert len(trading.fills([replace(ref, sent_at=later, created_at=ref.sent_at)])) == 1
+
+
+def test_cancels_go_out_in_batches_that_the_rate_limit_takes(trading, monkeypatch):
+    most = polymarket_buckets()["clob-cancel"].capacity
+    costs = []
+
+    def send(endpoint, method, path, body=None, *, cost=1):
+        assert cost <= most, "more at once than the bucket holds would never go out"
+        costs.append(cost)
+        return Reply(200, {}, json.dumps({"canceled": json.loads(body), "not_canceled": {}}).encode())
+
+    with monkeypatch.context() as patched:
+        patched.setattr(trading._clob, "send", send)
+        gone = cancelled(trading)
+    assert gone == 250 and sum(costs) == 250
+
+
+def cancelled(trading):
+    refs = [OrderRef(f"c{number}", f"0x{number:064x}", "m") for number in range(250)]
+    return len(trading.cancel(refs).gone)
+
+
+def test_money_that_came_is_named_alike_in_every_list(trading, monkeypatch):
+    """By what it is: not by its place in the list, nor by a transaction that pays several rewards at once."""
+    at = 1_790_000_000
+    rows = [
+        Activity(type="DEPOSIT", timestamp=at - 5, usdc_size=Decimal(9)),
+        Activity(
+            type="REWARD", timestamp=at, usdc_size=Decimal(1), transaction_hash="0xa", condition_id="0x1"
+        ),
+        Activity(
+            type="REWARD", timestamp=at, usdc_size=Decimal(1), transaction_hash="0xa", condition_id="0x2"
+        ),
+        Activity(type="YIELD", timestamp=at, usdc_size=Decimal("0.50")),
+        Activity(type="YIELD", timestamp=at, usdc_size=Decimal("0.5")),
+    ]
+    monkeypatch.setattr(trading.account, "_activity", lambda kinds, since: iter(rows))
+    long = {row.reference for row in trading.account.cash_since(datetime.now(UTC))}
+    rows = rows[1:][::-1]  # a later look: the first has left the window
+    short = {row.reference for row in trading.account.cash_since(datetime.now(UTC))}
+    assert len(long) == 5 and short < long and len(short) == 4
+    assert max(map(len, long)) <= 128
 
 
 # --- who we are
