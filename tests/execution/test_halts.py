@@ -296,8 +296,8 @@ def test_silence_counts_from_the_start_of_the_executor(platforms, redis):
     redis.set(keys.feed_heard(KALSHI), int((NOW - timedelta(hours=8)).timestamp() * 1000))
     feed_watch.begin(NOW)  # everything was stopped for the night
     most = timedelta(seconds=settings.ARBSITE.risk.max_stale_seconds)
-    assert feed_watch.stale_feed(KALSHI, NOW + most) is None
-    assert feed_watch.stale_feed(KALSHI, NOW + most + timedelta(seconds=1)) is not None
+    assert feed_watch.stale_feed(KALSHI, risk.limits(), NOW + most) is None
+    assert feed_watch.stale_feed(KALSHI, risk.limits(), NOW + most + timedelta(seconds=1)) is not None
 
 
 @pytest.mark.parametrize("skew, trips", [(0, False), (4, False), (-4, False), (7, True), (-7, True)])

@@ -435,13 +435,14 @@ def test_an_order_that_was_not_sent_is_cancelled_at_once(venues):
     assert worked(plan).status == Plan.ABANDONED and len(venues[POLYMARKET].sent) == sent
 
 
-def test_an_order_that_may_slip_goes_out_again_at_the_price_of_now_for_what_is_left(venues):
+def test_an_order_that_may_slip_goes_out_again_at_the_price_of_now_for_what_is_left(venues, monkeypatch):
     venues[POLYMARKET].rests = True
+    tune(monkeypatch, "execution", rest_seconds=D(60))
     plan, order = by_hand(worked(a_plan()), max_slippage_pct=D("0.05"))
     show()
     venues[POLYMARKET].offers.append(D(5))
     assert working.work(plan.id) is not None
-    time.sleep(0.15)
+    tune(monkeypatch, "execution", rest_seconds=D("0.01"))  # it has rested for long enough
     show(poly=("0.43", "0.44"))
     plan = worked(plan)
     order.refresh_from_db()
