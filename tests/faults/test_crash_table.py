@@ -17,7 +17,7 @@ SPARE_PAIRS = 8
 MUTANT_LANES, A_FEW = 1, 2  # cases that must find a mutant
 CASH = "cash on"  # may be what the case before left behind, put right only now
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.timeout(3600), pytest.mark.django_db(transaction=True)]
 
 
 def run(tmp: Path, chosen: list[Case], count: int, mutant: str = "") -> list[Result]:
