@@ -99,7 +99,8 @@ def _alone(control: str, pair: Pair) -> float:
         Order.objects.filter(plan=plan, role=Order.UNWIND, status="FILLED").order_by("-answered_at").first()
     )
     if refused is None or back is None or refused.answered_at is None or back.answered_at is None:
-        raise RuntimeError(f"plan {plan.id} was not unwound: the figures would mean nothing")
+        told = "; ".join(plan.steps.order_by("id").values_list("sentence", flat=True))
+        raise RuntimeError(f"plan {plan.id} was not unwound ({told}): the figures would mean nothing")
     return _ms(refused.answered_at, back.answered_at)
 
 

@@ -32,7 +32,7 @@ from execution import (
     ringing,
 )
 from execution.limits import Refusal
-from execution.models import Order, Plan, PlanStep
+from execution.models import Order, Plan, PlanStep, Settling
 from execution.planning import Ticket
 from execution.trading import trading
 from markets import signer_client
@@ -336,11 +336,14 @@ def give_up(orders: Iterable[Order], code: str, sentence: str) -> None:
         _move(order, lifecycle.ABANDONED, now, error_code=code, error_message=sentence)
 
 
-def read_fills(orders: Sequence[Order]) -> bool:
-    """Ask for the fills of these orders of one plan that are not booked yet; False where a platform cannot be asked."""
+def read_fills(orders: Sequence[Order], *, final: bool = False) -> bool:
+    """Ask for the fills of these orders of one plan that are not booked yet; with `final` also for those that have not
+    settled, without which nothing can be sold back. False where a platform cannot be asked.
+    """
     missing: dict[tuple[str, str], list[Order]] = {}
+    pending = _not_final(orders) if final else set()
     for order in orders:
-        if order.matched_qty > order.filled_qty and order.status != lifecycle.FAILED:
+        if order.status != lifecycle.FAILED and (order.matched_qty > order.filled_qty or order.pk in pending):
             missing.setdefault((order.platform, order.mode), []).append(order)
     asked = True
     for (platform, mode), rows in missing.items():
@@ -352,6 +355,13 @@ def read_fills(orders: Sequence[Order]) -> bool:
             continue
         facts.fills_told(fills, mode=mode, platform=platform, now=timezone.now())
     return asked
+
+
+def _not_final(orders: Sequence[Order]) -> set[str]:
+    """Those of them of which a trade has matched and not settled."""
+    on_the_way = (Settling.MATCHED, Settling.MINED, Settling.RETRYING)
+    rows = Settling.objects.filter(fill__order__in=[order.pk for order in orders], status__in=on_the_way)
+    return set(rows.values_list("fill__order_id", flat=True))
 
 
 # --- cancelling

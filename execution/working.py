@@ -381,7 +381,7 @@ class _Worker:
     # --- what is alone
 
     def _remainder(self, rest: Remainder) -> None:
-        asked = ordering.read_fills(self.orders)
+        asked = ordering.read_fills(self.orders, final=True)
         self.orders = orders_of(self.plan)
         decision = (
             self._decide(rest) if asked else remainders.Hold("the fills of its orders cannot be read now")

@@ -244,6 +244,24 @@ def test_what_has_not_settled_is_not_offered_for_sale(venues):
     assert plan.status == Plan.UNWOUND and not ledger()
 
 
+def test_what_settles_while_it_waits_is_sold_at_once(venues):
+    """Nobody else needs to bring the news: whoever wants to sell asks whether the trade is final by now."""
+    plan = a_plan()
+    first, second = order_of_legs(plan)
+    venues[first].settles = "MATCHED"
+    venues[second].answers.append(Declined(NOT_FILLABLE, "nothing on offer"))
+    asked = []
+
+    def fills(refs, tell=venues[first].fills):
+        asked.append(len(asked))
+        return [replace(fill, status="CONFIRMED" if len(asked) > 2 else "MATCHED") for fill in tell(refs)]
+
+    venues[first].fills = fills
+    show(poly=("0.42", "0.43"), kalshi=("0.30", "0.31"))
+    plan = worked(plan)
+    assert plan.status == Plan.UNWOUND and not ledger()
+
+
 def test_what_can_neither_be_completed_nor_sold_is_held_and_taken_up_later(venues):
     plan = a_plan()
     first, second = order_of_legs(plan)
