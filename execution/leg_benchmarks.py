@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -174,7 +175,11 @@ def _exchange(data: Path, pairs: int) -> Iterator[str]:
     """Both as processes, and this process's settings pointing at them; gives the control endpoint."""
     folder = data / "legs"
     folder.mkdir(parents=True, exist_ok=True)
-    ports, keys, socket = folder / "urls.json", folder / "keys", f"/tmp/arbsite-legs-{os.getpid()}.sock"
+    ports, keys, socket = (
+        folder / "urls.json",
+        folder / "keys",
+        f"{tempfile.gettempdir()}/arbsite-legs-{os.getpid()}.sock",
+    )
     ports.unlink(missing_ok=True)
     before, children = dict(vars(settings.ARBSITE)), []
     with (folder / "log").open("ab") as log:

@@ -117,7 +117,7 @@ def _share(amount: Decimal, part: Fraction, *, up: bool = False) -> Decimal:
 
 
 def _cents(amount: Fraction) -> str:
-    return f"{float(amount):.2f}"
+    return f"{Decimal(amount.numerator) / Decimal(amount.denominator):.2f}"
 
 
 def _way(

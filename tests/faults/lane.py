@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -55,7 +56,7 @@ class Lane:
         self._run(exchange, base)
         self.exchange = Exchange(self._urls(), folder / "keys")
         # The path of a local socket is short
-        self.socket = f"/tmp/arbsite-faults-{os.getpid()}-{number}.sock"
+        self.socket = f"{tempfile.gettempdir()}/arbsite-faults-{os.getpid()}-{number}.sock"
         self.env = base | environment(self.exchange.urls, folder / "keys", self.socket)
         self.env |= {name: str(value) for name, value in changes.items()}
         self._run([sys.executable, "manage.py", "signer"], self.env | signer_keys(folder / "keys"))
