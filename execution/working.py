@@ -17,7 +17,7 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import DecimalField, OuterRef, Q, Subquery, Sum, Value
+from django.db.models import DecimalField, F, OuterRef, Q, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -74,12 +74,16 @@ def _steady_now() -> datetime:
 
 
 def claim(limit: int = 1_000, mode: str | None = None) -> list[str]:
-    """The plans that wait to be worked in this mode, the oldest first; paper twins of them, too."""
+    """The plans that wait to be worked in this mode, the oldest first; their paper twins, too, each after its plan."""
     mode = mode or settings.ARBSITE.trading.mode
     rows = Plan.objects.filter(
         Q(mode=mode) | Q(shadow_of__mode=mode), status__in=(lifecycle.PLANNED, lifecycle.EXECUTING)
     )
-    return list(rows.order_by("created_at", "id").values_list("id", flat=True)[:limit])
+    return list(
+        rows.order_by("created_at", F("shadow_of").asc(nulls_first=True), "id").values_list("id", flat=True)[
+            :limit
+        ]
+    )
 
 
 def work_all(mode: str | None = None, *, seconds: float = 60) -> int:
