@@ -13,7 +13,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "arbsite.settings")
 
 APPS = ("arbsite", "markets", "signals", "execution", "alerts")
 QUEUES = (*APPS, "persist", "rest")
-WAITS_ON_PLATFORMS = frozenset({"signals.recheck"})  # seconds, which no window can spare
+WAITS_ON_PLATFORMS = frozenset(
+    {"signals.recheck", "signals.poll_source"}
+)  # seconds, which no window can spare
 MAX_MESSAGE_BYTES = 1_024
 
 

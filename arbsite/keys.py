@@ -52,6 +52,8 @@ TRADE_RING: Final = "cache:ring:trade"  # list: plans with news for the executor
 TRADE_RING_TTL: Final = HOUR
 TRADE_RING_LENGTH: Final = 1_000
 PAPER_ORDER_TTL: Final = DAY
+EVIDENCE_TTL: Final = DAY
+GUARDS_TTL: Final = HOUR
 PAPER_TAKEN_TTL: Final = 60
 
 
@@ -143,6 +145,16 @@ def stale_markets(platform: str) -> str:
 def locked(mode: str) -> str:
     """String: days from which a market pays late, and the dollars held in such markets."""
     return f"cache:locked:{mode}"
+
+
+def evidence(platform: str, market_id: str) -> str:
+    """String: what stands for and against a market now, MessagePack; rebuilt from the predictions."""
+    return f"cache:evidence:{platform}:{market_id}"
+
+
+def guards(platform: str, market_id: str) -> str:
+    """String: scheduled events near a market, MessagePack; rebuilt from the calendar."""
+    return f"cache:guards:{platform}:{market_id}"
 
 
 def health(component: str) -> str:

@@ -11,10 +11,10 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from arbsite.admin import BigTableAdmin, ReadOnlyAdmin, link, list_link, pretty, recent, words
+from arbsite.admin import ReadOnlyAdmin, link, list_link, pretty, recent, words
 from markets.models import Bet, Market
 from signals import decision, history, rechecking, storing
-from signals.models import TYPES, CalendarEvent, NewsEvent, Refusal, Signal, SignalSnapshot, WhaleAlert
+from signals.models import TYPES, Refusal, Signal, SignalSnapshot
 
 RELEASED_AT_ONCE = 20
 LABELS = (decision.ARBITRAGE, decision.SPREAD)
@@ -225,54 +225,3 @@ class SignalSnapshotAdmin(ReadOnlyAdmin):
     def signal_link(self, snapshot: SignalSnapshot) -> SafeString | str:
         """The signal's page."""
         return link(Signal, snapshot.signal_id)
-
-
-@admin.register(WhaleAlert)
-class WhaleAlertAdmin(ReadOnlyAdmin):
-    """Large transfers."""
-
-    list_display = ["created_at", "token_symbol", "amount", "direction", "exchange", "category", "processed"]
-    list_filter = [words("direction", ("INFLOW", "OUTFLOW", "NEUTRAL")), "processed", recent("created_at")]
-    search_fields = ["transaction_hash", "exchange", "token_symbol"]
-    ordering = ["-created_at"]
-
-
-@admin.register(NewsEvent)
-class NewsEventAdmin(ReadOnlyAdmin):
-    """Stories."""
-
-    list_display = [
-        "created_at",
-        "headline",
-        "source",
-        "sentiment",
-        "urgency",
-        "impact_estimate",
-        "processed",
-    ]
-    list_filter = [words("sentiment", ("positive", "negative", "neutral")), "processed", recent("created_at")]
-    search_fields = ["headline", "source"]
-    ordering = ["-created_at"]
-
-
-@admin.register(CalendarEvent)
-class CalendarEventAdmin(BigTableAdmin):
-    """What is known to happen; people may add what no source announces."""
-
-    list_display = ["starts_at", "name", "source", "certainty"]
-    list_filter = [recent("starts_at")]
-    search_fields = ["name", "source"]
-    ordering = ["-starts_at"]
-    autocomplete_fields = ["bets"]
-
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Its metadata may stay empty."""
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if field is not None and db_field.name == "metadata":
-            field.required = False
-        return field
-
-    def save_model(self, request: HttpRequest, obj: CalendarEvent, form: Any, change: bool) -> None:
-        """An empty metadata field means none."""
-        obj.metadata = obj.metadata or {}
-        super().save_model(request, obj, form, change)

@@ -1,16 +1,26 @@
-"""Signals, their snapshots, and the events that will weigh on them.
+"""Signals, their snapshots and refusals, and what became of legs; evidence has modules of its own, which this one names.
 
 Units: `profit_pct`, `edge` and `confidence` are fractions; money is in dollars, sizes in contracts.
 """
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from arbsite.models import one_of
 from markets.models import ID_LENGTH, Bet
+from signals.event_models import CalendarEvent, NewsCarrier, NewsEvent, PriceMove, WhaleAlert
+from signals.score_models import FlowPattern, MarketCorrelation, Prediction, SourceFit
+from signals.source_models import Source
+from signals.whale_models import AssetFlow, ExchangeWallet, FlowSign, WhaleTrigger
+
+__all__ = [
+    "ARBITRAGE", "CALENDAR", "COMPOSITE", "NEWS", "TYPES", "WHALE", "AssetFlow", "CalendarEvent", "ExchangeWallet",
+    "FlowPattern", "FlowSign", "LegOutcome", "MarketCorrelation", "NewsCarrier", "NewsEvent", "Prediction", "PriceMove",
+    "Refusal", "Signal", "SignalSnapshot", "Source", "SourceFit", "WhaleAlert", "WhaleTrigger",
+]  # fmt: skip
 
 ARBITRAGE, WHALE, NEWS, CALENDAR, COMPOSITE = "arbitrage", "whale", "news", "calendar", "composite"
 TYPES = (ARBITRAGE, WHALE, NEWS, CALENDAR, COMPOSITE)
@@ -26,7 +36,8 @@ class Signal(models.Model):
     EXECUTED = "EXECUTED"  # acted on; the gap is still there
     CLOSED = "CLOSED"  # the gap is gone
     EXPIRED = "EXPIRED"  # nobody confirmed it any more
-    STATUSES = (PENDING, ACTIONABLE, REFUSED, QUARANTINED, EXECUTED, CLOSED, EXPIRED)
+    PROPOSED = "PROPOSED"  # one leg, on evidence alone: for a person, never for the machine
+    STATUSES = (PENDING, ACTIONABLE, REFUSED, QUARANTINED, EXECUTED, CLOSED, EXPIRED, PROPOSED)
     OPEN = (PENDING, ACTIONABLE, REFUSED, QUARANTINED, EXECUTED)
 
     id = models.CharField(max_length=64, primary_key=True)
@@ -79,7 +90,16 @@ class Signal(models.Model):
             one_of("type", TYPES, "signals_type_known"),
             one_of(
                 "status",
-                ("PENDING", "ACTIONABLE", "REFUSED", "QUARANTINED", "EXECUTED", "CLOSED", "EXPIRED"),
+                (
+                    "PENDING",
+                    "ACTIONABLE",
+                    "REFUSED",
+                    "QUARANTINED",
+                    "EXECUTED",
+                    "CLOSED",
+                    "EXPIRED",
+                    "PROPOSED",
+                ),
                 "signals_status_known",
             ),
             models.UniqueConstraint(
@@ -176,102 +196,6 @@ class Refusal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code} {self.bet_id}"
-
-
-class WhaleAlert(models.Model):
-    """A large on-chain transfer; unique by chain, hash and position in the transaction."""
-
-    chain = models.CharField(max_length=32, default="ethereum")
-    transaction_hash = models.CharField(max_length=128, null=True)
-    position = models.IntegerField(default=0)  # index of the transfer inside its transaction
-    block_number = models.BigIntegerField(null=True)
-    from_address = models.CharField(max_length=128, null=True)
-    to_address = models.CharField(max_length=128, null=True)
-    token_symbol = models.CharField(max_length=16, null=True)
-    amount = models.DecimalField(max_digits=30, decimal_places=2, null=True)  # dollars
-    direction = models.CharField(max_length=16, null=True)
-    exchange = models.CharField(max_length=32, null=True)
-    category = models.CharField(max_length=32, null=True)
-    sentiment_score = models.DecimalField(max_digits=5, decimal_places=4, null=True)  # -1 to 1
-    related_markets = models.JSONField(default=list)
-    processed = models.BooleanField(default=False, db_default=False)
-    created_at = models.DateTimeField(default=timezone.now, db_default=Now())
-
-    class Meta:
-        db_table = "whale_alerts"
-        indexes = [
-            models.Index(fields=["-created_at"], name="idx_whale_alerts_created_at"),
-            models.Index(fields=["processed"], name="idx_whale_alerts_processed"),
-            models.Index(fields=["direction"], name="idx_whale_alerts_direction"),
-        ]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["chain", "transaction_hash", "position"], name="whale_alerts_once"
-            ),
-            models.CheckConstraint(
-                condition=Q(amount__isnull=True) | Q(amount__gte=0), name="whale_alerts_amount_not_negative"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.amount} {self.token_symbol}"
-
-
-class NewsEvent(models.Model):
-    """One story."""
-
-    headline = models.TextField(null=True)
-    source = models.CharField(max_length=64, null=True)
-    url = models.CharField(max_length=512, null=True)
-    sentiment = models.CharField(max_length=16, null=True)
-    sentiment_score = models.DecimalField(max_digits=5, decimal_places=4, null=True)  # -1 to 1
-    categories = models.JSONField(default=list)
-    related_markets = models.JSONField(default=list)
-    urgency = models.CharField(max_length=16, null=True)
-    impact_estimate = models.DecimalField(max_digits=5, decimal_places=4, null=True)  # 0 to 1
-    processed = models.BooleanField(default=False, db_default=False)
-    created_at = models.DateTimeField(default=timezone.now, db_default=Now())
-
-    class Meta:
-        db_table = "news_events"
-        indexes = [
-            models.Index(fields=["-created_at"], name="idx_news_events_created_at"),
-            models.Index(fields=["sentiment"], name="idx_news_events_sentiment"),
-            models.Index(fields=["processed"], name="idx_news_events_processed"),
-        ]
-
-    def __str__(self) -> str:
-        return self.headline or ""
-
-
-class CalendarEvent(models.Model):
-    """Something that is known to happen: a release, a decision, a market's close."""
-
-    name = models.CharField(max_length=255)
-    source = models.CharField(max_length=64)
-    starts_at = models.DateTimeField()
-    ends_at = models.DateTimeField(null=True)
-    time_zone = models.CharField(max_length=64, default="UTC")  # as the source announces it
-    certainty = models.CharField(max_length=16, default="scheduled")
-    bets = models.ManyToManyField(
-        Bet, blank=True, related_name="calendar_events", db_table="calendar_event_bets"
-    )
-    metadata = models.JSONField(default=dict)
-    created_at = models.DateTimeField(default=timezone.now, db_default=Now())
-
-    class Meta:
-        db_table = "calendar_events"
-        indexes = [models.Index(fields=["starts_at"], name="idx_calendar_events_starts_at")]
-        constraints = [
-            models.UniqueConstraint(fields=["source", "name", "starts_at"], name="calendar_events_once"),
-            models.CheckConstraint(
-                condition=Q(ends_at__isnull=True) | Q(ends_at__gte=F("starts_at")),
-                name="calendar_events_end_after_start",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class LegOutcome(models.Model):

@@ -1,0 +1,1 @@
+"""Composite signals: time windows, weights, confidence, opportunities."""

@@ -1,0 +1,1 @@
+"""How probabilities move together: correlations of log-odds changes, hedges, exposure groups."""

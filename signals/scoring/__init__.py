@@ -1,0 +1,1 @@
+"""What sources are worth, from what really happened: intervals, Brier scores, reliability, the scorecard."""

@@ -1,0 +1,1 @@
+"""Scheduled events: read from calendars, and what they mean for trading around them."""

@@ -1,0 +1,1 @@
+"""Stories: feeds, aggregators and announcements; one story counted once."""

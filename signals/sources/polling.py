@@ -1,0 +1,207 @@
+"""Asking sources when it is their time: which are due, one poll with its breaker, and what is remembered of it.
+
+The breaker is the row itself: failures are counted there, and a source that failed too often in a row is left alone for a
+while that doubles. So it holds over all workers and restarts.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+
+from arbsite.components import report
+from arbsite.models import MEDIUM, Component, Notice
+from signals.models import Source
+from signals.sources import registry
+from signals.sources.base import Batch, Cursor, Kept, KeyRefused, LimitReached, SourceError, Spec
+from signals.sources.http import Fetcher
+
+log = logging.getLogger(__name__)
+
+LONGEST_OPEN = timedelta(hours=1)
+KEY_PAUSE = timedelta(hours=1)  # a refused key is not tried more often
+CLAIM = timedelta(minutes=3)  # a poll that takes longer may be taken over
+STATES_OF_HEALTH = {Source.OK: Component.RUNNING, Source.OFF: Component.STOPPED}
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What one poll did: the source's state afterwards, and its counts."""
+
+    name: str
+    state: str
+    why: str
+    kept: Kept
+
+
+def due(*, now: datetime) -> list[str]:
+    """Names of the sources whose time has come; rows are made for new ones, and those that were switched off say so."""
+    specs = registry.all_specs()
+    rows = {row.name: row for row in Source.objects.filter(name__in=specs)}
+    missing = [
+        Source(name=name, kind=spec.kind, updated_at=now) for name, spec in specs.items() if name not in rows
+    ]
+    Source.objects.bulk_create(missing, ignore_conflicts=True)
+    rows |= {row.name: row for row in missing}
+    found = []
+    for name, spec in specs.items():
+        row = rows[name]
+        if spec.off or not settings.ARBSITE.sources.enabled:
+            _switch_off(row, spec.off or "Set SOURCES_ENABLED=true.", now)
+        elif row.next_at is None or row.next_at <= now:
+            found.append(name)
+    return found
+
+
+def poll(name: str, *, now: datetime, force: bool = False) -> Polled | None:
+    """Ask one source if it is its time (or `force`); None where it is not, or another worker is at it.
+
+    Raises UnknownSource. What goes wrong with the source is written into its row and returned, never raised.
+    """
+    spec = registry.spec(name)
+    if spec.off and not force:
+        return None
+    row = _claim(spec, now, force)
+    if row is None:
+        return None
+    cursor = Cursor(row.etag, row.last_modified, dict(row.cursor))
+    try:
+        batch = spec.poll(Fetcher(spec, cursor), cursor, now)
+        kept = spec.keep(batch.records[: settings.ARBSITE.sources.max_items], now)
+    except SourceError as error:
+        return _failed(row, spec, error, now)
+    return _succeeded(row, spec, cursor, batch, kept, now)
+
+
+def check_stale(*, now: datetime) -> int:
+    """Mark the sources that have not succeeded for twice their cadence; returns how many are newly stale."""
+    specs = registry.all_specs()
+    found = 0
+    for row in Source.objects.filter(state=Source.OK):
+        spec = specs.get(row.name)
+        if spec is None or row.answered_at is None:
+            continue
+        if now - row.answered_at > timedelta(seconds=spec.stale_after * max(spec.every_seconds, 30)):
+            row.state, row.why, row.updated_at = (
+                Source.STALE,
+                f"no answer since {row.answered_at:%Y-%m-%d %H:%M} UTC",
+                now,
+            )
+            row.save(update_fields=["state", "why", "updated_at"])
+            _tell(row, now)
+            found += 1
+    return found
+
+
+def believed() -> set[str]:
+    """Names of the sources whose newest word may count: those that are OK."""
+    return set(Source.objects.filter(state=Source.OK).values_list("name", flat=True))
+
+
+# --- one poll
+
+
+def _claim(spec: Spec, now: datetime, force: bool) -> Source | None:
+    """The row, its next time moved on, so that nobody else asks meanwhile."""
+    Source.objects.get_or_create(name=spec.name, defaults={"kind": spec.kind, "updated_at": now})
+    its_time = Q() if force else (Q(next_at__isnull=True) | Q(next_at__lte=now))
+    with transaction.atomic():
+        row = Source.objects.select_for_update(skip_locked=True).filter(its_time, pk=spec.name).first()
+        if row is None:
+            return None
+        row.asked_at, row.next_at, row.updated_at = now, now + CLAIM, now
+        row.save(update_fields=["asked_at", "next_at", "updated_at"])
+    return row
+
+
+def _succeeded(row: Source, spec: Spec, cursor: Cursor, batch: Batch, kept: Kept, now: datetime) -> Polled:
+    row.etag, row.last_modified, row.cursor = cursor.etag, cursor.last_modified, cursor.place
+    row.answered_at, row.failures = now, 0
+    row.next_at = now + timedelta(seconds=spec.every_seconds)
+    row.items += kept.new
+    row.repeats += kept.repeats
+    row.late += kept.late
+    row.lies += kept.lies
+    row.dropped += batch.dropped + max(0, len(batch.records) - settings.ARBSITE.sources.max_items)
+    if kept.newest is not None:
+        row.item_at = max(filter(None, (row.item_at, kept.newest)))
+    if kept.latencies_ms:
+        row.latency_ms = int(median(kept.latencies_ms))
+    row.state, row.why = _judged(kept, len(batch.records), spec)
+    if row.state == Source.SUSPECT:
+        row.next_at = now + 4 * timedelta(seconds=spec.every_seconds)  # throttled
+    return _written(row, kept, now)
+
+
+def _judged(kept: Kept, records: int, spec: Spec) -> tuple[str, str]:
+    """Whether a source lies about time or floods."""
+    most = settings.ARBSITE.sources.flood_per_minute * max(spec.every_seconds, 60) / 60
+    if kept.lies:
+        return Source.SUSPECT, f"{kept.lies} of its last items have a time that cannot be"
+    if kept.new > most:
+        return Source.SUSPECT, f"{kept.new} new items at once, more than {most:.0f}: it floods"
+    return Source.OK, ""
+
+
+def _failed(row: Source, spec: Spec, error: SourceError, now: datetime) -> Polled:
+    row.why = str(error)[:500]
+    if isinstance(error, LimitReached):
+        pause = timedelta(seconds=error.retry_after or max(60, spec.every_seconds))
+        row.state, row.next_at = Source.LIMITED, now + pause
+    elif isinstance(error, KeyRefused):
+        row.failures += 1
+        row.state, row.next_at = Source.BROKEN, now + KEY_PAUSE
+    else:
+        row.failures += 1
+        row.state, row.next_at = Source.BROKEN, now + _pause(row.failures, spec)
+    log.warning("source not read", extra={"source": spec.name, "error": row.why, "failures": row.failures})
+    return _written(row, Kept(), now)
+
+
+def _pause(failures: int, spec: Spec) -> timedelta:
+    """The usual cadence while the breaker is closed; once it is open, its time, doubled with every failure more."""
+    config = settings.ARBSITE.sources
+    cadence = timedelta(seconds=spec.every_seconds)
+    if failures < config.failures_to_open:
+        return cadence
+    doubled = config.open_seconds * 2 ** min(failures - config.failures_to_open, 10)
+    return max(cadence, min(timedelta(seconds=doubled), LONGEST_OPEN))
+
+
+def _written(row: Source, kept: Kept, now: datetime) -> Polled:
+    before = Source.objects.filter(pk=row.pk).values_list("state", flat=True).first()
+    row.updated_at = now
+    row.save()
+    if before != row.state:
+        _tell(row, now)
+    _report(row, now)
+    return Polled(row.name, row.state, row.why, kept)
+
+
+def _switch_off(row: Source, why: str, now: datetime) -> None:
+    if (row.state, row.why) != (Source.OFF, why):
+        row.state, row.why, row.updated_at = Source.OFF, why, now
+        row.save()
+
+
+def _tell(row: Source, now: datetime) -> None:
+    if row.state in (Source.BROKEN, Source.SUSPECT, Source.STALE):
+        Notice.objects.record(f"source_{row.state.lower()}", row.name, row.why, severity=MEDIUM, at=now)
+
+
+def _report(row: Source, now: datetime) -> None:
+    report(
+        f"source-{row.name}", started_at=row.asked_at or now, now=now,
+        state=STATES_OF_HEALTH.get(row.state, Component.DEGRADED), why=row.why, items=row.items, failures=row.failures,
+        latency_ms=row.latency_ms,
+    )  # fmt: skip
+
+
+def listing() -> Sequence[Source]:
+    """Every source as it stands, by kind and name."""
+    return list(Source.objects.order_by("kind", "name"))

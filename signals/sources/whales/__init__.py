@@ -1,0 +1,1 @@
+"""Large transfers: Whale Alert, Etherscan, DeFi Llama, and senders of our own."""
