@@ -157,6 +157,11 @@ def guards(platform: str, market_id: str) -> str:
     return f"cache:guards:{platform}:{market_id}"
 
 
+def paused(platform: str) -> str:
+    """String: why the platform takes no orders for the moment, for as long as that is known."""
+    return f"cache:paused:{platform}"
+
+
 def health(component: str) -> str:
     """String: JSON state of one running component."""
     return f"cache:health:{component}"

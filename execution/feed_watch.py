@@ -14,7 +14,7 @@ from django.db.models import Count
 
 from arbsite import keys
 from arbsite.connections import redis_client
-from execution import halts, risk
+from execution import halts, pauses, risk
 from execution.limits import Limits
 from execution.models import Halt, Order
 from execution.trading import trading
@@ -143,7 +143,7 @@ def _apart(theirs: datetime, ours: datetime) -> timedelta:
 
 def place(platform: str, mode: str, now: datetime) -> Halt | None:
     """Whether the platform still takes orders from this place and this account, twice a minute. A pause that passes by
-    itself is no halt: its orders are refused one by one.
+    itself is no halt: nothing new is planned while it lasts.
     """
     enabled = settings.ARBSITE.platform(platform).enabled
     if mode == PAPER or not enabled or not _due(_state_asked, (platform, mode), STATE_EVERY, now):
@@ -153,7 +153,10 @@ def place(platform: str, mode: str, now: datetime) -> Halt | None:
     except NOT_ASKED as error:
         log.warning("state not asked", extra={"platform": platform, "error": str(error)})
         return None
-    return None if said.takes_orders or not said.lasting else forbidden(platform, said.why, now)
+    if said.takes_orders or not said.lasting:
+        pauses.note(platform, said, now)
+        return None
+    return forbidden(platform, said.why, now)
 
 
 def forbidden(platform: str, why: str, now: datetime) -> Halt | None:

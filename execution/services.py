@@ -24,6 +24,7 @@ from execution import (
     holdings,
     lifecycle,
     overlaps,
+    pauses,
     planning,
     publishing,
     ringing,
@@ -230,6 +231,7 @@ def _planned(
     if bet is None or signal.bet is None or signal.bet.status != Bet.ACTIVE:
         return NoPlan("bet_suspended", "the bet is not active any more")
     halt = next((found for key in bet.markets if (found := halts.blocking(*key)) is not None), None)
+    halt = halt or next((found for platform, _ in bet.markets if (found := pauses.blocking(platform))), None)
     if halt is not None:
         return NoPlan(halt.code, halt.sentence)
     taken = overlaps.refusal(finding, batch.acted_on)

@@ -1,14 +1,17 @@
 """What stands between an actionable signal and an order, when things change while it waits."""
 
 import time
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from execution import holdings, overlaps, services
+from arbsite import keys
+from execution import holdings, overlaps, pauses, services
 from execution.models import Plan
 from markets.models import Bet
 from markets.platforms.base import KALSHI, POLYMARKET
+from markets.platforms.trading import PlatformState
 from signals import catalogue
 from signals import services as detection
 from signals.models import Signal
@@ -85,3 +88,24 @@ def test_what_fell_silent_for_long_is_not_bought_again_when_it_comes_back(redis)
     assert again.reasons[0]["code"] == "levels_taken"
     Signal.objects.filter(pk=row.pk).update(closed_at=timezone.now() - 2 * overlaps.EXPIRED_COUNTS)
     assert overlaps.acted_on(timezone.now()) == {}
+
+
+def test_nothing_is_planned_while_one_of_the_platforms_pauses(redis):
+    row = an_actionable_signal()
+    now = timezone.now()
+    said = PlatformState(False, True, "Kalshi has paused trading.", now + timedelta(minutes=5))
+    pauses.note(KALSHI, said, now)
+    assert services.act_on([row.id], now_ms=factories.unix_ms()) == 0
+    row.refresh_from_db()
+    assert (row.status, row.reasons[0]["code"]) == (Signal.REFUSED, pauses.PAUSED)
+    assert row.reasons[0]["sentence"] == "Kalshi has paused trading."
+    pauses.note(KALSHI, PlatformState(True, True), now)
+    assert pauses.blocking(KALSHI) is None
+
+
+def test_a_pause_that_is_not_confirmed_is_forgotten(redis):
+    now = timezone.now()
+    pauses.note(POLYMARKET, PlatformState(False, True, "post-only", now + timedelta(hours=9)), now)
+    assert 0 < redis.ttl(keys.paused(POLYMARKET)) <= 60
+    pauses.note(POLYMARKET, PlatformState(False, True, "", now + timedelta(seconds=3)), now)
+    assert redis.ttl(keys.paused(POLYMARKET)) <= 3 and pauses.blocking(POLYMARKET).sentence
