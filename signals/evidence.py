@@ -75,6 +75,13 @@ def one_sided(finding: Finding, evidence: Evidence, now_ms: int, within_ms: int,
     return ""
 
 
+def moved(track: Sequence[Point], since_ms: int) -> Decimal | None:
+    """Dollars by which the mid has moved since a moment; None where the track does not reach back to it."""
+    if not track or track[0].at_ms > since_ms:
+        return None
+    return track[-1].mid - _at(track, since_ms)
+
+
 def samples(finding: Finding, evidence: Evidence) -> list[Sample]:
     """All legs' mids at every moment at which one of them changed, from when all are known."""
     tracks = [evidence.of(leg) for leg in finding.legs]
