@@ -39,7 +39,7 @@ from markets import live
 from markets.bets import MarketKey
 from markets.books import BookView
 from markets.models import Bet
-from signals import bearing, catalogue, judging, refusing, tracks
+from signals import bearing, catalogue, judging, refusing
 from signals.bearing import Heard
 from signals.catalogue import Catalogue
 from signals.evidence import Evidence
@@ -152,7 +152,7 @@ def _present(signals: Iterable[Signal], known: Catalogue, now_ms: int) -> Presen
         for bet_id in known.by_market.get(market, ())
     ]
     asked = {market for of_bet in claimed for market in of_bet} & set(markets)
-    return Present(books, heard, tracks.recent(sorted(asked), now_ms))
+    return Present(books, heard, bearing.prices(sorted(asked), heard, now_ms=now_ms))
 
 
 def _wanted(finding: Finding, asked: Asked | None) -> Finding:

@@ -9,7 +9,7 @@ from django.conf import settings
 from arbsite import keys
 from arbsite.connections import redis_client
 from markets.bets import MarketKey
-from signals import joining
+from signals import joining, tracks
 from signals.correlating.standing import Standing
 from signals.evidence import Evidence
 from signals.findings import Finding
@@ -53,6 +53,12 @@ def on(finding: Finding, heard: Heard, seen: Evidence, *, now_ms: int) -> Joined
     if not heard.standings and not heard.guards:
         return joining.NEUTRAL
     return joining.join(finding, heard.standings, heard.guards, belief(), now_ms, seen)
+
+
+def prices(markets: Iterable[MarketKey], heard: Heard, *, now_ms: int) -> Evidence:
+    """The recent mids of these markets, as far back as the oldest claim that prices may have answered."""
+    claimed = [row.happened_ms for rows in heard.standings.values() for row in rows if row.direction]
+    return tracks.recent(markets, now_ms, since_ms=min(claimed, default=None))
 
 
 def belief() -> Belief:

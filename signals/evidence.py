@@ -41,6 +41,15 @@ class Evidence:
         """The track of a leg's market; empty where there is none."""
         return self.tracks.get((leg.platform, leg.market_id), ())
 
+    def since(self, at_ms: int) -> "Evidence":
+        """Without what is older."""
+        return Evidence(
+            {
+                market: [point for point in track if point.at_ms >= at_ms]
+                for market, track in self.tracks.items()
+            }
+        )
+
 
 def across(finding: Finding) -> bool:
     """Whether the legs lie on more than one platform, so that the bets could differ."""

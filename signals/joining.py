@@ -23,6 +23,7 @@ from signals.findings import Finding, Leg
 EVIDENCE_VETO, EVENT_NEAR = "evidence_veto", "event_near"
 # What a piece of evidence did
 VETO, SUSPEND, SHRINK, HURDLE, ENLARGE, NOTED = "veto", "suspend", "shrink", "hurdle", "enlarge", "noted"
+EFFECTS = (VETO, SUSPEND, SHRINK, HURDLE, ENLARGE, NOTED)
 
 PRICE, WHALE, NEWS, CALENDAR = "price", "whale", "news", "calendar"
 SOURCES = (PRICE, WHALE, NEWS, CALENDAR)  # the specification's words, in its order
@@ -242,10 +243,10 @@ def _weigh(said: Said, market: MarketKey, finding: Finding, now_ms: int, seen: E
     now = chance(said, now_ms)
     silent = _silent(said, market, finding, seen) if said.direction else ()
     answered = bool(said.direction) and not silent
-    return _Weighed(said, market, now, 0.0 if answered else _doubt(said, now), silent)
+    return _Weighed(said, market, now, 0.0 if answered else doubt_of(said, now), silent)
 
 
-def _doubt(said: Said, now: float) -> float:
+def doubt_of(said: Said, now: float) -> float:
     """How much of what chance leaves open a claim fills, 0 to 1.
 
     Noise (scored, weight 0) has no say. Our own price moves have none before they are scored: the finding is made of

@@ -149,7 +149,8 @@ def _verdicts(
     heard = bearing.of(bearing.markets_of(findings[at] for at in passed), now_ms=now_ms)
     across = {at for at in passed if evidence.across(findings[at])}
     moved = {at for at in passed if at in across or joining.wants_prices(findings[at], heard.standings)}
-    seen = tracks.recent(bearing.markets_of(findings[at] for at in sorted(moved)), now_ms)
+    seen = bearing.prices(bearing.markets_of(findings[at] for at in sorted(moved)), heard, now_ms=now_ms)
+    lately = seen.since(tracks.usual(now_ms)) if heard.standings else seen
     for at in passed:
         joined = bearing.on(findings[at], heard, seen, now_ms=now_ms)
         contexts[at] = replace(contexts[at], joined=joined)
@@ -157,7 +158,7 @@ def _verdicts(
             verdicts[at] = decision.decide(findings[at], hurdles, now_ms, contexts[at])
         if at not in across or verdicts[at].state != decision.ACTIONABLE:
             continue
-        doubts = decision.second_thoughts(findings[at], hurdles, now_ms, contexts[at], seen)
+        doubts = decision.second_thoughts(findings[at], hurdles, now_ms, contexts[at], lately)
         if doubts:
             verdicts[at] = Verdict(decision.QUARANTINED, doubts)
     return verdicts, contexts

@@ -66,8 +66,8 @@ def recheck(signal_ids: Iterable[str], *, clock: Callable[[], int]) -> int:
     books, failed = read_books(markets, clock)
     now_ms = clock()
     # A signal that was held for its figures has never been judged by the past of its prices
-    seen = tracks.recent(markets, now_ms)
     heard = bearing.of(markets, now_ms=now_ms)
+    seen = bearing.prices(markets, heard, now_ms=now_ms)
     released = []
     for row in rows:
         silent = sorted({platform for platform, _ in known.bets[str(row.bet_id)].markets} & failed.keys())
@@ -126,7 +126,8 @@ def _look(
         _refuse(row, before, Reason(GONE, sentence), now_ms)
         return False
     joined = bearing.on(fresh, heard, seen, now_ms=now_ms)
-    context = judging.context_of(row, known, now_ms=now_ms, joined=joined, seen=seen)
+    lately = seen.since(tracks.usual(now_ms)) if heard.standings else seen
+    context = judging.context_of(row, known, now_ms=now_ms, joined=joined, seen=lately)
     doubts = context.doubted
     row.recheck = _seen(fresh)
     verdict = decision.decide(fresh, rules.hurdles(), now_ms, context)

@@ -56,7 +56,12 @@ COSTS = frozenset({"fees", "rounding", "leg_risk", "rule_risk", "capital", "evid
 
 
 def steps_of(document: dict[str, Any]) -> list[Step]:
-    """The waterfall of a stored signal from the gross edge down; empty where none was stored."""
+    """The waterfall of a stored signal from the gross edge down; empty where none was stored.
+
+    One leg has steps of its own (`signals.compositing.opportunities`).
+    """
+    if "steps" in document:
+        return [Step(name, Decimal(amount), Decimal(each)) for name, amount, each in document["steps"]]
     upper, lower = document.get("waterfall"), document.get("expected")
     if not upper:
         return []
