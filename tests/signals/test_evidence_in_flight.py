@@ -100,7 +100,7 @@ def test_moderate_evidence_is_kept_when_the_figures_are_refreshed(redis):
     assert row.confidence <= Decimal("0.5") and before <= Decimal("0.5")
 
 
-def test_everybody_hears_of_it_once(redis):
+def test_everybody_hears_of_it_once(redis, client):
     factories.a_pair()
     judged()
     stand(said(probability=0.65))
@@ -115,7 +115,8 @@ def test_everybody_hears_of_it_once(redis):
     call_command("scan", "--json", stdout=out)
     (shown,) = json.loads(out.getvalue())["opportunities"]
     assert shown["sources"] == ["price", "news"] and shown["evidence"][0]["item"] == "news:1"
-    api = reader().get(f"/api/v1/opportunities/{row.id}").json()
+    headers = reader("signals.view_signal")
+    api = client.get(f"/api/v1/opportunities/{row.id}", headers=headers).json()
     assert api["sources"] == ["price", "news"] and api["evidence"][0]["effect"] == "shrink"
 
 
