@@ -188,6 +188,7 @@ class Evidence(Section):
     fewest_scored: int = Field(100, gt=0)
     fit_days: int = Field(60, gt=0)
     keep_days: int = Field(90, gt=0)
+    proposal_dollars: Decimal = Field(Decimal(200), ge=0)
     price_move_spreads: Decimal = Field(Decimal(4), gt=0)
     price_horizon_minutes: int = Field(15, gt=0)
     price_half_life_minutes: int = Field(5, gt=0)

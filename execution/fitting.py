@@ -1,6 +1,6 @@
 """A plan inside every limit: made on the books of now, and cut to the room that is left.
 
-    size = min(depth walk to the hurdle, Kelly, cash per platform and shard, limits)
+    size = min(depth walk to the hurdle, Kelly, cash per platform and shard, limits, evidence)
 
 The walk, its hurdle and the cash are caps that the search itself keeps to (`signals.sizing`); limits and Kelly cut the
 plan that it finds. What held the size back is the finding's `limited_by`.
@@ -22,7 +22,7 @@ from signals.decision import Context
 from signals.edge import Charges
 from signals.findings import Finding, Rules
 
-KELLY = "kelly"
+KELLY, EVIDENCE, ASKED = "kelly", "evidence", "asked"
 CUTS = 3  # a cut plan has other prices and fees: once more, or twice, and it fits
 ZERO = Decimal(0)
 
@@ -37,6 +37,7 @@ def plan(
     context: Context,
 ) -> Plan | NoPlan:
     """What to send for a finding, or why nothing. `context` is what the verdict on it depends on besides."""
+    finding = _by_evidence(finding, context)
     hurdles, risk = rules.hurdles(), holdings.limits()
     base = _within_cash(rules.rules(), bet, known, held, risk)
     base = _to_the_hurdle(base, finding, context, hurdles.charges)
@@ -64,6 +65,19 @@ def plan(
     return NoPlan(refusals[0].code, "; ".join(refusal.sentence for refusal in refusals))
 
 
+def _by_evidence(finding: Finding, context: Context) -> Finding:
+    """The finding at the size that evidence lets be wanted.
+
+    Shrinking always counts. A larger size is only *wanted*: what the books of now, the hurdle, the limits and Kelly
+    leave of it is planned. Nobody wants more than a second look has seen, or than a person has asked for.
+    """
+    factor = context.joined.factor
+    held = context.answered_edge is not None or context.cleared or finding.limited_by == ASKED
+    if factor == 1 or (factor > 1 and held):
+        return finding
+    return replace(finding, size=_part(finding.size, Fraction(factor)), limited_by=EVIDENCE)
+
+
 def _within_cash(base: Rules, bet: Bet, known: Catalogue, held: Held, risk: Limits) -> Rules:
     """With the cash that orders on the bet's markets may spend: the least of the shards that they use."""
     free: dict[str, Decimal] = {}
@@ -77,7 +91,7 @@ def _within_cash(base: Rules, bet: Bet, known: Catalogue, held: Held, risk: Limi
 
 def _to_the_hurdle(base: Rules, finding: Finding, context: Context, charges: Charges) -> Rules:
     """With what each further pair must gain: the chance that it pays nothing, the risk of its legs, and its capital."""
-    falls = expected.of(finding, context.m0, charges)
+    falls = expected.of(finding, context.m0, charges, context.joined.hurdle)
     return replace(base, caps=replace(base.caps, hurdle=falls.hurdle / falls.payoff))
 
 

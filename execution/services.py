@@ -40,8 +40,10 @@ from markets import live
 from markets.bets import MarketKey
 from markets.books import BookView
 from markets.models import Bet
-from signals import catalogue, judging, refusing
+from signals import bearing, catalogue, judging, refusing
+from signals.bearing import Heard
 from signals.catalogue import Catalogue
+from signals.evidence import Evidence
 from signals.findings import Finding
 from signals.judging import VERDICT, found_in
 from signals.models import Signal
@@ -61,6 +63,15 @@ class Batch:
     held: Held = field(default_factory=Held)
     # Sides whose contracts another signal that is still open has bought, by this batch or before it
     acted_on: dict[PositionKey, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What the markets of some signals are like at this moment: their books, and what bears on them."""
+
+    books: dict[MarketKey, BookView]
+    heard: Heard
+    seen: Evidence  # their recent mids, read only where a claim about the direction stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +115,9 @@ def act_on(signal_ids: Iterable[str], *, now_ms: int, asked: Asked | None = None
         now = datetime.fromtimestamp(now_ms / 1_000, UTC)
         concerned = {signal.bet_id for signal in signals if signal.bet_id}
         batch = Batch(mode, held=holdings.held(mode, known, bets=concerned), acted_on=overlaps.acted_on(now))
-        books = _books(signals, known)
+        present = _present(signals, known, now_ms)
         for signal in signals:
-            _act(signal, known, books, batch, now_ms, now, asked)
+            _act(signal, known, present, batch, now_ms, now, asked)
         _write(batch)
         crashpoints.reach("plan:before_commit")
     crashpoints.reach("plan:committed")
@@ -124,29 +135,38 @@ def look(signal: Signal, *, now_ms: int, asked: Asked | None = None) -> tuple[pl
     concerned = {signal.bet_id} if signal.bet_id else set()
     batch = Batch(mode, held=holdings.held(mode, known, bets=concerned), acted_on=overlaps.acted_on(now))
     finding = _wanted(judging.finding_of(signal), asked)
-    return _planned(signal, finding, known, _books([signal], known), batch, now_ms), batch.held
+    return _planned(signal, finding, known, _present([signal], known, now_ms), batch, now_ms), batch.held
 
 
-def _books(signals: Iterable[Signal], known: Catalogue) -> dict[MarketKey, BookView]:
-    return live.book_views(
+def _present(signals: Iterable[Signal], known: Catalogue, now_ms: int) -> Present:
+    markets = [
         market
         for signal in signals
         if signal.bet_id in known.bets
         for market in known.bets[signal.bet_id].markets
-    )
+    ]
+    books, heard = live.book_views(markets), bearing.of(markets, now_ms=now_ms)
+    claimed = [
+        known.bets[bet_id].markets
+        for market, rows in heard.standings.items()
+        if any(row.direction for row in rows)
+        for bet_id in known.by_market.get(market, ())
+    ]
+    asked = {market for of_bet in claimed for market in of_bet} & set(markets)
+    return Present(books, heard, bearing.prices(sorted(asked), heard, now_ms=now_ms))
 
 
 def _wanted(finding: Finding, asked: Asked | None) -> Finding:
     """The finding, no larger than a person wants it."""
     if asked is None or asked.most is None or asked.most >= finding.size:
         return finding
-    return replace(finding, size=asked.most, limited_by="asked")
+    return replace(finding, size=asked.most, limited_by=fitting.ASKED)
 
 
 def _act(
     signal: Signal,
     known: Catalogue,
-    books: dict[MarketKey, BookView],
+    present: Present,
     batch: Batch,
     now_ms: int,
     now: datetime,
@@ -154,7 +174,7 @@ def _act(
 ) -> None:
     """Plan one signal: the intent to send its legs, and the reservation of what they may cost."""
     finding = _wanted(judging.finding_of(signal), asked)
-    planned = _planned(signal, finding, known, books, batch, now_ms)
+    planned = _planned(signal, finding, known, present, batch, now_ms)
     if isinstance(planned, NoPlan) and asked is not None:
         return
     signal.processed_at = now
@@ -221,7 +241,7 @@ def _planned(
     signal: Signal,
     finding: Finding,
     known: Catalogue,
-    books: dict[MarketKey, BookView],
+    present: Present,
     batch: Batch,
     now_ms: int,
 ) -> planning.Plan | NoPlan:
@@ -237,8 +257,10 @@ def _planned(
     taken = overlaps.refusal(finding, batch.acted_on)
     if taken is not None:
         return taken
-    context = judging.context_of(signal, known, now_ms=now_ms)
-    return fitting.plan(bet, finding, known, books, batch.held, now_ms, context)
+    # Evidence as it is now, not as it was when the signal was judged
+    joined = bearing.on(finding, present.heard, present.seen, now_ms=now_ms)
+    context = judging.context_of(signal, known, now_ms=now_ms, joined=joined)
+    return fitting.plan(bet, finding, known, present.books, batch.held, now_ms, context)
 
 
 def _write(batch: Batch) -> None:

@@ -138,6 +138,12 @@ def why_not(
         return Refusal(
             asking.SIGNAL_QUARANTINED, f"{signal_id} is held back: {_why(signal)}. Release it first"
         )
+    if ticket is None and signal.status == Signal.PROPOSED:
+        return Refusal(
+            asking.SIGNAL_PROPOSED,
+            f"{signal_id} is one leg on evidence alone: no machine places it. Place it yourself:"
+            f" {signal.metadata.get('command') or 'manage.py order submit'}",
+        )
     by_hand = _legs_by_hand(signal)
     if ticket is None:
         return _whole(signal, by_hand)

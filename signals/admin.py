@@ -39,12 +39,14 @@ class SignalAdmin(ReadOnlyAdmin):
     ordering = ["-created_at"]
     fields = [
         "id", "type", "label", "kind", "status", "bet_link", "direction", "markets", "legs", "waterfall", "size", "outlay",
-        "capital", "net_profit", "half_profit", "profit_pct", "edge", "expected_edge", "annualised", "limited_by",
+        "capital", "command", "evidence",
+        "net_profit", "half_profit", "profit_pct", "edge", "expected_edge", "annualised", "limited_by",
         "confidence", "sources", "reasons_text", "plan_link", "pages", "created_at", "refreshed_at", "processed_at",
         "closed_at", "close_reason", "alive", "rechecked_at", "recheck_text", "metadata_text",
     ]  # fmt: skip
     readonly_fields = [
-        "bet_link", "markets", "legs", "waterfall", "capital", "limited_by", "reasons_text", "plan_link", "pages", "alive",
+        "bet_link", "markets", "legs", "waterfall", "capital", "command", "evidence",
+        "limited_by", "reasons_text", "plan_link", "pages", "alive",
         "recheck_text", "metadata_text",
     ]  # fmt: skip
     actions = ["release"]
@@ -108,6 +110,17 @@ class SignalAdmin(ReadOnlyAdmin):
         needed = storing.capital_of(signal.metadata or {})
         return ", ".join(f"{platform} ${dollars:.2f}" for platform, dollars in needed.items()) or "-"
 
+    @admin.display(description="place it by hand")
+    def command(self, signal: Signal) -> str:
+        """What a person types to act on a proposal; the machine never does."""
+        return (signal.metadata or {}).get("command", "-")
+
+    @admin.display(description="evidence")
+    def evidence(self, signal: Signal) -> SafeString | str:
+        """What whales, news and calendar said, and what it did."""
+        lines = [(_voice_line(voice),) for voice in (signal.metadata or {}).get("evidence", [])]
+        return format_html_join(mark_safe("<br>"), "{}", lines) or "-"
+
     @admin.display(description="limited by")
     def limited_by(self, signal: Signal) -> str:
         """What keeps the size from being larger."""
@@ -163,6 +176,15 @@ class SignalAdmin(ReadOnlyAdmin):
     def metadata_text(self, signal: Signal) -> SafeString:
         """Every figure of the finding."""
         return pretty(signal.metadata)
+
+
+def _voice_line(voice: dict[str, Any]) -> str:
+    way = {1: "rises", -1: "falls"}.get(voice.get("direction", 0), "moves")
+    sure = "" if voice.get("probability") is None else f" with {Decimal(voice['probability']):.2f}"
+    return (
+        f"{voice.get('effect')}: {voice.get('source')} {voice.get('kind')} ({voice.get('item')}) on {voice.get('market')}"
+        f" {way}{sure}: {voice.get('note', '')}"
+    )
 
 
 def _leg_line(leg: dict[str, Any]) -> str:

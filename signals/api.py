@@ -14,8 +14,9 @@ from arbsite import health
 from arbsite.api import PERIOD, Millis
 from arbsite.auth import READ
 from arbsite.endpoints import DetailEndpoint, ListEndpoint
-from signals import decision, detect_api, history, normalize_api, rules, scanning, storing
+from signals import decision, detect_api, history, normalize_api, rules, scanning, signal_api, storing
 from signals.models import ARBITRAGE, Signal, SignalSnapshot
+from signals.signal_api import VoiceSerializer
 
 CURRENT = (Signal.PENDING, Signal.ACTIONABLE, Signal.EXECUTED)  # open, and not refused
 FOUND = Signal.objects.filter(Q(type=ARBITRAGE) | Q(label=decision.SPREAD))
@@ -62,6 +63,7 @@ class OpportunitySerializer(serializers.ModelSerializer):
     recommended_action = serializers.SerializerMethodField()
     bet_id = serializers.CharField(allow_null=True)
     sources = serializers.JSONField()
+    evidence = serializers.SerializerMethodField()
     reasons = serializers.JSONField()
     waterfall = serializers.SerializerMethodField()
     capital = serializers.SerializerMethodField()
@@ -80,7 +82,7 @@ class OpportunitySerializer(serializers.ModelSerializer):
             "recommended_action", "direction", "bet_id", "size", "outlay", "net_profit", "edge", "annualised",
             "reasons", "created_at", "refreshed_at", "closed_at", "close_reason", "label", "kind", "expected_edge",
             "half_profit", "waterfall", "capital", "limited_by", "seconds_alive", "lifetime_ms", "estimated_fill_time_ms",
-            "rechecked_at",
+            "rechecked_at", "evidence",
         ]  # fmt: skip
 
     @extend_schema_field(LegSerializer(allow_null=True))
@@ -110,6 +112,11 @@ class OpportunitySerializer(serializers.ModelSerializer):
     def get_capital(self, signal: Signal) -> dict[str, Decimal]:
         """Dollars that each platform's account needs."""
         return storing.capital_of(signal.metadata or {})
+
+    @extend_schema_field(VoiceSerializer(many=True))
+    def get_evidence(self, signal: Signal) -> list[dict[str, Any]]:
+        """What whales, news, calendar and scored price moves said, and what it did."""
+        return (signal.metadata or {}).get("evidence", [])
 
     @extend_schema_field(OpenApiTypes.STR)
     def get_limited_by(self, signal: Signal) -> str | None:
@@ -223,6 +230,7 @@ health.add_part("analyzer", analyzer)
 urlpatterns = [
     *normalize_api.urlpatterns,
     *detect_api.urlpatterns,
+    *signal_api.urlpatterns,
     path("opportunities", Opportunities.as_view(), name="opportunities"),
     path("opportunities/<str:id>", Opportunity.as_view(), name="opportunity"),
     path("history", History.as_view(), name="history"),

@@ -18,6 +18,7 @@ from signals import evidence, expected
 from signals.edge import Charges, unix_ms
 from signals.evidence import Evidence
 from signals.findings import BELOW_MINIMUM, BOOK_STALE, BOOKS_APART, CROSSED, Finding
+from signals.joining import EVENT_NEAR, EVIDENCE_VETO, NEUTRAL, Joined
 
 ACTIONABLE, REFUSED, QUARANTINED = "ACTIONABLE", "REFUSED", "QUARANTINED"
 
@@ -25,7 +26,11 @@ ACTIONABLE, REFUSED, QUARANTINED = "ACTIONABLE", "REFUSED", "QUARANTINED"
 BELOW_HURDLE, BELOW_MIN_PROFIT, BELOW_MIN_NET, ALREADY_SETTLED, NOT_CLEAN = (
     "below_hurdle", "below_min_profit", "below_min_net", "already_settled", "not_clean",
 )  # fmt: skip
-REFUSALS = frozenset({BELOW_HURDLE, BELOW_MIN_PROFIT, BELOW_MIN_NET, ALREADY_SETTLED, NOT_CLEAN})
+BELOW_EVIDENCE_HURDLE = "below_evidence_hurdle"
+REFUSALS = frozenset(
+    {BELOW_HURDLE, BELOW_MIN_PROFIT, BELOW_MIN_NET, ALREADY_SETTLED, NOT_CLEAN, EVIDENCE_VETO, EVENT_NEAR,
+     BELOW_EVIDENCE_HURDLE}
+)  # fmt: skip
 # Reasons of a quarantine.
 SUSPICIOUS_EDGE, CROSSED_BOOK, CROSSED_FOR_LONG, GAP_UNREAD, MIDS_APART, ONE_SIDED_MOVE, WAS_DOUBTED = (
     "suspicious_edge", "crossed_book", "crossed_for_long", "gap_unread", "mids_apart", "one_sided_move", "was_doubted",
@@ -97,6 +102,7 @@ class Context(BetRisk):
         None  # up to which a second look answers for a suspicious edge; None: for any
     )
     doubted: frozenset[str] = frozenset()  # doubts it is held for since it was judged last
+    joined: Joined = NEUTRAL  # what whales, news, calendar and scored price moves do to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,13 +192,17 @@ def _below(finding: Finding, hurdles: Hurdles, now_ms: int, risk: Context) -> It
         yield Reason(
             BELOW_MIN_NET, f"net profit is ${finding.net_profit:.4f}, the minimum ${hurdles.min_net_profit}"
         )
-    falls = expected.of(finding, risk.m0, hurdles.charges)
+    falls = expected.of(finding, risk.m0, hurdles.charges, risk.joined.hurdle)
     if falls.expected <= 0:
+        alone = falls.expected + falls.evidence <= 0  # the bet's own hurdle is not passed either
+        besides = f" + ${falls.evidence:.4f} evidence" if falls.evidence else ""
         yield Reason(
-            BELOW_HURDLE,
+            BELOW_HURDLE if alone else BELOW_EVIDENCE_HURDLE,
             f"a net profit of ${falls.net:.4f} does not exceed its hurdle: ${falls.leg_risk:.4f} leg risk"
-            f" + ${falls.rule_risk:.4f} rule risk + ${falls.capital:.4f} capital",
+            f" + ${falls.rule_risk:.4f} rule risk + ${falls.capital:.4f} capital{besides}",
         )
+    for veto in risk.joined.vetoes:
+        yield Reason(veto.code, veto.sentence)
 
 
 def _doubtful(finding: Finding, hurdles: Hurdles, now_ms: int, context: Context) -> Iterable[Reason]:
@@ -236,15 +246,17 @@ def _unlike(finding: Finding, hurdles: Hurdles, now_ms: int, seen: Evidence) -> 
         yield Reason(ONE_SIDED_MOVE, f"only {alone} has moved to this price: news, or one wrong book")
 
 
-def confidence(finding: Finding, m0: Decimal, now_ms: int, max_book_age_ms: int) -> Decimal:
-    """How far a finding can be relied on, 0 to 1: `(1 - m0) * freshness of the older book`.
+def confidence(
+    finding: Finding, m0: Decimal, now_ms: int, max_book_age_ms: int, joined: Joined = NEUTRAL
+) -> Decimal:
+    """How far a finding can be relied on, 0 to 1: `(1 - m0) * freshness of the older book * what evidence leaves`.
 
     Freshness falls in a straight line from 1 (just confirmed) to 0 (at the greatest age allowed). Give the upper
     bound of m0: confidence is about what is not known, the waterfall about what is expected.
     """
     age = max(0, now_ms - min(leg.confirmed_ms for leg in finding.legs))
     freshness = max(ZERO, ONE - Decimal(age) / max_book_age_ms) if max_book_age_ms > 0 else ZERO
-    return max(ZERO, min(ONE, ONE - m0)) * freshness
+    return max(ZERO, min(ONE, ONE - m0)) * freshness * joined.sure
 
 
 def expected_return(finding: Finding, risk: BetRisk, charges: Charges) -> Decimal:

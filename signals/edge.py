@@ -1,9 +1,9 @@
 """From the gross edge to what can be expected: the waterfall of a signal, and what it is worth per year.
 
-    gross - fees - rounding = net (the edge);   net - leg risk - rule risk - capital = expected
+    gross - fees - rounding = net (the edge);   net - leg risk - rule risk - capital - evidence = expected
 
 `net = payoff - outlay`; for one contract of each leg `gross = 1 - sum of prices`. Amounts are dollars, ratios
-are fractions (0.02 is two per cent). The last three steps together are the hurdle: each is subtracted here and
+are fractions (0.02 is two per cent). The last four steps together are the hurdle: each is subtracted here and
 nowhere else. `docs/signals.md` derives them.
 """
 
@@ -106,7 +106,7 @@ class Charges:
 class Expected:
     """The lower half of a waterfall, in dollars at the finding's size, each cost rounded up to a millionth.
 
-    `expected == net - leg_risk - rule_risk - capital`, exactly.
+    `expected == net - leg_risk - rule_risk - capital - evidence`, exactly.
     """
 
     payoff: Decimal
@@ -118,11 +118,12 @@ class Expected:
     fill_rate: Decimal  # chance that one further leg fills
     unwind_loss: Decimal  # dollars per $1 of payoff, when all legs but the last must be sold again
     days: Decimal  # that the cash is locked
+    evidence: Decimal = ZERO  # what claims and scheduled events ask for besides (`signals.joining`)
 
     @property
     def hurdle(self) -> Decimal:
         """Dollars that the net profit must exceed."""
-        return self.leg_risk + self.rule_risk + self.capital
+        return self.leg_risk + self.rule_risk + self.capital + self.evidence
 
     @property
     def expected(self) -> Decimal:
@@ -136,11 +137,17 @@ class Expected:
 
 
 def expected(
-    falls: Waterfall, losses: Sequence[Decimal], days: Decimal | None, m0: Decimal, charges: Charges
+    falls: Waterfall,
+    losses: Sequence[Decimal],
+    days: Decimal | None,
+    m0: Decimal,
+    charges: Charges,
+    besides: Decimal = ZERO,
 ) -> Expected:
     """What a cover can be expected to leave.
 
-    `losses` are the legs' unwind losses per $1 of payoff, `days` those until the later settlement (None: unknown).
+    `losses` are the legs' unwind losses per $1 of payoff, `days` those until the later settlement (None: unknown),
+    `besides` dollars per $1 of payoff that evidence asks for.
     """
     rate = fill_rate(charges.fill_bands, falls.edge)
     locked = charges.unknown_days if days is None else max(ZERO, days)
@@ -155,6 +162,7 @@ def expected(
         fill_rate=rate,
         unwind_loss=sum(_worst(losses), ZERO),
         days=locked,
+        evidence=_up(payoff * besides),
     )
 
 

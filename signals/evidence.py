@@ -41,6 +41,15 @@ class Evidence:
         """The track of a leg's market; empty where there is none."""
         return self.tracks.get((leg.platform, leg.market_id), ())
 
+    def since(self, at_ms: int) -> "Evidence":
+        """Without what is older."""
+        return Evidence(
+            {
+                market: [point for point in track if point.at_ms >= at_ms]
+                for market, track in self.tracks.items()
+            }
+        )
+
 
 def across(finding: Finding) -> bool:
     """Whether the legs lie on more than one platform, so that the bets could differ."""
@@ -73,6 +82,13 @@ def one_sided(finding: Finding, evidence: Evidence, now_ms: int, within_ms: int,
         if moved > most and others and max(others) <= moved * STILL:
             return platform
     return ""
+
+
+def moved(track: Sequence[Point], since_ms: int) -> Decimal | None:
+    """Dollars by which the mid has moved since a moment; None where the track does not reach back to it."""
+    if not track or track[0].at_ms > since_ms:
+        return None
+    return track[-1].mid - _at(track, since_ms)
 
 
 def samples(finding: Finding, evidence: Evidence) -> list[Sample]:

@@ -7,6 +7,8 @@ from signals import edge
 from signals.edge import Charges, Expected
 from signals.findings import Finding, Leg
 
+ZERO = Decimal(0)
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -17,11 +19,14 @@ class Step:
     per_dollar: Decimal  # of payoff
 
 
-def of(finding: Finding, m0: Decimal, charges: Charges) -> Expected:
-    """What can be expected of a finding when the bet pays nothing with chance `m0`."""
+def of(finding: Finding, m0: Decimal, charges: Charges, besides: Decimal = ZERO) -> Expected:
+    """What can be expected of a finding when the bet pays nothing with chance `m0`.
+
+    `besides` is what evidence asks for, in dollars per $1 of payoff.
+    """
     days = Decimal(0) if finding.frees_now else finding.days_to_cash
     losses = [unwind_loss(leg, finding.payoff, charges.unwind_loss) for leg in finding.legs]
-    return edge.expected(finding.waterfall, losses, days, m0, charges)
+    return edge.expected(finding.waterfall, losses, days, m0, charges, besides)
 
 
 def unwind_loss(leg: Leg, payoff: Decimal, measured: Decimal = Decimal(0)) -> Decimal:
@@ -46,6 +51,6 @@ def steps(finding: Finding, found: Expected) -> list[Step]:
     lines = (
         ("gross", falls.gross), ("fees", -falls.fees), ("rounding", -falls.rounding), ("edge", falls.net),
         ("leg_risk", -found.leg_risk), ("rule_risk", -found.rule_risk), ("capital", -found.capital),
-        ("expected", found.expected),
+        ("evidence", -found.evidence), ("expected", found.expected),
     )  # fmt: skip
     return [Step(name, dollars, dollars / falls.payoff) for name, dollars in lines]

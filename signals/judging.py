@@ -1,6 +1,7 @@
 """From PENDING to ACTIONABLE, REFUSED or QUARANTINED: every signal's verdict, its evidence, and who hears of doubts."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -11,17 +12,30 @@ from django.db import transaction
 from arbsite import bulk, keys
 from arbsite.connections import redis_client
 from arbsite.models import MEDIUM, Notice
-from signals import catalogue, decision, evidence, publishing, refusing, rules, storing, tracks
+from signals import (
+    bearing,
+    catalogue,
+    decision,
+    evidence,
+    filling,
+    joining,
+    publishing,
+    refusing,
+    rules,
+    storing,
+    tracks,
+)
 from signals.closing import do_not_wait_for_the_disk
 from signals.decision import DOUBTS, Context, Verdict
 from signals.evidence import Evidence
 from signals.findings import Finding
+from signals.joining import Joined
 from signals.models import Refusal, Signal
 from signals.times import unix_ms, utc
 
 FOUND_TTL = 60
 VERDICT = {"status": "text", "reasons": "jsonb", "processed_at": "timestamptz"}
-JUDGED = {**VERDICT, "refreshed_at": "timestamptz"}  # the last is column c4
+JUDGED = {**VERDICT, "refreshed_at": "timestamptz"}  # the last is column c4, whatever follows
 WAITING = (Signal.PENDING, Signal.ACTIONABLE, Signal.REFUSED, Signal.QUARANTINED)
 ANSWERED_EDGE = "answered_edge"  # in `recheck`: the edge that fresh books over REST have shown
 MESSAGE_IDS = 20  # signals in one doorbell: messages stay under a kilobyte
@@ -48,15 +62,25 @@ def judge(signal_ids: Iterable[str], *, now_ms: int) -> int:
         return 0
     known = catalogue.current()
     findings = [finding_of(row) for row in rows]
-    contexts = [context_of(row, known, now_ms=now_ms) for row in rows]
-    verdicts = _verdicts(findings, contexts, now_ms)
-    for row, context, verdict in zip(rows, contexts, verdicts, strict=True):
+    plain = [context_of(row, known, now_ms=now_ms, joined=joining.NEUTRAL) for row in rows]
+    verdicts, contexts = _verdicts(findings, plain, now_ms)
+    told, borne = [], []
+    for row, finding, context, verdict in zip(rows, findings, contexts, verdicts, strict=True):
         _note(row, context, verdict, now_ms)
+        before = joining.of_json(row.metadata)
+        if before == context.joined:
+            continue
+        filling.bear(row, finding, context, context.joined, rules.charges(), now_ms)
+        borne.append(row)
+        if _effects(before) != _effects(context.joined):
+            told.append(row)
     with transaction.atomic():
         do_not_wait_for_the_disk()
         # Only what is still pending: somebody else may have judged or executed it meanwhile. And only on the figures
         # that were judged: whoever has refreshed them judges them.
-        bulk.update(Signal, rows, JUDGED, where="AND t.status = 'PENDING' AND t.refreshed_at = v.c4")
+        same = "AND t.status = 'PENDING' AND t.refreshed_at = v.c4"
+        bulk.update(Signal, [row for row in rows if row not in borne], JUDGED, where=same)
+        bulk.update(Signal, borne, {**JUDGED, **filling.BORNE}, where=same)
         doubted = [row for row in rows if row.status == Signal.QUARANTINED]
         if doubted:
             _tell_doubts(doubted, utc(now_ms))
@@ -69,6 +93,7 @@ def judge(signal_ids: Iterable[str], *, now_ms: int) -> int:
          if row.status == Signal.QUARANTINED and decision.clearable(verdict, finding, context)]
     )  # fmt: skip
     publishing.status(rows)
+    publishing.tell(renewed=told, now_ms=now_ms)
     return sum(row.status == Signal.ACTIONABLE for row in rows)
 
 
@@ -78,9 +103,12 @@ def finding_of(row: Signal) -> Finding:
 
 
 def context_of(
-    row: Signal, known: catalogue.Catalogue, *, now_ms: int, seen: Evidence | None = None
+    row: Signal, known: catalogue.Catalogue, *, now_ms: int, joined: Joined, seen: Evidence | None = None
 ) -> Context:
-    """What a verdict on this signal depends on besides its figures; whoever decides again must pass it on."""
+    """What a verdict on this signal depends on besides its figures; whoever decides again must pass it on.
+
+    `joined` is what evidence does to it now (`bearing.on`); who leaves it out says so by `joining.NEUTRAL`.
+    """
     risk = known.risk(row.bet_id or "")
     return Context(
         m0=risk.m0,
@@ -93,31 +121,47 @@ def context_of(
         cleared=frozenset(code for code, until in row.cleared.items() if until > now_ms),
         answered_edge=Decimal(row.recheck[ANSWERED_EDGE]) if ANSWERED_EDGE in row.recheck else None,
         doubted=frozenset(reason["code"] for reason in row.reasons) & DOUBTS,
+        joined=joined,
     )
 
 
-def _verdicts(findings: Sequence[Finding], contexts: list[Context], now_ms: int) -> list[Verdict]:
-    """A first look at the figures alone; the past of the prices is read only for what passed it."""
+def _effects(joined: Joined) -> set[tuple[str, str]]:
+    """What people hear of: which items do what. Their probabilities fade a little at every look."""
+    return {(voice.item, voice.effect) for voice in joined.voices}
+
+
+def _verdicts(
+    findings: Sequence[Finding], plain: Sequence[Context], now_ms: int
+) -> tuple[list[Verdict], list[Context]]:
+    """A first look at the figures alone; evidence and the past of the prices are read only for what passed it.
+
+    Returns the verdicts, and the contexts with the evidence that they were given in.
+    """
     hurdles = rules.hurdles()
+    contexts = list(plain)
     verdicts = [
         decision.decide(finding, hurdles, now_ms, context)
         for finding, context in zip(findings, contexts, strict=True)
     ]
-    passed = [
-        at
-        for at, verdict in enumerate(verdicts)
-        if verdict.state == decision.ACTIONABLE and evidence.across(findings[at])
-    ]
+    passed = [at for at, verdict in enumerate(verdicts) if verdict.state == decision.ACTIONABLE]
     if not passed:
-        return verdicts
-    seen = tracks.recent(
-        ((leg.platform, leg.market_id) for at in passed for leg in findings[at].legs), now_ms
-    )
+        return verdicts, contexts
+    heard = bearing.of(bearing.markets_of(findings[at] for at in passed), now_ms=now_ms)
+    across = {at for at in passed if evidence.across(findings[at])}
+    moved = {at for at in passed if at in across or joining.wants_prices(findings[at], heard.standings)}
+    seen = bearing.prices(bearing.markets_of(findings[at] for at in sorted(moved)), heard, now_ms=now_ms)
+    lately = seen.since(tracks.usual(now_ms)) if heard.standings else seen
     for at in passed:
-        doubts = decision.second_thoughts(findings[at], hurdles, now_ms, contexts[at], seen)
+        joined = bearing.on(findings[at], heard, seen, now_ms=now_ms)
+        contexts[at] = replace(contexts[at], joined=joined)
+        if joined is not joining.NEUTRAL:
+            verdicts[at] = decision.decide(findings[at], hurdles, now_ms, contexts[at])
+        if at not in across or verdicts[at].state != decision.ACTIONABLE:
+            continue
+        doubts = decision.second_thoughts(findings[at], hurdles, now_ms, contexts[at], lately)
         if doubts:
             verdicts[at] = Verdict(decision.QUARANTINED, doubts)
-    return verdicts
+    return verdicts, contexts
 
 
 def _note(row: Signal, context: Context, verdict: Verdict, now_ms: int) -> None:

@@ -30,6 +30,16 @@ def classical(probability: Decimal, cost: Decimal) -> Decimal:
     return (min(ONE, probability) - cost) / (ONE - cost)
 
 
+def swing(probability: Decimal, gain: Decimal, loss: Decimal) -> Decimal:
+    """Contracts for each dollar of bankroll of a trade that gains or loses so many dollars a contract: `p/l - q/g`.
+
+    It is where the growth `p·log(1 + n·g) + q·log(1 - n·l)` is greatest; nothing where that is not above 0.
+    """
+    if gain <= 0 or loss <= 0:
+        return ZERO
+    return max(ZERO, probability / loss - (ONE - probability) / gain)
+
+
 def stake(full: Decimal, part: Decimal, bankroll: Decimal, beside: Decimal = ZERO) -> Decimal:
     """Dollars that may be staked: `part` of what Kelly stakes in full, less what is at stake `beside` it already.
 

@@ -107,6 +107,11 @@ class Signal(models.Model):
                 condition=Q(status__in=("PENDING", "ACTIONABLE", "REFUSED", "QUARANTINED", "EXECUTED")),
                 name="signals_one_open_per_bet_and_direction",
             ),
+            models.UniqueConstraint(
+                fields=["market_a", "direction"],
+                condition=Q(kind="proposal", status__in=("PROPOSED", "EXECUTED")),
+                name="signals_one_proposal_per_market_and_direction",
+            ),
             models.CheckConstraint(
                 condition=Q(confidence__isnull=True) | Q(confidence__gte=0, confidence__lte=1),
                 name="signals_confidence_0_1",

@@ -6,8 +6,9 @@ from typing import Any
 
 from arbsite import keys
 from arbsite.connections import redis_client
-from signals import storing
+from signals import document, storing
 from signals.models import Signal
+from signals.times import utc
 
 OPENED, REFRESHED, RELEASED, CLOSED = "opened", "refreshed", "released", "closed"
 
@@ -24,7 +25,7 @@ def tell(
     pipe = redis_client().pipeline(transaction=False)
     for event, rows in ((OPENED, fresh), (REFRESHED, renewed), (RELEASED, released), (CLOSED, gone)):
         for row in rows:
-            fields = fields_of(row)
+            fields = fields_of(row, now_ms)
             pipe.hset(keys.signal(row.id), mapping=fields)
             pipe.expire(keys.signal(row.id), keys.SIGNAL_TTL)
             entry = {**fields, "event": event, "at": str(now_ms)}
@@ -44,8 +45,8 @@ def status(rows: Iterable[Signal]) -> None:
         pipe.execute()
 
 
-def fields_of(row: Signal) -> dict[str, str]:
-    """A signal as the stream and its hash spell it: all text."""
+def fields_of(row: Signal, now_ms: int) -> dict[str, str]:
+    """A signal as the stream and its hash spell it: all text. `sources` are comma-separated, the expiry is seconds."""
     legs: list[dict[str, Any]] = row.metadata.get("legs", [])
     names = [f"{leg['platform']}:{leg['market_id']}" for leg in legs] or ["", ""]
     return {
@@ -55,7 +56,10 @@ def fields_of(row: Signal) -> dict[str, str]:
         "profit_pct": str(row.profit_pct),
         "confidence": str(row.confidence),
         "market_a": names[0],
-        "market_b": names[-1],
+        "market_b": names[-1] if len(names) > 1 else "",
+        "sources": ",".join(row.sources),
+        "recommended_action": row.metadata.get("recommended_action", ""),
+        "time_to_expiry": str(document.time_to_expiry(row, utc(now_ms))),
         "direction": row.direction,
         "size": str(row.size),
         "net_profit": str(row.net_profit),

@@ -21,7 +21,20 @@ from markets.books import BookView
 from markets.models import Market
 from markets.platforms.base import PlatformError
 from markets.store import info_of
-from signals import catalogue, decision, detection, judging, publishing, refusing, rules, services, tracks
+from signals import (
+    bearing,
+    catalogue,
+    decision,
+    detection,
+    filling,
+    judging,
+    publishing,
+    refusing,
+    rules,
+    services,
+    tracks,
+)
+from signals.bearing import Heard
 from signals.decision import DOUBTS, REST_CLEARS, WAS_DOUBTED, Reason, Verdict
 from signals.evidence import Evidence
 from signals.findings import Finding
@@ -53,13 +66,14 @@ def recheck(signal_ids: Iterable[str], *, clock: Callable[[], int]) -> int:
     books, failed = read_books(markets, clock)
     now_ms = clock()
     # A signal that was held for its figures has never been judged by the past of its prices
-    seen = tracks.recent(markets, now_ms)
+    heard = bearing.of(markets, now_ms=now_ms)
+    seen = bearing.prices(markets, heard, now_ms=now_ms)
     released = []
     for row in rows:
         silent = sorted({platform for platform, _ in known.bets[str(row.bet_id)].markets} & failed.keys())
         if silent:
             row.rechecked_at, row.recheck = utc(now_ms), {"error": failed[silent[0]][:500]}
-        elif _look(row, known, books, seen, now_ms):
+        elif _look(row, known, books, seen, heard, now_ms):
             released.append(row)
     released = _write(rows, released, asked, utc(now_ms))
     refusing.push(now_ms, at_once=True)
@@ -93,7 +107,12 @@ def read_books(
 
 
 def _look(
-    row: Signal, known: catalogue.Catalogue, books: dict[MarketKey, BookView], seen: Evidence, now_ms: int
+    row: Signal,
+    known: catalogue.Catalogue,
+    books: dict[MarketKey, BookView],
+    seen: Evidence,
+    heard: Heard,
+    now_ms: int,
 ) -> bool:
     """Judge one signal on fresh books; True where it may be acted on. Its row is changed, not written."""
     bet, before = known.bets[str(row.bet_id)], judging.finding_of(row)
@@ -106,7 +125,9 @@ def _look(
         row.recheck = {"seen": sentence}
         _refuse(row, before, Reason(GONE, sentence), now_ms)
         return False
-    context = judging.context_of(row, known, now_ms=now_ms, seen=seen)
+    joined = bearing.on(fresh, heard, seen, now_ms=now_ms)
+    lately = seen.since(tracks.usual(now_ms)) if heard.standings else seen
+    context = judging.context_of(row, known, now_ms=now_ms, joined=joined, seen=lately)
     doubts = context.doubted
     row.recheck = _seen(fresh)
     verdict = decision.decide(fresh, rules.hurdles(), now_ms, context)
@@ -125,7 +146,7 @@ def _look(
     until = now_ms + settings.ARBSITE.signals.recheck_valid_seconds * 1_000
     row.cleared = {**row.cleared, **dict.fromkeys(sorted(answered), until)}
     # Until the next window looks, it is worth what REST has shown: no more than that is planned
-    services.fill_in(row, fresh, known, rules.charges(), utc(now_ms))
+    filling.fill_in(row, fresh, known, rules.charges(), utc(now_ms), joined)
     row.recheck[judging.ANSWERED_EDGE] = str(fresh.edge)
     row.status, row.reasons, row.processed_at = Signal.ACTIONABLE, [], utc(now_ms)
     return True

@@ -113,6 +113,8 @@ def opportunity(row: Signal, now: datetime) -> dict[str, Any]:
         "bet_id": row.bet_id,
         "direction": row.direction,
         "recommended_action": row.metadata.get("recommended_action"),
+        "sources": row.sources,
+        "evidence": row.metadata.get("evidence", []),
         **figures(row, now),
         "legs": legs,
     }

@@ -8,9 +8,7 @@ and with it everything before. Judging is in `signals.judging`, ends without a n
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
@@ -24,15 +22,14 @@ from signals import (
     closing,
     decision,
     detection,
-    expected,
     judging,
     publishing,
     refusing,
     rules,
-    storing,
 )
 from signals.closing import GAP_GONE, GONE, do_not_wait_for_the_disk, expire
 from signals.edge import Charges
+from signals.filling import fill_in
 from signals.findings import (
     BOOK_FUTURE,
     BOOK_MALFORMED,
@@ -56,7 +53,7 @@ BATCH = 500  # bets, or books, that a scan takes at once
 FIGURES = {
     "profit_pct": "numeric", "confidence": "numeric", "metadata": "jsonb", "size": "numeric", "outlay": "numeric",
     "net_profit": "numeric", "edge": "numeric", "annualised": "numeric", "expected_edge": "numeric",
-    "half_profit": "numeric", "refreshed_at": "timestamptz",
+    "half_profit": "numeric", "sources": "jsonb", "refreshed_at": "timestamptz",
 }  # fmt: skip
 
 
@@ -240,43 +237,6 @@ def _renew(
     if row.status in WAITING:
         row.status = Signal.PENDING
     return fill_in(row, finding, known, charges, now)
-
-
-def fill_in(
-    row: Signal, finding: Finding, known: catalogue.Catalogue, charges: Charges, now: datetime
-) -> Signal:
-    """Every figure of a finding, into the columns and the document of its row."""
-    risk = known.risk(finding.bet_id)
-    max_age_ms = int(settings.ARBSITE.signals.max_book_age_seconds * 1_000)
-    now_ms = int(now.timestamp() * 1_000)
-    unsure = max(risk.m0, risk.m0_upper)
-    falls = expected.of(finding, risk.m0, charges)
-    row.profit_pct = _fits(finding.profit_pct, 4)
-    row.confidence = decision.confidence(finding, unsure, now_ms, max_age_ms).quantize(
-        decision.ONE.scaleb(-4)
-    )
-    row.size, row.outlay, row.net_profit = finding.size, finding.outlay, finding.net_profit
-    row.edge, row.expected_edge, row.half_profit = (
-        finding.edge,
-        _fits(falls.expected_edge, 4),
-        finding.half_profit,
-    )
-    row.annualised = None if finding.annualised is None else _fits(finding.annualised, 8)
-    row.metadata = {
-        **storing.as_json(finding),
-        "expected": storing.expected_json(falls),
-        "label": risk.label,
-        "settlement": risk.settlement,
-        "recommended_action": decision.recommended_action(finding),
-    }
-    row.refreshed_at = now
-    return row
-
-
-def _fits(ratio: Any, digits: int) -> Any:
-    """A ratio cut to what its column holds before the point: 9999 times the outlay is not a signal, but no crash."""
-    most = decision.ONE.scaleb(digits) - 1
-    return max(-most, min(ratio, most))
 
 
 def _worth_writing(row: Signal, finding: Finding, now: datetime) -> bool:

@@ -35,18 +35,33 @@ def expected_json(falls: Expected) -> dict[str, str]:
     """The lower half of a waterfall, in dollars, with what it was computed from."""
     return {
         name: str(getattr(falls, name))
-        for name in ("leg_risk", "rule_risk", "capital", "expected", "m0", "fill_rate", "unwind_loss", "days")
+        for name in (
+            "leg_risk",
+            "rule_risk",
+            "capital",
+            "evidence",
+            "expected",
+            "m0",
+            "fill_rate",
+            "unwind_loss",
+            "days",
+        )
     }
 
 
 # --- reading what is stored, for people
 
-STEPS = ("gross", "fees", "rounding", "edge", "leg_risk", "rule_risk", "capital", "expected")
-COSTS = frozenset({"fees", "rounding", "leg_risk", "rule_risk", "capital"})
+STEPS = ("gross", "fees", "rounding", "edge", "leg_risk", "rule_risk", "capital", "evidence", "expected")
+COSTS = frozenset({"fees", "rounding", "leg_risk", "rule_risk", "capital", "evidence"})
 
 
 def steps_of(document: dict[str, Any]) -> list[Step]:
-    """The waterfall of a stored signal from the gross edge down; empty where none was stored."""
+    """The waterfall of a stored signal from the gross edge down; empty where none was stored.
+
+    One leg has steps of its own (`signals.compositing.opportunities`).
+    """
+    if "steps" in document:
+        return [Step(name, Decimal(amount), Decimal(each)) for name, amount, each in document["steps"]]
     upper, lower = document.get("waterfall"), document.get("expected")
     if not upper:
         return []

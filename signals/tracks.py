@@ -21,20 +21,25 @@ class CachedPrice(msgspec.Struct, gc=False):
 _price = msgspec.json.Decoder(CachedPrice).decode
 
 
-def recent(markets: Iterable[MarketKey], now_ms: int) -> Evidence:
-    """The mids of these markets over the last minutes, in one round trip.
+def recent(markets: Iterable[MarketKey], now_ms: int, *, since_ms: int | None = None) -> Evidence:
+    """The mids of these markets over the last minutes, in one round trip; `since_ms` may reach further back.
 
     The cache keeps the newest hundred prices of a market: of a busy one that is less than the minutes asked for.
     """
     wanted = list(dict.fromkeys(markets))
     if not wanted:
         return Evidence()
-    since = now_ms - settings.ARBSITE.signals.evidence_minutes * 60_000
+    since = usual(now_ms) if since_ms is None else min(since_ms, usual(now_ms))
     pipe = redis_client().pipeline(transaction=False)
     for platform, market_id in wanted:
         pipe.zrangebyscore(keys.prices(platform, market_id), since, "+inf", withscores=True)
     found = zip(wanted, pipe.execute(), strict=True)
     return Evidence({market: _track(entries) for market, entries in found})
+
+
+def usual(now_ms: int) -> int:
+    """From when on prices are looked at, Unix ms."""
+    return now_ms - int(settings.ARBSITE.signals.evidence_minutes * 60_000)
 
 
 def _track(entries: list[tuple[bytes, float]]) -> list[Point]:

@@ -26,7 +26,7 @@ COLUMNS = (
     "alive", "state",
 )  # fmt: skip
 LEFT = (COLUMNS[0], COLUMNS[-1])
-HURDLE = ("leg_risk", "rule_risk", "capital")
+HURDLE = ("leg_risk", "rule_risk", "capital", "evidence")
 LEGS_SHOWN = 4
 CENTS = Decimal(100)
 WIDE = 140  # columns, where nobody looks at a terminal
