@@ -66,7 +66,8 @@ def fit(samples: Sequence[Sample], *, level: float, fewest: int) -> Fit | None:
     lower = upper = None
     say = 0.0
     worth = 1 / intervals.design_effect((sample.cluster, sample.hit) for sample in samples)
-    if len(samples) >= fewest and len(controls) >= fewest / 2:
+    occasions = len({sample.cluster for sample in samples})
+    if len(samples) >= fewest and len(controls) >= fewest / 2 and occasions >= intervals.FEWEST_CLUSTERS:
         lower, upper = intervals.wilson(hits * worth, len(samples) * worth, level)
         base_worth = 1 / intervals.design_effect(controls)
         say = weighing.weight(

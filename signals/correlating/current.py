@@ -22,7 +22,8 @@ SELECT w.market_id, p.bid, p.ask FROM unnest(%s::text[]) AS w(market_id) CROSS J
 # The price that held when a window began, then the last one of each of its steps
 _WINDOWS = """
 SELECT w.n, p.at, p.bid, p.ask
-FROM unnest(%s::int[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::float8[]) AS w(n, market_id, start, finish, step)
+FROM unnest(%s::int[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::float8[])
+  AS w(n, market_id, start, finish, step)
 CROSS JOIN LATERAL (
   (SELECT timestamp AS at, bid, ask FROM prices
    WHERE market_id = w.market_id AND outcome = 'YES' AND timestamp <= w.start AND timestamp > w.start - %s

@@ -130,12 +130,12 @@ def _stored(flow: Flow, found: Repeated, seen: Iterable[Seen], now: datetime) ->
     if not made:
         return None
     message = (
-        f"{found.count} times {flow.asset} {flow.direction.lower()} at {flow.exchange} within an hour, ${figures['usd']:,.0f} "
-        f"in all, where {found.usual:.1f} are usual"
+        f"{found.count} times {flow.asset} {flow.direction.lower()} at {flow.exchange} within an hour, "
+        f"${pattern.usd:,.0f} in all, where {found.usual:.1f} are usual"
     )
     Notice.objects.record(
         "whale_pattern", f"{flow.asset} {flow.exchange} {flow.direction}", message, severity=MEDIUM, at=now,
-        pattern=pattern.pk, count=found.count, chance=float(figures["chance"]),
+        pattern=pattern.pk, count=found.count, chance=float(pattern.chance),
     )  # fmt: skip
     return pattern
 

@@ -43,7 +43,7 @@ def follow(*, now: datetime) -> Followed:
 
 
 def refresh(*, now: datetime) -> int:
-    """Publish the evidence of the markets where it changed; returns how many markets. See `Built` for what is remembered."""
+    """Publish the evidence of the markets where it changed; returns how many markets. `Built` is remembered."""
     built, mute = _built(), sorted(publishing.doubted())
     whole = built is None or built.mute != mute or now - utc(built.whole_ms) > AGAIN
     standing = Prediction.objects.filter(outcome=Prediction.OPEN, due_at__gt=now)

@@ -16,7 +16,6 @@ from signals.scoring.brier import Bin, Parts
 
 HIT, MISS, VOID = "HIT", "MISS", "VOID"
 INFORMATIVE, NOISE, WORSE, TOO_FEW = "informative", "noise", "worse than nothing", "too few"
-FEWEST_CLUSTERS = 10  # independent occasions without which no interval means anything
 DEFINITION = (
     "Right: within the stated horizon the market's mid moved in the stated direction (direction 0: either way) by more "
     "than the spread at the moment the item was seen."
@@ -95,7 +94,7 @@ def score(rows: Sequence[Scored], *, level: float, fewest: int) -> Score:
     profits = [row.profit for row in judged if row.profit is not None]
     leads = [row.lead_ms for row in judged if row.lead_ms is not None and row.lead_ms >= 0]
     clusters = len({row.cluster for row in judged})
-    enough = len(judged) >= fewest and len(controls) >= fewest / 2 and clusters >= FEWEST_CLUSTERS
+    enough = len(judged) >= fewest and len(controls) >= fewest / 2 and clusters >= intervals.FEWEST_CLUSTERS
     verdict = _verdict(advantage) if enough else TOO_FEW
     return Score(
         hits=hits,

@@ -10,6 +10,7 @@ from statistics import NormalDist
 
 Interval = tuple[float, float]
 EVERYTHING: Interval = (0.0, 1.0)
+FEWEST_CLUSTERS = 10  # independent occasions without which no interval means anything
 
 
 @cache
