@@ -53,6 +53,7 @@ TRADE_RING_TTL: Final = HOUR
 TRADE_RING_LENGTH: Final = 1_000
 PAPER_ORDER_TTL: Final = DAY
 EVIDENCE_TTL: Final = DAY
+EVIDENCE_BUILT: Final = "cache:evidence_built"  # String: JSON; when all evidence was published, without whom
 GUARDS_TTL: Final = HOUR
 PAPER_TAKEN_TTL: Final = 60
 

@@ -13,7 +13,13 @@ from django.utils.safestring import SafeString, mark_safe
 
 from arbsite.admin import ReadOnlyAdmin, link, list_link, pretty, recent, words
 from markets.models import Bet, Market
-from signals import decision, history, rechecking, storing
+from signals import (
+    decision,
+    history,
+    rechecking,
+    score_admin,  # noqa: F401 - it registers its pages
+    storing,
+)
 from signals.models import TYPES, Refusal, Signal, SignalSnapshot
 
 RELEASED_AT_ONCE = 20

@@ -14,7 +14,7 @@ from arbsite import health
 from arbsite.api import PERIOD, Millis
 from arbsite.auth import READ
 from arbsite.endpoints import DetailEndpoint, ListEndpoint
-from signals import decision, detect_api, history, normalize_api, rules, scanning, signal_api, storing
+from signals import decision, detect_api, history, normalize_api, rules, scanning, score_api, signal_api, storing
 from signals.models import ARBITRAGE, Signal, SignalSnapshot
 from signals.signal_api import VoiceSerializer
 
@@ -231,6 +231,7 @@ urlpatterns = [
     *normalize_api.urlpatterns,
     *detect_api.urlpatterns,
     *signal_api.urlpatterns,
+    *score_api.urlpatterns,
     path("opportunities", Opportunities.as_view(), name="opportunities"),
     path("opportunities/<str:id>", Opportunity.as_view(), name="opportunity"),
     path("history", History.as_view(), name="history"),

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from arbsite.models import one_of
@@ -32,6 +33,7 @@ class Prediction(models.Model):
     horizon_seconds = models.PositiveIntegerField()
     half_life_seconds = models.PositiveIntegerField()
     due_at = models.DateTimeField()  # when it can be judged
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now())  # when it was written down
     # At `seen_at`
     mid = models.DecimalField(max_digits=10, decimal_places=6, null=True)
     spread = models.DecimalField(max_digits=10, decimal_places=6, null=True)

@@ -10,6 +10,7 @@ from django.utils import timezone
 from markets import pair_evidence
 from signals import analysis, closing, fates, judging, pair_gaps, rechecking, refusing, services
 from signals.compositing import tasks as compositing_tasks  # noqa: F401
+from signals.correlating import tasks as correlating_tasks  # noqa: F401 - the same
 from signals.sources import tasks as source_tasks  # noqa: F401 - its tasks are found through this module
 
 LATE = timedelta(seconds=3)

@@ -12,7 +12,16 @@ from arbsite.admin import COUNT_UP_TO, EstimatingPaginator
 from arbsite.models import ApiKey, Component, Heartbeat, JobRun, Notice
 from execution.models import Fill, Halt, Order, Plan, Position
 from markets.models import Bet, BetOutcome, Market, Pair, UniverseRule
-from signals.models import CalendarEvent, NewsEvent, Signal, SignalSnapshot, WhaleAlert
+from signals.models import (
+    CalendarEvent,
+    FlowPattern,
+    NewsEvent,
+    Prediction,
+    Signal,
+    SignalSnapshot,
+    SourceFit,
+    WhaleAlert,
+)
 from tests.arbsite.callers import key, user
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -44,6 +53,26 @@ def rows(db):
     WhaleAlert.objects.create(transaction_hash="0x1", amount=1)
     NewsEvent.objects.create(headline="Rates held")
     CalendarEvent.objects.create(name="FOMC", source="fed", starts_at=NOW)
+    fit = SourceFit.objects.create(
+        source="news:a", kind="headline", fitted_from=NOW, fitted_until=NOW, active_from=NOW, samples=10, hits=5, weight=0,
+        half_life_seconds=60, curve=[[0.5, 0.5]],
+    )  # fmt: skip
+    Prediction.objects.create(
+        source="news:a", kind="headline", item="news:1", market=kal, direction=1, strength=Decimal("0.5"),
+        probability=Decimal("0.5"), fit=fit, happened_at=NOW, seen_at=NOW, horizon_seconds=60, half_life_seconds=60,
+        due_at=NOW,
+    )  # fmt: skip
+    FlowPattern.objects.create(
+        asset="USDC",
+        exchange="binance",
+        direction="INFLOW",
+        began_at=NOW,
+        last_at=NOW,
+        count=3,
+        usd=1,
+        usual=1,
+        chance=0,
+    )
     plan = Plan.objects.create(id="plan_1", signal=signal)
     order = Order.objects.create(
         id="ord_1",

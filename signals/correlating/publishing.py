@@ -1,0 +1,56 @@
+"""What stands for and against markets, from the open predictions into Redis."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from markets.live import MarketKey
+from signals.correlating import standing
+from signals.correlating.standing import Standing
+from signals.models import Prediction, Source
+from signals.times import unix_ms
+
+NO_FIT_RATE = 0.5  # probability and base rate of a source without a fit: it says nothing
+
+
+def publish(platforms: Mapping[str, str], *, now: datetime) -> int:
+    """Write what stands for these markets (id → platform) anew; returns how many predictions stand.
+
+    Read are the open predictions that are not due: however long the history, these are few.
+    """
+    rows = Prediction.objects.filter(
+        outcome=Prediction.OPEN, due_at__gt=now, market_id__in=list(platforms)
+    ).select_related("fit")
+    return put(rows.order_by("seen_at"), platforms, doubted())
+
+
+def put(rows: Iterable[Prediction], platforms: Mapping[str, str], mute: set[str]) -> int:
+    """Write these predictions as what stands for their markets; a market without any loses what it had."""
+    found: dict[MarketKey, list[Standing]] = {(platform, name): [] for name, platform in platforms.items()}
+    count = 0
+    for row in rows:
+        found[platforms[row.market_id], row.market_id].append(stands(row, mute))
+        count += 1
+    standing.put(found)
+    return count
+
+
+def doubted() -> set[str]:
+    """Names of sources that are not OK: their word has no weight until they are. See `believed`."""
+    return set(Source.objects.exclude(state=Source.OK).values_list("name", flat=True))
+
+
+def believed(scored_name: str, mute: set[str]) -> bool:
+    """Whether a scored source (`news:coindesk`) may count: its source is OK, or is none that is asked (our own prices)."""
+    return scored_name.partition(":")[2] not in mute
+
+
+def stands(row: Prediction, mute: set[str]) -> Standing:
+    """A prediction as decisions read it. Its weight is that of the fit which was frozen with it."""
+    fit = row.fit
+    base = NO_FIT_RATE if fit is None or fit.base_rate is None else float(fit.base_rate)
+    return Standing(
+        row.source, row.kind, row.item, row.direction, float(row.strength), float(row.probability), base,
+        float(fit.weight) if fit and believed(row.source, mute) else 0.0,
+        float(fit.lower) if fit and fit.lower is not None else None,
+        unix_ms(row.happened_at), unix_ms(row.seen_at), unix_ms(row.due_at), row.half_life_seconds * 1_000, row.note,
+    )  # fmt: skip
