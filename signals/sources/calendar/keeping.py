@@ -62,13 +62,17 @@ def _write(source: str, records: Sequence[Occasion], now: datetime) -> tuple[Wri
     new: Written = []
     changed: Written = []
     held: list[CalendarEvent] = []
+    taken: set[int] = set()  # rows that have their occasion
     for one in {one.external_id: one for one in records}.values():
         row = by_id.get(one.external_id)
+        row = None if row is not None and row.pk in taken else row
         occupant = slots.get((one.name, one.starts_at))
         if occupant is not None and occupant is not row:
             # The same event under a new id, or two of a name that changed places: the row at that time is the one
             if row is not None:
                 _retire(row, now)
+            if occupant.pk in taken:
+                continue  # the same event twice in one reading
             row = occupant
         before = None if row is None else (row.name, row.starts_at, row.cancelled_at)
         if row is None:
@@ -86,6 +90,7 @@ def _write(source: str, records: Sequence[Occasion], now: datetime) -> tuple[Wri
             if before != (row.name, row.starts_at, None):
                 changed.append((row, one))
                 row.save(update_fields=_FIELDS)  # at once: the place it left may be taken by the next one
+        taken.add(row.pk)
     CalendarEvent.objects.bulk_update(held, _FIELDS, batch_size=500)
     return new, changed
 

@@ -46,7 +46,7 @@ def test_a_release_at_half_past_eight_is_half_past_eight_there_on_every_day(day)
     at = times.in_utc(day, time(8, 30), times.NEW_YORK)
     local = at.astimezone(ZoneInfo(times.NEW_YORK))
     assert (local.date(), local.time()) == (day, time(8, 30))
-    offset = ZoneInfo(times.NEW_YORK).utcoffset(datetime(day.year, day.month, day.day, 8, 30))
+    offset = local.utcoffset()
     assert at.hour == (12 if offset == timedelta(hours=-4) else 13) and at.minute == 30
 
 
@@ -103,7 +103,8 @@ def test_an_event_has_the_topic_of_its_name(name, topic):
 @pytest.mark.parametrize(
     ("text", "names"),
     [("Will the Fed cut rates in December?", {"fomc"}), ("Fed decision in December? (25 bps decrease)", {"fomc"}),
-     ("US unemployment rate above 4.5% in November? · KXU3-26NOV-T4.5", {"jobs"}), ("CPI year-over-year in November", {"cpi"}),
+     ("US unemployment rate above 4.5% in November? · KXU3-26NOV-T4.5", {"jobs"}),
+        ("CPI year-over-year in November", {"cpi"}),
      ("Will Bitcoin reach $150,000 by December 31?", set()), ("Will FedEx beat estimates?", set()),
      ("Will Federer play again?", set()), ("US recession in 2027?", {"gdp"})],
 )  # fmt: skip
