@@ -7,7 +7,7 @@ Prices are integers of 1e-6 dollars of YES, sizes and volumes of 1e-6 contracts,
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import median, median_high, median_low
 
 import msgspec
 
@@ -99,11 +99,11 @@ def jump(state: State, now_ms: int, tick: int, limits: Limits) -> tuple[Found | 
         base = points[:-2]
         bound, middle = _bound(base, (previous, last), tick, limits)
         moved, was = _double(last) - middle, _double(previous) - middle
-        if base[-1][0] >= previous[0] - OLDEST_MS and moved * was > 0 and min(abs(moved), abs(was)) > bound:
+        if _stood(base, previous[0], limits) and moved * was > 0 and min(abs(moved), abs(was)) > bound:
             return _jump(state, 2, previous[0], middle, bound), False
     base = points[:-1]
     bound, middle = _bound(base, (last,), tick, limits)
-    if base[-1][0] < last[0] - OLDEST_MS or abs(_double(last) - middle) <= bound:
+    if not _stood(base, last[0], limits) or abs(_double(last) - middle) <= bound:
         return None, False
     if now_ms - last[0] < limits.stand_ms:
         return None, True
@@ -115,23 +115,32 @@ def _double(point: tuple[int, int, int]) -> int:
     return point[1] + point[2]
 
 
+def _stood(base: Sequence[tuple[int, int, int]], until_ms: int, limits: Limits) -> bool:
+    """Whether a base is one: recent enough, and not a single quote that was gone at once."""
+    if base[-1][0] < until_ms - OLDEST_MS:
+        return False
+    return len(base) > 1 or until_ms - base[0][0] >= limits.stand_ms
+
+
 def _bound(
     base: Sequence[tuple[int, int, int]], new: Sequence[tuple[int, int, int]], tick: int, limits: Limits
-) -> tuple[float, float]:
-    """What twice the mid must pass, and the base's own."""
+) -> tuple[float, int]:
+    """What twice the mid must pass, and the base's own: of two middle ones that which is nearer to the new price."""
     spread = max(median(ask - bid for _, bid, ask in base), *(ask - bid for _, bid, ask in new), tick)
-    return 2 * max(limits.spreads * spread, limits.ticks * tick), median(map(_double, base))
+    mids = [_double(point) for point in base]
+    middle = min(median_low(mids), median_high(mids), key=lambda mid: abs(_double(new[-1]) - mid))
+    return 2 * max(limits.spreads * spread, limits.ticks * tick), middle
 
 
-def _jump(state: State, kept: int, since_ms: int, middle: float, bound: float) -> Found:
+def _jump(state: State, kept: int, since_ms: int, middle: int, bound: float) -> Found:
     last = state.points[-1]
     moved = _double(last) - middle
     points = len(state.points)
     state.points = state.points[-kept:]
     spread = last[2] - last[1]
     return Found(
-        JUMP, 1 if moved > 0 else -1, since_ms, int(middle / 2), _double(last) // 2, spread,
-        min(1.0, abs(moved) / (2 * bound)),
+        JUMP, 1 if moved > 0 else -1, since_ms, middle // 2, _double(last) // 2, spread,
+        abs(moved) / (abs(moved) + bound),
         {"moved_over_bound": round(abs(moved) / bound, 3), "points": points},
     )  # fmt: skip
 
@@ -177,7 +186,7 @@ def burst(state: State, tick: int, limits: Limits) -> Found | None:
         _double(points[0]) // 2 if points else None,
         _double(points[-1]) // 2 if points else None,
         points[-1][2] - points[-1][1] if points else None,
-        min(1.0, ratio / (4 * limits.burst_ratio)),
+        ratio / (ratio + limits.burst_ratio),
         {"ratio": round(ratio, 2), "contracts_a_second": round(state.fast / MICRO, 3)},
     )
 

@@ -154,13 +154,12 @@ def _one(
         jump, _ = detecting.jump(state, ms, FINEST_TICK, held)
         burst = detecting.burst(state, FINEST_TICK, held)
         found += [move for move in (jump, burst) if move is not None]
-    jump, waits = detecting.jump(state, now_ms, FINEST_TICK, held)
-    found += [jump] if jump is not None else []
     if book is None or now_ms - book.confirmed_ms > STALE_MS:
         detecting.no_book(state)
         return found, False  # a price that nobody vouches for does not stand
+    jump, waits = detecting.jump(state, now_ms, FINEST_TICK, held)
     leaning, nearly = detecting.one_sided(state, now_ms, book.bids, book.asks, held)
-    found += [leaning] if leaning is not None else []
+    found += [move for move in (jump, leaning) if move is not None]
     return found, waits or nearly
 
 
