@@ -176,3 +176,17 @@ def paper_order(platform: str, order_id: str) -> str:
 def paper_taken(platform: str, market_id: str, outcome: str, side: str) -> str:
     """List: what our paper orders took from one side of a book lately, MessagePack, oldest first."""
     return f"cache:paper:taken:{platform}:{market_id}:{outcome}:{side}"
+
+
+MOVES_TTL: Final = HOUR
+MOVES_PLACE_TTL: Final = DAY
+
+
+def moves(platform: str, market_id: str) -> str:
+    """String: the recent prices and rates of one market, MessagePack; what jumps and bursts are seen against."""
+    return f"cache:moves:{platform}:{market_id}"
+
+
+def moves_place(platform: str) -> str:
+    """String: where the reader of moves was left in the price stream, MessagePack."""
+    return f"cache:moves_place:{platform}"

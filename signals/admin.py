@@ -11,6 +11,8 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+import signals.calendar_admin
+import signals.move_admin  # noqa: F401 - their pages
 from arbsite.admin import ReadOnlyAdmin, link, list_link, pretty, recent, words
 from markets.models import Bet, Market
 from signals import (

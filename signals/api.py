@@ -15,6 +15,17 @@ from arbsite.api import PERIOD, Millis
 from arbsite.auth import READ
 from arbsite.endpoints import DetailEndpoint, ListEndpoint
 from signals import decision, detect_api, history, normalize_api, rules, scanning, score_api, signal_api, storing
+from signals import (
+    calendar_api,
+    decision,
+    detect_api,
+    history,
+    move_api,
+    normalize_api,
+    rules,
+    scanning,
+    storing,
+)
 from signals.models import ARBITRAGE, Signal, SignalSnapshot
 from signals.signal_api import VoiceSerializer
 
@@ -232,6 +243,8 @@ urlpatterns = [
     *detect_api.urlpatterns,
     *signal_api.urlpatterns,
     *score_api.urlpatterns,
+    *calendar_api.urlpatterns,
+    *move_api.urlpatterns,
     path("opportunities", Opportunities.as_view(), name="opportunities"),
     path("opportunities/<str:id>", Opportunity.as_view(), name="opportunity"),
     path("history", History.as_view(), name="history"),

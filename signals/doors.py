@@ -7,9 +7,14 @@ from arbsite.registry import Job
 def open_all() -> None:
     """Register this room's job and what the demo shows of it."""
     from signals import benchmarks, detection_benchmarks, panels
+    from signals.moves import benchmarks as move_benchmarks
+    from signals.sources import registry as sources
+    from signals.sources.calendar import feeds as calendar_feeds
 
     registry.add_benchmark("replay", benchmarks.replay)
     registry.add_benchmark("detection", detection_benchmarks.detection)
+    registry.add_benchmark("moves", move_benchmarks.moves)
+    sources.add("calendar", calendar_feeds.specs)
     registry.add_panel("opportunities", panels.opportunities)
     registry.add_summary("signals", panels.summary)
     registry.add_job(

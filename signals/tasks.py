@@ -11,7 +11,9 @@ from markets import pair_evidence
 from signals import analysis, closing, fates, judging, pair_gaps, rechecking, refusing, services
 from signals.compositing import tasks as compositing_tasks  # noqa: F401
 from signals.correlating import tasks as correlating_tasks  # noqa: F401 - the same
+from signals.moves import tasks as move_tasks  # noqa: F401 - as source_tasks
 from signals.sources import tasks as source_tasks  # noqa: F401 - its tasks are found through this module
+from signals.sources.calendar import tasks as calendar_tasks  # noqa: F401 - as source_tasks
 
 LATE = timedelta(seconds=3)
 

@@ -22,6 +22,7 @@ from signals.models import (
     SourceFit,
     WhaleAlert,
 )
+from signals.models import CalendarEvent, NewsEvent, PriceMove, Signal, SignalSnapshot, WhaleAlert
 from tests.arbsite.callers import key, user
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -73,6 +74,7 @@ def rows(db):
         usual=1,
         chance=0,
     )
+    PriceMove.objects.create(market=kal, kind="jump", direction=1, strength=1, happened_at=NOW, seen_at=NOW)
     plan = Plan.objects.create(id="plan_1", signal=signal)
     order = Order.objects.create(
         id="ord_1",

@@ -10,25 +10,9 @@ import msgspec
 from arbsite import keys
 from arbsite.connections import redis_client
 from markets.bets import MarketKey
+from signals.sources.calendar.effects import MARK, SUSPEND, WIDEN, Guard
 
-WIDEN, SUSPEND, MARK = "widen", "suspend", "mark"
-
-
-class Guard(msgspec.Struct, array_like=True, frozen=True):
-    """What one event asks for between two moments (Unix ms, the second excluded). `hurdle` is dollars per $1 of payoff."""
-
-    level: str  # widen, suspend, mark
-    event_id: int
-    name: str
-    starts_ms: int  # of the event
-    from_ms: int
-    until_ms: int
-    hurdle: str = "0"
-
-    def holds(self, now_ms: int) -> bool:
-        """Whether it is in force."""
-        return self.from_ms <= now_ms < self.until_ms
-
+__all__ = ["MARK", "SUSPEND", "WIDEN", "Guard", "of", "put"]
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Guard]).decode
