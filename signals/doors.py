@@ -1,5 +1,7 @@
 """What this room offers to the rooms below it."""
 
+from django.db.models.signals import post_migrate
+
 from arbsite import registry
 from arbsite.registry import Job
 
@@ -8,6 +10,7 @@ def open_all() -> None:
     """Register this room's job and what the demo shows of it."""
     from signals import benchmarks, detection_benchmarks, panels
 
+    _open_whales()
     registry.add_benchmark("replay", benchmarks.replay)
     registry.add_benchmark("detection", detection_benchmarks.detection)
     registry.add_panel("opportunities", panels.opportunities)
@@ -15,3 +18,14 @@ def open_all() -> None:
     registry.add_job(
         Job("arbitrage-scan", ("scan",), 180, about="Run arbitrage detection over every active bet")
     )
+
+
+def _open_whales() -> None:
+    """The whale sources, their stream, and what their tables begin with."""
+    from signals.sources import registry as sources
+    from signals.sources.whales import benchmarks, defaults, specs, streaming
+
+    sources.add("whales", specs.specs)
+    registry.add_stream("whale_alert", streaming.run)
+    registry.add_benchmark("whales", benchmarks.whales)
+    post_migrate.connect(defaults.after_migrate, dispatch_uid="whales", weak=False)
