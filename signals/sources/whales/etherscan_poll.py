@@ -54,10 +54,16 @@ def poll(fetch: Fetch, cursor: Cursor, now: datetime, *, setup: Setup) -> Batch:
     run = _Run(fetch, cursor, now, setup)
     refused: SourceError | None = None
     answered = False
-    for chain_id in setup.chain_ids:
-        place = cursor.place.setdefault(str(chain_id), {"wallets": {}, "closed_until": 0})
+    places = {
+        number: cursor.place.setdefault(str(number), {"wallets": {}, "closed_until": 0, "asked": 0})
+        for number in setup.chain_ids
+    }
+    for chain_id, place in sorted(
+        places.items(), key=lambda one: one[1]["asked"]
+    ):  # those first that waited longest
         if place["closed_until"] > now.timestamp():
             continue
+        place["asked"] = int(now.timestamp())
         try:
             run.chain(chain_id, place)
             answered = True
@@ -118,7 +124,8 @@ class _Run:
             at["busy"] = at.get("busy", False) or full
         whales = [one for one in rows if (one.block or 0) <= reached and self._counts(one)]
         recent = at.get("recent", {})
-        self._gone += vanished(chain, recent, whales, first, reached)
+        # Against all rows: one that a new price makes small is still there
+        self._gone += vanished(chain, recent, rows, first, reached)
         self._found += whales
         at["recent"] = remember(recent, whales, first, reached, keep=KEEP + self._setup.confirmations)
         at["block"], at["asked"] = max(reached, first), int(self._now.timestamp())

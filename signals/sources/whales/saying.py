@@ -49,7 +49,7 @@ def claims(
 
 def sentence(alert: WhaleAlert) -> str:
     """The alert for people."""
-    value = f"${alert.amount:,.0f}" if alert.amount is not None else f"{alert.units:,.0f} of unknown value"
+    value = "an unknown value" if alert.amount is None else f"${alert.amount:,.0f}"
     way = {
         flows.INFLOW: f"to {alert.exchange}",
         flows.OUTFLOW: f"from {alert.exchange}",

@@ -139,10 +139,10 @@ def _seen(judged: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _remember(found: Mapping[str, int]) -> None:
-    pipe = redis_client().pipeline(transaction=False)
-    for name, pk in found.items():
-        pipe.set(keys.whale_seen(name), pk, nx=True, ex=keys.WHALE_SEEN_TTL)
     try:
+        pipe = redis_client().pipeline(transaction=False)
+        for name, pk in found.items():
+            pipe.set(keys.whale_seen(name), pk, nx=True, ex=keys.WHALE_SEEN_TTL)
         pipe.execute()
     except REDIS_GONE as error:
         log.warning("the filter is not filled, Redis is away", extra={"error": type(error).__name__})
