@@ -12,13 +12,23 @@ from arbsite.admin import COUNT_UP_TO, EstimatingPaginator
 from arbsite.models import ApiKey, Component, Heartbeat, JobRun, Notice
 from execution.models import Fill, Halt, Order, Plan, Position
 from markets.models import Bet, BetOutcome, Market, Pair, UniverseRule
-from signals.models import CalendarEvent, NewsEvent, Signal, SignalSnapshot, WhaleAlert
+from signals.models import (
+    AssetFlow,
+    CalendarEvent,
+    ExchangeWallet,
+    FlowSign,
+    NewsEvent,
+    Signal,
+    SignalSnapshot,
+    WhaleAlert,
+    WhaleTrigger,
+)
 from tests.arbsite.callers import key, user
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 OURS = {"arbsite", "markets", "signals", "execution", "alerts"}
 MODELS = [model for model in admin.site._registry if model._meta.app_label in OURS]
-EDITABLE = {Market, Pair, UniverseRule, CalendarEvent}
+EDITABLE = {Market, Pair, UniverseRule, CalendarEvent, ExchangeWallet, FlowSign, WhaleTrigger}
 
 
 @pytest.fixture
@@ -42,6 +52,9 @@ def rows(db):
     )  # fmt: skip
     SignalSnapshot.objects.create(stream_id="1-0", signal_id="sig_1", event="opened", at=NOW)
     WhaleAlert.objects.create(transaction_hash="0x1", amount=1)
+    AssetFlow.objects.create(asset="USDC", asset_class="stablecoin", weight=1, mean=6)
+    for model in (ExchangeWallet, FlowSign, WhaleTrigger):  # filled by every migration
+        assert model.objects.exists()
     NewsEvent.objects.create(headline="Rates held")
     CalendarEvent.objects.create(name="FOMC", source="fed", starts_at=NOW)
     plan = Plan.objects.create(id="plan_1", signal=signal)
