@@ -20,8 +20,8 @@ from rest_framework.request import Request
 from arbsite.models import ApiKey, digest_of
 
 HEADER = "X-Clawdbot-Key"
-READ, TRADE, ADMIN = "read", "trade", "admin"
-SCOPES = (READ, TRADE, ADMIN)
+READ, TRADE, ADMIN, INGEST = "read", "trade", "admin", "ingest"  # the last: to send events, nothing else
+SCOPES = (READ, TRADE, ADMIN, INGEST)
 _TOUCH_EVERY = timedelta(minutes=1)
 _NOBODY = digest_of("")  # compared with when the prefix is unknown, so that both answers take as long
 

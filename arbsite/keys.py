@@ -27,6 +27,8 @@ ORDER_TTL: Final = 7 * DAY
 NEWS_SEEN_TTL: Final = HOUR
 WHALE_RECENT: Final = "whale:recent"
 WHALE_RECENT_LENGTH: Final = 100
+WHALE_SEEN_TTL: Final = 60
+WEBHOOK_NONCE_TTL: Final = 600
 RATELIMIT_TTL: Final = 60
 
 # Pub/sub channels
@@ -86,6 +88,16 @@ def position(position_id: str) -> str:
 def news_seen(digest: str) -> str:
     """String: this story was seen within the hour."""
     return f"news:seen:{digest}"
+
+
+def whale_seen(key: str) -> str:
+    """String: this transfer was stored within the minute; its row's id."""
+    return f"whale:seen:{key}"
+
+
+def webhook_nonce(digest: str) -> str:
+    """String: a signed webhook with this nonce came already."""
+    return f"webhook:nonce:{digest}"
 
 
 def ratelimit(service: str, endpoint: str) -> str:

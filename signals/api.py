@@ -25,6 +25,8 @@ from signals import (
     rules,
     scanning,
     storing,
+    webhook_api,
+    whale_api,
 )
 from signals.models import ARBITRAGE, Signal, SignalSnapshot
 from signals.signal_api import VoiceSerializer
@@ -245,6 +247,8 @@ urlpatterns = [
     *score_api.urlpatterns,
     *calendar_api.urlpatterns,
     *move_api.urlpatterns,
+    *whale_api.urlpatterns,
+    *webhook_api.urlpatterns,
     path("opportunities", Opportunities.as_view(), name="opportunities"),
     path("opportunities/<str:id>", Opportunity.as_view(), name="opportunity"),
     path("history", History.as_view(), name="history"),

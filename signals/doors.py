@@ -1,5 +1,7 @@
 """What this room offers to the rooms below it."""
 
+from django.db.models.signals import post_migrate
+
 from arbsite import registry
 from arbsite.registry import Job
 
@@ -11,6 +13,7 @@ def open_all() -> None:
     from signals.sources import registry as sources
     from signals.sources.calendar import feeds as calendar_feeds
 
+    _open_whales()
     registry.add_benchmark("replay", benchmarks.replay)
     registry.add_benchmark("detection", detection_benchmarks.detection)
     registry.add_benchmark("moves", move_benchmarks.moves)
@@ -20,3 +23,14 @@ def open_all() -> None:
     registry.add_job(
         Job("arbitrage-scan", ("scan",), 180, about="Run arbitrage detection over every active bet")
     )
+
+
+def _open_whales() -> None:
+    """The whale sources, their stream, and what their tables begin with."""
+    from signals.sources import registry as sources
+    from signals.sources.whales import benchmarks, defaults, specs, streaming
+
+    sources.add("whales", specs.specs)
+    registry.add_stream("whale_alert", streaming.run)
+    registry.add_benchmark("whales", benchmarks.whales)
+    post_migrate.connect(defaults.after_migrate, dispatch_uid="whales", weak=False)

@@ -16,6 +16,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from markets.normalize import Fields, Wrong
+from signals.sources.whales import sizes
+from signals.sources.whales.assets import class_of
 
 __all__ = ["Wrong", "news", "whale"]
 
@@ -26,16 +28,12 @@ URGENCIES = ("high", "medium", "low")
 UNKNOWN = "unknown"
 WHALE_SHAPES = ("whale_alert", "whale_alert_api")  # sources whose addresses and owners are nested
 
-# What money moving to an exchange says. Stablecoins arrive to buy; for coins that arrive to be sold the evidence is
-# reversed or absent, so they say nothing until a measured score says otherwise.
-STABLECOINS = frozenset({"USDT", "USDC", "DAI", "FDUSD", "PYUSD", "TUSD", "USDE", "USDS", "BUSD"})
 EVM_CHAINS = ("ethereum", "polygon", "bsc", "arbitrum", "optimism", "base", "avalanche")
 LARGE = Decimal(1_000_000)  # dollars: from here on a transfer between nobodies is a large one
-SCALE_FROM, SCALE_TO = Decimal(5), Decimal(8)  # log10 of dollars: $100,000 counts nothing, $100,000,000 fully
-SCORE_STEP = Decimal("0.0001")
 NEUTRAL_BELOW = Decimal("0.05")  # a sentiment closer to zero has no sign
 
 _ONE = Decimal(1)
+_SIGNS = {(sign.asset_class, sign.direction): sign.sign for sign in sizes.DEFAULT_SIGNS}
 _TAGS = re.compile(r"<[^<>]{0,200}>")
 _BEFORE_COMMA = re.compile(r" +([,.;:?!])")
 _COMPACT_TIME = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
@@ -78,15 +76,13 @@ def whale(source: str, raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def transfer_score(symbol: str, direction: str, amount: Decimal) -> Decimal:
-    """What a transfer says, -1 to 1: stablecoins arriving are money to buy with, by the logarithm of their value.
+    """What a transfer says, -1 to 1, before anything is known of its asset's usual flow: by the default signs and scale.
 
-    Not calibrated: a prior until the source has a measured score.
+    Stored alerts are scored by the same functions, with the signs in the database, the usual flow and the age. Not
+    calibrated: a prior until the source has a measured score.
     """
-    if symbol not in STABLECOINS or direction not in (INFLOW, OUTFLOW) or amount <= 0:
-        return Decimal(0)
-    share = (amount.log10() - SCALE_FROM) / (SCALE_TO - SCALE_FROM)
-    size = min(max(share, Decimal(0)), _ONE).quantize(SCORE_STEP)
-    return size if direction == INFLOW else -size or Decimal(0)
+    sign = sizes.sign_of(_SIGNS, class_of(symbol), direction)
+    return sign * sizes.share(amount) or Decimal(0)
 
 
 def _category(amount: Decimal, exchange: str) -> str:

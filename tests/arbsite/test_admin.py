@@ -23,12 +23,17 @@ from signals.models import (
     WhaleAlert,
 )
 from signals.models import CalendarEvent, NewsEvent, PriceMove, Signal, SignalSnapshot, WhaleAlert
+    AssetFlow,
+    ExchangeWallet,
+    FlowSign,
+    WhaleTrigger,
+)
 from tests.arbsite.callers import key, user
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 OURS = {"arbsite", "markets", "signals", "execution", "alerts"}
 MODELS = [model for model in admin.site._registry if model._meta.app_label in OURS]
-EDITABLE = {Market, Pair, UniverseRule, CalendarEvent}
+EDITABLE = {Market, Pair, UniverseRule, CalendarEvent, ExchangeWallet, FlowSign, WhaleTrigger}
 
 
 @pytest.fixture
@@ -52,6 +57,9 @@ def rows(db):
     )  # fmt: skip
     SignalSnapshot.objects.create(stream_id="1-0", signal_id="sig_1", event="opened", at=NOW)
     WhaleAlert.objects.create(transaction_hash="0x1", amount=1)
+    AssetFlow.objects.create(asset="USDC", asset_class="stablecoin", weight=1, mean=6)
+    for model in (ExchangeWallet, FlowSign, WhaleTrigger):  # filled by every migration
+        assert model.objects.exists()
     NewsEvent.objects.create(headline="Rates held")
     CalendarEvent.objects.create(name="FOMC", source="fed", starts_at=NOW)
     fit = SourceFit.objects.create(

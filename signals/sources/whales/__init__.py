@@ -1,1 +1,1 @@
-"""Large transfers: Whale Alert, Etherscan, DeFi Llama, and senders of our own."""
+"""Whales: large transfers as several sources tell them, what they are, and what they may say about prices."""

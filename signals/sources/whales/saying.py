@@ -1,0 +1,94 @@
+"""What an alert says: claims about markets, notices to people, and how urgent it is."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from arbsite.models import Notice
+from signals.language.base import Link
+from signals.models import WhaleAlert
+from signals.sources.base import Claim
+from signals.sources.whales import flows, triggering
+
+NOTICE = "whale_alert"
+QUIET = Decimal("0.25")  # of its size: how strongly a flow without a sign says that prices will move at all
+STEP = Decimal("0.0001")
+KINDS = {flows.INFLOW: "inflow", flows.OUTFLOW: "outflow"}
+
+
+def claims(
+    alert: WhaleAlert,
+    *,
+    sign: int,
+    size: Decimal,
+    links: Iterable[Link],
+    horizon: timedelta,
+    half_life: timedelta,
+) -> list[Claim]:
+    """A claim for each market on the price of what the flow concerns.
+
+    Its direction is the sign of the flow times what a rise of the price does to YES. Without a sign only a move is claimed,
+    and weakly: alerts go with volatility, not with direction. Neutral transfers claim nothing, unless a protocol is in it.
+    """
+    kind = KINDS.get(alert.direction or "") or ("defi" if alert.category == flows.DEFI else "")
+    if not kind or not alert.fresh or alert.happened_at is None or alert.seen_at is None:
+        return []
+    found = []
+    for link in links:
+        direction = sign * link.direction if kind != "defi" else 0
+        strength = size * link.score * (1 if direction else QUIET)
+        found.append(
+            Claim(
+                source=f"whale:{alert.source}", kind=kind, item=f"whale:{alert.pk}", market_id=link.market_id,
+                direction=direction, strength=strength.quantize(STEP), happened_at=alert.happened_at,
+                seen_at=alert.seen_at, horizon=horizon, half_life=half_life, note=sentence(alert)[:255],
+            )
+        )  # fmt: skip
+    return found
+
+
+def sentence(alert: WhaleAlert) -> str:
+    """The alert for people."""
+    value = "an unknown value" if alert.amount is None else f"${alert.amount:,.0f}"
+    way = {
+        flows.INFLOW: f"to {alert.exchange}",
+        flows.OUTFLOW: f"from {alert.exchange}",
+    }.get(alert.direction or "", f"from {alert.from_owner or 'unknown'} to {alert.to_owner or 'unknown'}")
+    what = alert.asset or "an unknown token"  # never the symbol that the token gives itself
+    kind = f" ({alert.transaction_type})" if alert.transaction_type not in ("", "transfer") else ""
+    return f"{value} in {what} {way}{kind} on {alert.chain}"
+
+
+def pulled(alert: WhaleAlert, triggers: Iterable[triggering.Trigger]) -> list[triggering.Trigger]:
+    """The triggers an alert pulls, the most urgent first; none where it is old, a link of a chain, or gone."""
+    if not alert.fresh or alert.chained_to_id is not None or alert.gone_at is not None:
+        return []
+    return triggering.pulled(
+        triggers,
+        usd=alert.amount,
+        category=alert.category or "",
+        direction=alert.direction or "",
+        asset=alert.asset,
+    )
+
+
+def priority(found: Sequence[triggering.Trigger]) -> str:
+    """Of a stream entry: that of the most urgent trigger, LOW where none was pulled."""
+    return found[0].priority if found else "LOW"
+
+
+def notice(alert: WhaleAlert, found: Sequence[triggering.Trigger], now: datetime) -> Notice | None:
+    """The notice of an alert, not stored yet; None where no trigger tells anybody (those that only log do not)."""
+    telling = [trigger for trigger in found if trigger.action != triggering.LOG]
+    if not telling:
+        return None
+    return Notice(
+        kind=NOTICE, severity=telling[0].priority, subject=f"whale:{alert.pk}", message=sentence(alert), created_at=now,
+        data={
+            "alert_id": alert.pk, "triggers": [trigger.name for trigger in telling],
+            "actions": sorted({trigger.action for trigger in telling}), "asset": alert.asset,
+            "amount": None if alert.amount is None else str(alert.amount), "direction": alert.direction,
+            "exchange": alert.exchange, "category": alert.category, "chain": alert.chain,
+            "transaction_hash": alert.transaction_hash or "", "sentiment_score": str(alert.sentiment_score),
+        },
+    )  # fmt: skip
