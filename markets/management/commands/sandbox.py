@@ -19,6 +19,7 @@ from markets.sandbox.newsroom import Newsroom
 from markets.sandbox.orders import SandboxError
 from markets.sandbox.planter import Planter
 from markets.sandbox.server import FACES, HOST, SandboxServer, build
+from markets.sandbox.sources.app import addresses
 from markets.sandbox.traders import TraderSpec
 
 GAP_EVERY_S = 1.5  # over all pairs
@@ -46,7 +47,9 @@ class Command(BaseCommand):
         parser.add_argument("--host", default=HOST, help="a loopback address (default %(default)s)")
         parser.add_argument("--port-base", type=int, default=0, help="ports N to N+5; default: free ones")
         parser.add_argument(
-            "--ports-file", type=Path, help="where to write the URLs; its ports are used again"
+            "--ports-file",
+            type=Path,
+            help="where to write the URLs and the settings of the sources; its ports are used again",
         )
         parser.add_argument("--pairs", type=int, default=WORLD.pairs, help="default %(default)s")
         parser.add_argument(
@@ -100,7 +103,7 @@ class Command(BaseCommand):
         try:
             urls = await server.start()
             if ports_file is not None:
-                _write(ports_file, urls)
+                _write(ports_file, {**urls, "settings": addresses(urls["sources"])})
             self.stdout.write(f"sandbox exchange on {urls['control']}/control/state")
             self.stdout.flush()
             await stop.wait()
@@ -164,7 +167,7 @@ def _ports(base: int, ports_file: Path | None) -> dict[str, int]:
         ) from error
 
 
-def _write(path: Path, urls: dict[str, str]) -> None:
+def _write(path: Path, urls: dict[str, Any]) -> None:
     """Whole or not at all: others wait for this file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
