@@ -16,8 +16,9 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from arbsite import lifeline
+from arbsite import lifeline, registry
 from arbsite.config import BASE_DIR, RUNNING_DEMO
 from arbsite.stack import Stack, StackError
 from arbsite.supervisor import Program, Supervisor, SupervisorError
@@ -28,6 +29,20 @@ HOT_QUEUES, OTHER_QUEUES = "markets,signals,execution", "arbsite,alerts,persist,
 SANDBOX_PATIENCE = 60.0  # seconds
 LATER = 5  # niceness: who may start after those that the first opportunity waits for
 LOGIN = ("demo", "arbsite-demo")
+NEWS_EVERY = 6.0  # seconds between two acts of the sandbox's newsroom
+WHALE_STREAM = "whale_alert"
+# Everything happens within minutes here, so it is looked for often and judged soon
+PACE = {
+    "SOURCES_CONTACT": "demo@sandbox.example", "WHALE_ALERT_REST": "true", "WHALE_ALERT_CHAINS": "ethereum,bitcoin,polygon",
+    "WHALE_ALERT_EVERY_SECONDS": "10", "ETHERSCAN_EVERY_SECONDS": "10", "DEFILLAMA_EVERY_SECONDS": "60",
+    "WHALES_HORIZON_MINUTES": "4", "WHALES_HALF_LIFE_MINUTES": "2", "NEWS_EVERY_SECONDS": "5",
+    "NEWS_HORIZON_MINUTES": "3", "NEWS_HALF_LIFE_MINUTES": "2", "CRYPTOPANIC_PLAN": "growth",
+    "CRYPTOPANIC_CALLS_PER_MONTH": "260000", "NEWSAPI_PLAN": "business", "NEWSAPI_CALLS_PER_DAY": "8640",
+    "NEWSAPI_QUERY": "(bitcoin OR ether OR inflation OR index OR treaty OR launches OR rainfall OR temperature)",
+    "GDELT_QUERY": "(bitcoin OR ether OR inflation OR index OR treaty OR launches) sourcelang:eng",
+    "GDELT_EVERY_SECONDS": "15", "CALENDARS_EVERY_SECONDS": "30", "CALENDARS_WIDEN_MINUTES": "3",
+    "CALENDARS_SUSPEND_BEFORE_MINUTES": "1", "CALENDARS_SUSPEND_AFTER_MINUTES": "1",
+}  # fmt: skip
 
 
 class DemoError(Exception):
@@ -104,6 +119,8 @@ def environment(data: Path, database_url: str, redis_url: str, mode: str = "pape
     """What every process of the demo is told."""
     kept = {name: value for name, value in os.environ.items() if not name.endswith("_PRIVATE_KEY_FILE")}
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    for name in [name for name in kept if name.endswith(("_API_KEY_FILE", "_TOKEN_FILE"))]:
+        del kept[name]  # keys of the real sources have no place here
     return {
         **kept,
         # A dozen processes import the same packages: compile them once, without a trace in the checkout
@@ -118,8 +135,9 @@ def environment(data: Path, database_url: str, redis_url: str, mode: str = "pape
     }
 
 
-def sandbox_environment(urls: dict[str, str], data: Path) -> dict[str, str]:
-    """The sandbox in the platforms' place."""
+def sandbox_environment(urls: dict[str, Any], data: Path) -> dict[str, str]:
+    """The sandbox in the place of the platforms and, where it says how, of every source beside them."""
+    sources = {name: str(value) for name, value in urls.get("settings", {}).items()}
     key_id = data / "exchange" / "keys" / "kalshi_key_id"
     return {
         "POLYMARKET_GAMMA_URL": urls["gamma"],
@@ -132,6 +150,8 @@ def sandbox_environment(urls: dict[str, str], data: Path) -> dict[str, str]:
         "KALSHI_WS_URL": urls["kalshi_ws"],
         "KALSHI_KEY_ID_FILE": str(key_id),
         "SANDBOX_CONTROL_URL": urls["control"],
+        **sources,
+        **(PACE if sources else {}),
     }
 
 
@@ -146,7 +166,7 @@ def sandbox_program(data: Path, base: dict[str, str], pairs: int, rate: float) -
     folder = data / "exchange"
     command = [
         *MANAGE, "sandbox", "--ports-file", str(folder / "urls.json"), "--keys-dir", str(folder / "keys"),
-        "--pairs", str(pairs), "--rate", str(rate),
+        "--pairs", str(pairs), "--rate", str(rate), "--news-every", str(NEWS_EVERY),
     ]  # fmt: skip
     return Program("sandbox", command, env=base)
 
@@ -163,6 +183,11 @@ def programs(base: dict[str, str], data: Path, web_port: int, flower_port: int) 
         sys.executable, "-m", "gunicorn", "arbsite.wsgi", "--bind", f"127.0.0.1:{web_port}", "--workers", "1",
         "--threads", "4", "--timeout", "60",
     ]  # fmt: skip
+    whales = [
+        Program(f"stream-{name}", [*MANAGE, "stream", name], env=base, nice=LATER)
+        for name in registry.streams
+        if name == WHALE_STREAM
+    ]
     return [
         Program("signer", [*MANAGE, "signer"], env={**base, **signer}),
         Program("trade", [*MANAGE, "trade"], env=base, stop_seconds=15),
@@ -173,6 +198,7 @@ def programs(base: dict[str, str], data: Path, web_port: int, flower_port: int) 
         Program("beat", [*MANAGE, "beat"], env=base, nice=LATER),
         Program("web", web, env=base, nice=LATER),
         Program("jobs", [*MANAGE, "jobs"], env=base, nice=LATER),
+        *whales,
         Program(
             "flower",
             [
@@ -212,7 +238,7 @@ def free_port(wanted: int, variable: str) -> int:
         return int(probe.getsockname()[1])
 
 
-def _await_urls(path: Path, began: float, interrupted: Callable[[], bool]) -> dict[str, str]:
+def _await_urls(path: Path, began: float, interrupted: Callable[[], bool]) -> dict[str, Any]:
     deadline = time.monotonic() + SANDBOX_PATIENCE
     while time.monotonic() < deadline and not interrupted():
         if path.exists() and path.stat().st_mtime >= began:

@@ -13,13 +13,15 @@ from typing import Any
 
 from markets.books import MICRO, NO, OTHER, YES
 from markets.platforms.base import KALSHI, PLATFORMS, POLYMARKET
-from markets.sandbox import ledgers, plants, truth
+from markets.sandbox import ledgers, plants, publishing, truth
 from markets.sandbox import orders as o
 from markets.sandbox.context import Sandbox
+from markets.sandbox.faultkinds import ALL_SOURCES
 from markets.sandbox.keys import USER
 from markets.sandbox.market import Pair, SandboxEvent, SandboxMarket
 from markets.sandbox.orders import Order, SandboxError
 from markets.sandbox.quotes import CENT
+from markets.sandbox.sources.values import SOURCES
 from markets.sandbox.traders import CONTROL_ACCOUNT
 from markets.sandbox.truth import decimal_text
 
@@ -119,8 +121,9 @@ def _clear(sandbox: Sandbox, args: Args) -> Answer:
     rule_id, platform = args.get("id"), args.get("platform")
     if rule_id is not None and type(rule_id) is not int:
         raise ActionError(f"'id' must be a whole number, not {rule_id!r}")
-    if platform is not None and platform not in PLATFORMS:
-        raise ActionError(f"'platform' is {' or '.join(PLATFORMS)}, not {platform!r}")
+    known = (*PLATFORMS, *SOURCES, ALL_SOURCES)
+    if platform is not None and platform not in known:
+        raise ActionError(f"'platform' is one of {', '.join(known)}, not {platform!r}")
     return {"cleared": sandbox.faults.clear(rule_id, platform=platform)}
 
 
@@ -349,6 +352,7 @@ ACTIONS: dict[str, Action] = {
         _cash, frozenset({"account", "platform", "amount", "shard"}), frozenset({"platform", "amount"})
     ),
     "cancel": Action(_cancel, _WHERE | {"id"}),
+    **{name: Action(*row) for name, row in publishing.TABLE.items()},
 }
 
 

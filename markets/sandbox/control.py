@@ -17,6 +17,8 @@
     POST   /control/cash     {"account", "platform", "amount", "shard"}   pay in, or (below zero) out
     POST   /control/order    {"market" | "pair"+"platform", "side", "outcome", "price", "size", "tif"}
     POST   /control/cancel   {"id"} or a market
+    POST   /control/story    /control/transfer   /control/occasion   /control/reorg     publish by hand (`publishing.py`)
+    GET    /control/newsroom                           what the newsroom published and what it moved: for judges only
 
 Fields are those of `actions.py`. A refusal is 400 with {"error": sentence}, an unknown market in the path 404. There
 is no gap of YES against NO on one platform to ask for: both are views of one book, and that book is never crossed.
@@ -31,10 +33,15 @@ from tornado.web import HTTPError, RequestHandler
 
 from markets.platforms.base import PLATFORMS
 from markets.sandbox import actions, ledgers, truth
+from markets.sandbox import newsroom as newsrooms
 from markets.sandbox.context import Sandbox
 from markets.sandbox.faultkinds import KINDS
 from markets.sandbox.orders import SandboxError
 from markets.sandbox.scenario import Scenario
+
+DONE = (
+    "rate", "gap", "plant", "stale", "hand", "cash", "order", "cancel", "story", "transfer", "occasion", "reorg",
+)  # fmt: skip
 
 
 class Control(RequestHandler):
@@ -107,6 +114,17 @@ class Truth(Control):
         self.write(truth.facts(self.sandbox))
 
 
+class News(Control):
+    """GET /control/newsroom"""
+
+    def get(self) -> None:
+        """For those who judge a bot, never for the bot."""
+        newsroom = self.sandbox.shared.get(newsrooms.NAME)
+        if not isinstance(newsroom, newsrooms.Newsroom):
+            raise HTTPError(404, reason="There is no newsroom: start the sandbox with --news-every")
+        self.write(newsroom.facts())
+
+
 class Account(Control):
     """GET /control/accounts/{name}"""
 
@@ -175,7 +193,7 @@ class FaultList(Control):
 
 
 class Do(Control):
-    """POST /control/{rate,gap,plant,stale,hand,cash,order,cancel}"""
+    """POST /control/ and one of `DONE`"""
 
     def post(self) -> None:
         """The action of this route with the fields of the body."""
@@ -210,14 +228,12 @@ def routes(sandbox: Sandbox) -> list[Any]:
         (r"/control/state", State, with_sandbox),
         (r"/control/pairs", Pairs, with_sandbox),
         (r"/control/truth", Truth, with_sandbox),
+        (r"/control/newsroom", News, with_sandbox),
         (r"/control/accounts/([^/]+)", Account, with_sandbox),
         (market, Market, with_sandbox),
         (rf"{market}/([a-z]+)", Market, with_sandbox),
         (r"/control/faults", FaultList, with_sandbox),
-        *(
-            (rf"/control/{name}", Do, {**with_sandbox, "action": name})
-            for name in ("rate", "gap", "plant", "stale", "hand", "cash", "order", "cancel")
-        ),
+        *((rf"/control/{name}", Do, {**with_sandbox, "action": name}) for name in DONE),
     ]
 
 

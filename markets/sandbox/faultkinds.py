@@ -8,7 +8,10 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from markets.platforms.base import PLATFORMS
+from markets.sandbox.sources.values import SOURCES
 
+ALL_SOURCES = "sources"  # in the place of a platform: every source; `*` means both platforms alone
+BODIES = ("html", "empty", "garbage", "sentence", "object")
 MODES = ("normal", "post_only", "cancel_only", "disabled", "restarting", "paused")
 
 
@@ -72,6 +75,22 @@ KINDS: dict[str, Kind] = {
     "ws_refuse": Kind("ws_refuse", {"status": (*_STATUS, False)}, "new connections are refused"),
     "ws_disconnect": Kind("now", {"close_frame": (*_FLAG, False)}, "open connections end, at once"),
     "ws_raw": Kind("now", {"text": (*_TEXT, False), "base64": (*_TEXT, False)}, "a malformed frame is sent, at once"),
+    # Of the sources alone; latency, status, drop_response and ws_* befall them as well, with `platform` as their name
+    "source_body": Kind(
+        "source",
+        {"what": (*_one_of(*BODIES), True), "text": (*_TEXT, False)},
+        "an answer with status 200 that is not what was asked for",
+    ),
+    "source_slow": Kind("source", {"ms": (*_MS, True)}, "half of the answer comes only after `ms`"),
+    "source_unchanged": Kind("source", {}, "304, whatever was asked"),
+    "source_duplicates": Kind("source", {"times": (*_whole(2, 20), True)}, "every item so often, dressed up as new"),
+    "source_times": Kind(
+        "source",
+        {"shift": (*_whole(-31_536_000, 31_536_000), True)},
+        "every item's own time is off by so many seconds: above zero it lies in the future",
+    ),
+    "source_flood": Kind("source", {"items": (*_whole(1, 5000), True)}, "so many invented items more, each time new ones"),
+    "source_stuck": Kind("source", {}, "the next page is the same page"),
 }  # fmt: skip
 
 COMMON = {"kind", "platform", "endpoint", "market", "count", "skip", "probability", "seconds"}
@@ -100,9 +119,10 @@ class Rule:
         return (self.count is not None and self.count <= 0) or bool(self.until_ms and now_ms >= self.until_ms)
 
     def covers(self, platform: str, endpoint: str, market_id: str, channel: str = "") -> bool:
-        """True where it is meant for this platform, endpoint (or `channel` on it) and market."""
+        """True where it is meant for this platform (or source), endpoint (or `channel` on it) and market."""
+        named = self.platform == platform or self.platform == (ALL_SOURCES if platform in SOURCES else "*")
         return (
-            (self.platform in ("*", platform))
+            named
             and (not self.market or self.market == market_id)
             and (
                 self.endpoint == "*"
@@ -147,9 +167,12 @@ def check_rule(fault: dict[str, Any], rule_id: int, now_ms: int) -> Rule:
 
 
 def _check_common(rule: Rule, fault: dict[str, Any], now_ms: int) -> None:
-    platform = fault.get("platform", "*")
-    if platform not in (*PLATFORMS, "*"):
-        raise ValueError(f"'platform' must be {', '.join(PLATFORMS)} or *, not {platform!r}")
+    of_sources = KINDS[rule.kind].door == "source"
+    platform = fault.get("platform", ALL_SOURCES if of_sources else "*")
+    sources = (*SOURCES, ALL_SOURCES)
+    known = sources if of_sources else (*PLATFORMS, "*", *sources)
+    if platform not in known:
+        raise ValueError(f"'platform' must be {', '.join(known[:-1])} or {known[-1]}, not {platform!r}")
     for name in ("endpoint", "market"):
         if type(fault.get(name, "")) is not str:
             raise ValueError(f"{name!r} must be a text, not {fault[name]!r}")

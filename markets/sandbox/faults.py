@@ -1,10 +1,11 @@
 """Faults on demand: what goes wrong, where, how often. Set by the control endpoint and the scenario file.
 
-A fault is a `Rule`: its `kind` says what happens, the rest where and how often. The faces ask at four doors:
+A fault is a `Rule`: its `kind` says what happens, the rest where and how often. The faces ask at five doors:
 
     plan = faults.rest(platform, endpoint, market_id=...)   once per REST request, before it is served
     frames = faults.outgoing(connection, frame, ...)        once per data frame (never for PONG, ping, pong)
     faults.match_delay(...), faults.trade_path(...)         once per marketable order, once per trade
+    faults.source(source, endpoint)                         once per request to a source, after `rest`
     faults.mode(platform)                                   once per order: normal, post_only, cancel_only, ...
 
 and register their sockets with `connect` / `disconnect`, so that a fault can cut them or speak through them.
@@ -190,6 +191,12 @@ class Faults:
             return {"drop": True, "accept_first": accept}
         return {"late_ms": s["ms"], "status": s.get("status", 0), "delay_ms": s.get("hold_ms", 0)}
 
+    def source(self, source: str, endpoint: str) -> dict[str, dict[str, Any]]:
+        """What is wrong with a source's answer: the kinds that apply, each with its settings."""
+        if not self.rules:
+            return {}
+        return {rule.kind: rule.settings for rule in self._matching("source", source, endpoint, "")}
+
     # --- doors for orders and trades
 
     def mode(self, platform: str) -> str:
@@ -298,7 +305,7 @@ class Faults:
 
     def _sockets(self, rule: Rule) -> Iterator[Connection]:
         for platform, connections in self.connections.items():
-            if rule.platform in ("*", platform):
+            if rule.covers(platform, rule.endpoint, rule.market):
                 yield from (c for c in list(connections) if fnmatchcase(c.channel, rule.endpoint))
 
     # --- inside

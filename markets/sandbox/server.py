@@ -1,8 +1,9 @@
-"""The sandbox on the wire: five HTTP servers on loopback, one loop, one heart that moves the world on.
+"""The sandbox on the wire: six HTTP servers on loopback, one loop, one heart that moves the world on.
 
     kalshi   /trade-api/v2 and /trade-api/ws/v2        gamma   discovery
     clob     orders, books, /ws/market and /ws/user    data    positions and trades
     control  what a test or an operator does to the world (`control.py`)
+    sources  what is read besides prices: transfers, stories, calendars (`sources/`)
 
 `running_sandbox()` runs all of it in a thread, for tests. Nothing here ever listens on another address than loopback.
 """
@@ -37,7 +38,7 @@ from markets.sandbox.world import World
 log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
-FACES = ("kalshi", "clob", "gamma", "data", "control")  # in the order of their ports
+FACES = ("kalshi", "clob", "gamma", "data", "control", "sources")  # in the order of their ports
 BEAT_MS = 20
 MAX_BODY = 4_000_000
 STOP_SECONDS = 10
@@ -50,6 +51,7 @@ MODULES = {
     "gamma": ("markets.sandbox.polymarket.app", "gamma_routes"),
     "data": ("markets.sandbox.polymarket.app", "data_routes"),
     "control": ("markets.sandbox.control", "routes"),
+    "sources": ("markets.sandbox.sources.app", "routes"),
 }
 
 
@@ -58,7 +60,7 @@ class ServerError(SandboxError):
 
 
 class Stepping(Protocol):
-    """What the heart moves on besides the world: a scenario, a planter."""
+    """What the heart moves on besides the world: a scenario, a planter, a newsroom."""
 
     def step(self, now_ms: int) -> None:
         """Do what is due."""
@@ -96,7 +98,7 @@ def build(
 
 
 class SandboxServer:
-    """Five servers around one `Sandbox`. Use it on a running event loop."""
+    """Six servers around one `Sandbox`. Use it on a running event loop."""
 
     def __init__(
         self,
@@ -107,6 +109,7 @@ class SandboxServer:
         faces: Mapping[str, Face] | None = None,
         scenario: Stepping | None = None,
         planter: Stepping | None = None,
+        newsroom: Stepping | None = None,
         beat_ms: int = BEAT_MS,
     ) -> None:
         self.sandbox = sandbox
@@ -115,6 +118,7 @@ class SandboxServer:
         self.faces = dict(faces or {})
         self.scenario = scenario
         self.planter = planter
+        self.newsroom = newsroom
         self.beat_ms = beat_ms
         self.beats = 0
         self._servers: list[HTTPServer] = []
@@ -130,6 +134,8 @@ class SandboxServer:
         self.sandbox.urls.update(urls(self.host, self.ports))
         if self.scenario is not None:
             self.sandbox.shared["scenario"] = self.scenario
+        if self.newsroom is not None:
+            self.sandbox.shared["newsroom"] = self.newsroom
         for name, bound in sockets.items():
             server = _Server(self._application(name), max_body_size=MAX_BODY)
             server.add_sockets(bound)
@@ -163,6 +169,8 @@ class SandboxServer:
             self.scenario.step(now_ms)
         if self.planter is not None:
             self.planter.step(now_ms)
+        if self.newsroom is not None:
+            self.newsroom.step(now_ms)
 
     def _beat(self) -> None:
         """One beat and the appointment for the next, which holds even where this one failed."""
@@ -221,6 +229,7 @@ def urls(host: str, ports: Mapping[str, int]) -> dict[str, str]:
         "geoblock": f"http://{base['gamma']}/api/geoblock",
         "data": f"http://{base['data']}",
         "control": f"http://{base['control']}",
+        "sources": f"http://{base['sources']}",
     }
 
 
@@ -246,7 +255,7 @@ class Running:
 
     @property
     def urls(self) -> dict[str, str]:
-        """kalshi_rest, kalshi_ws, clob, clob_ws, clob_ws_user, gamma, geoblock, data, control."""
+        """kalshi_rest, kalshi_ws, clob, clob_ws, clob_ws_user, gamma, geoblock, data, control, sources."""
         return self.sandbox.urls
 
     def call(self, do: Callable[[], T], timeout: float = 10) -> T:

@@ -1,24 +1,26 @@
 """Asking sources when it is their time: which are due, one poll with its breaker, and what is remembered of it.
 
 The breaker is the row itself: failures are counted there, and a source that failed too often in a row is left alone for a
-while that doubles. So it holds over all workers and restarts.
+while that doubles. So it holds over all workers and restarts. People are told once: when it opens, not of every failure.
 """
 
+import json
 import logging
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DataError, IntegrityError, transaction
 from django.db.models import Q
 
 from arbsite.components import report
 from arbsite.models import MEDIUM, Component, Notice
 from signals.models import Source
 from signals.sources import registry
-from signals.sources.base import Batch, Cursor, Kept, KeyRefused, LimitReached, SourceError, Spec
+from signals.sources.base import Batch, Cursor, Kept, KeyRefused, LimitReached, Malformed, SourceError, Spec
 from signals.sources.http import Fetcher
 
 log = logging.getLogger(__name__)
@@ -26,6 +28,13 @@ log = logging.getLogger(__name__)
 LONGEST_OPEN = timedelta(hours=1)
 KEY_PAUSE = timedelta(hours=1)  # a refused key is not tried more often
 CLAIM = timedelta(minutes=3)  # a poll that takes longer may be taken over
+FORGOTTEN = timedelta(
+    hours=1
+)  # a row without a source in the settings, not written for so long, is of the past
+# What a reader stumbles over in an answer that nobody foresaw: the source's trouble, and ours to mend
+STUMBLES = (
+    ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, DataError, IntegrityError,
+)  # fmt: skip
 STATES_OF_HEALTH = {Source.OK: Component.RUNNING, Source.OFF: Component.STOPPED}
 
 
@@ -64,7 +73,7 @@ def poll(name: str, *, now: datetime, force: bool = False) -> Polled | None:
     Raises UnknownSource. What goes wrong with the source is written into its row and returned, never raised.
     """
     spec = registry.spec(name)
-    if spec.off and not force:
+    if (spec.off or not settings.ARBSITE.sources.enabled) and not force:
         return None
     row = _claim(spec, now, force)
     if row is None:
@@ -73,18 +82,34 @@ def poll(name: str, *, now: datetime, force: bool = False) -> Polled | None:
     try:
         batch = spec.poll(Fetcher(spec, cursor), cursor, now)
         kept = spec.keep(batch.records[: settings.ARBSITE.sources.max_items], now)
+        if "\\u0000" in json.dumps(cursor.place):
+            raise Malformed(f"{name}: its place holds a NUL character, which no column takes")
     except SourceError as error:
         return _failed(row, spec, error, now)
+    except STUMBLES as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        log.error(
+            "a reader stumbled",
+            extra={"source": name, "error": type(error).__name__, "at": f"{place.name}:{place.lineno}"},
+        )
+        return _failed(row, spec, Malformed(f"{name}: cannot be read ({type(error).__name__})"), now)
     return _succeeded(row, spec, cursor, batch, kept, now)
 
 
 def check_stale(*, now: datetime) -> int:
-    """Mark the sources that have not succeeded for twice their cadence; returns how many are newly stale."""
+    """Mark the sources that have not succeeded for twice their cadence; returns how many are newly stale.
+
+    Sources that have left the settings are switched off, once nobody has written their row for a while.
+    """
     specs = registry.all_specs()
     found = 0
-    for row in Source.objects.filter(state=Source.OK):
+    for row in Source.objects.exclude(state=Source.OFF):
         spec = specs.get(row.name)
-        if spec is None or row.answered_at is None:
+        if spec is None:
+            if now - row.updated_at > FORGOTTEN:
+                _switch_off(row, "It is not in the settings any more.", now)
+            continue
+        if row.state != Source.OK or row.answered_at is None:
             continue
         if now - row.answered_at > timedelta(seconds=spec.stale_after * max(spec.every_seconds, 30)):
             row.state, row.why, row.updated_at = (
@@ -129,38 +154,43 @@ def _succeeded(row: Source, spec: Spec, cursor: Cursor, batch: Batch, kept: Kept
     row.lies += kept.lies
     row.dropped += batch.dropped + max(0, len(batch.records) - settings.ARBSITE.sources.max_items)
     if kept.newest is not None:
-        row.item_at = max(filter(None, (row.item_at, kept.newest)))
+        row.item_at = max(filter(None, (row.item_at, min(kept.newest, now))))
     if kept.latencies_ms:
         row.latency_ms = int(median(kept.latencies_ms))
+    before = row.state
     row.state, row.why = _judged(kept, len(batch.records), spec)
     if row.state == Source.SUSPECT:
         row.next_at = now + 4 * timedelta(seconds=spec.every_seconds)  # throttled
-    return _written(row, kept, now)
+    return _written(row, kept, now, tell=row.state != before)
 
 
 def _judged(kept: Kept, records: int, spec: Spec) -> tuple[str, str]:
-    """Whether a source lies about time or floods."""
-    most = settings.ARBSITE.sources.flood_per_minute * max(spec.every_seconds, 60) / 60
+    """Whether a source lies about time or floods; what was cut off above the limit of a poll counts as new."""
+    config = settings.ARBSITE.sources
+    most = config.flood_per_minute * max(spec.every_seconds, 60) / 60
+    new = kept.new + max(0, records - config.max_items)
     if kept.lies:
         return Source.SUSPECT, f"{kept.lies} of its last items have a time that cannot be"
-    if kept.new > most:
-        return Source.SUSPECT, f"{kept.new} new items at once, more than {most:.0f}: it floods"
+    if new > most:
+        return Source.SUSPECT, f"{new} new items at once, more than {most:.0f}: it floods"
     return Source.OK, ""
 
 
 def _failed(row: Source, spec: Spec, error: SourceError, now: datetime) -> Polled:
-    row.why = str(error)[:500]
+    before, row.why = (row.state, row.why), str(error)[:500]
     if isinstance(error, LimitReached):
         pause = timedelta(seconds=error.retry_after or max(60, spec.every_seconds))
-        row.state, row.next_at = Source.LIMITED, now + pause
+        row.state, row.next_at, tell = Source.LIMITED, now + pause, False
     elif isinstance(error, KeyRefused):
         row.failures += 1
         row.state, row.next_at = Source.BROKEN, now + KEY_PAUSE
+        tell = before != (Source.BROKEN, row.why)
     else:
         row.failures += 1
         row.state, row.next_at = Source.BROKEN, now + _pause(row.failures, spec)
+        tell = row.failures == settings.ARBSITE.sources.failures_to_open
     log.warning("source not read", extra={"source": spec.name, "error": row.why, "failures": row.failures})
-    return _written(row, Kept(), now)
+    return _written(row, Kept(), now, tell=tell)
 
 
 def _pause(failures: int, spec: Spec) -> timedelta:
@@ -173,11 +203,10 @@ def _pause(failures: int, spec: Spec) -> timedelta:
     return max(cadence, min(timedelta(seconds=doubled), LONGEST_OPEN))
 
 
-def _written(row: Source, kept: Kept, now: datetime) -> Polled:
-    before = Source.objects.filter(pk=row.pk).values_list("state", flat=True).first()
+def _written(row: Source, kept: Kept, now: datetime, *, tell: bool) -> Polled:
     row.updated_at = now
     row.save()
-    if before != row.state:
+    if tell:
         _tell(row, now)
     _report(row, now)
     return Polled(row.name, row.state, row.why, kept)

@@ -5,13 +5,16 @@ from django.utils import timezone
 
 from signals.sources import polling
 
+RING_SECONDS = 10
+
 
 @shared_task(name="signals.poll_sources")
 def poll_sources() -> None:
     """Ring for every source whose time has come, and mark those that have gone silent."""
     now = timezone.now()
     for name in polling.due(now=now):
-        current_app.send_task("signals.poll_source", kwargs={"name": name})
+        # Rung for again in a few seconds: a doorbell that nobody heard by then is not worth hearing
+        current_app.send_task("signals.poll_source", kwargs={"name": name}, expires=RING_SECONDS)
     polling.check_stale(now=now)
 
 

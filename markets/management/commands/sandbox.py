@@ -15,14 +15,23 @@ from markets.sandbox import scenario as scenarios
 from markets.sandbox.context import SandboxConfig
 from markets.sandbox.keys import Keys, keys_in
 from markets.sandbox.market import WorldSpec
+from markets.sandbox.newsroom import Newsroom
 from markets.sandbox.orders import SandboxError
 from markets.sandbox.planter import Planter
 from markets.sandbox.server import FACES, HOST, SandboxServer, build
+from markets.sandbox.sources.app import addresses
 from markets.sandbox.traders import TraderSpec
 
 GAP_EVERY_S = 1.5  # over all pairs
 WORLD, TRADERS = WorldSpec(), TraderSpec()  # for their defaults
-FACE_URLS = {"kalshi": "kalshi_rest", "clob": "clob", "gamma": "gamma", "data": "data", "control": "control"}
+FACE_URLS = {
+    "kalshi": "kalshi_rest",
+    "clob": "clob",
+    "gamma": "gamma",
+    "data": "data",
+    "control": "control",
+    "sources": "sources",
+}
 MAX_PORT = 65_535
 MOST_EXTRAS = 1_000
 
@@ -36,9 +45,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Options, all with a default that is good for a first look."""
         parser.add_argument("--host", default=HOST, help="a loopback address (default %(default)s)")
-        parser.add_argument("--port-base", type=int, default=0, help="ports N to N+4; default: free ones")
+        parser.add_argument("--port-base", type=int, default=0, help="ports N to N+5; default: free ones")
         parser.add_argument(
-            "--ports-file", type=Path, help="where to write the URLs; its ports are used again"
+            "--ports-file",
+            type=Path,
+            help="where to write the URLs and the settings of the sources; its ports are used again",
         )
         parser.add_argument("--pairs", type=int, default=WORLD.pairs, help="default %(default)s")
         parser.add_argument(
@@ -66,6 +77,10 @@ class Command(BaseCommand):
             "--plant-every", type=float, default=20.0, metavar="SECONDS",
             help="plant an arbitrage in one of those events; 0: never (default %(default)s)",
         )  # fmt: skip
+        parser.add_argument(
+            "--news-every", type=float, default=0.0, metavar="SECONDS",
+            help="publish news, transfers and occasions that move (or do not move) the markets; 0: never, the default",
+        )  # fmt: skip
         parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same markets")
         parser.add_argument("--rate", type=float, default=TRADERS.rate, help="book changes a second in total")
         parser.add_argument("--scenario", type=Path, help="a YAML or JSON file of timed actions")
@@ -88,7 +103,7 @@ class Command(BaseCommand):
         try:
             urls = await server.start()
             if ports_file is not None:
-                _write(ports_file, urls)
+                _write(ports_file, {**urls, "settings": addresses(urls["sources"])})
             self.stdout.write(f"sandbox exchange on {urls['control']}/control/state")
             self.stdout.flush()
             await stop.wait()
@@ -109,6 +124,9 @@ def _server(keys: Keys, options: dict[str, Any]) -> SandboxServer:
         )
     if plant_every and not 1 <= plant_every <= 86_400:
         raise ValueError(f"--plant-every is 0 or from 1 to 86400 seconds, not {plant_every}")
+    news_every = options["news_every"]
+    if news_every and not 0.5 <= news_every <= 86_400:
+        raise ValueError(f"--news-every is 0 or from 0.5 to 86400 seconds, not {news_every}")
     seed = options["seed"]
     plan = scenarios.load(options["scenario"]) if options["scenario"] else None
     ports = _ports(options["port_base"], options["ports_file"])
@@ -125,7 +143,10 @@ def _server(keys: Keys, options: dict[str, Any]) -> SandboxServer:
     )  # fmt: skip
     scenario = scenarios.Scenario(plan, sandbox, start_ms=sandbox.now_ms()) if plan else None
     planter = Planter(sandbox, every_s=plant_every, seed=seed) if plant_every else None
-    return SandboxServer(sandbox, host=options["host"], ports=ports, scenario=scenario, planter=planter)
+    newsroom = Newsroom(sandbox, every_s=news_every, seed=seed) if news_every else None
+    return SandboxServer(
+        sandbox, host=options["host"], ports=ports, scenario=scenario, planter=planter, newsroom=newsroom
+    )
 
 
 def _ports(base: int, ports_file: Path | None) -> dict[str, int]:
@@ -138,6 +159,7 @@ def _ports(base: int, ports_file: Path | None) -> dict[str, int]:
         return {}
     try:
         urls = json.loads(ports_file.read_text())
+        urls.setdefault("sources", "")  # a file of an older version does not know that face
         return {name: urlsplit(urls[key]).port or 0 for name, key in FACE_URLS.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
@@ -145,7 +167,7 @@ def _ports(base: int, ports_file: Path | None) -> dict[str, int]:
         ) from error
 
 
-def _write(path: Path, urls: dict[str, str]) -> None:
+def _write(path: Path, urls: dict[str, Any]) -> None:
     """Whole or not at all: others wait for this file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")

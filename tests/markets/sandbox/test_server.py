@@ -69,9 +69,9 @@ def test_faces_get_the_sandbox_with_its_urls_and_a_timer_on_the_loop() -> None:
         assert seen == running.urls
         assert set(running.urls) == {
             "kalshi_rest", "kalshi_ws", "clob", "clob_ws", "clob_ws_user", "gamma", "geoblock", "data",
-            "control",
+            "control", "sources",
         }  # fmt: skip
-        assert len({urlsplit(url).port for url in running.urls.values()}) == 5
+        assert len({urlsplit(url).port for url in running.urls.values()}) == 6
         assert requests.get(f"{running.urls['clob']}/hello", timeout=5).json() == {"hello": 1}
         until(lambda: running.call(lambda: running.sandbox.shared.get("called")), "the timer")
         accounts = running.sandbox.polymarket_accounts
@@ -221,6 +221,6 @@ def test_a_broken_ports_file_is_named(tmp_path: Path) -> None:
 
 
 def test_urls_have_the_platforms_paths() -> None:
-    made = urls("127.0.0.1", {"kalshi": 1, "clob": 2, "gamma": 3, "data": 4, "control": 5})
+    made = urls("127.0.0.1", {"kalshi": 1, "clob": 2, "gamma": 3, "data": 4, "control": 5, "sources": 6})
     assert made["kalshi_ws"] == "ws://127.0.0.1:1/trade-api/ws/v2"
     assert made["clob_ws_user"] == "ws://127.0.0.1:2/ws/user"
