@@ -6,12 +6,14 @@ Every subject and context is a key, `kind:value` in the matcher's words or `name
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from functools import cache
 
 from markets.matching import fixtures
 from markets.matching import tables as market_tables
 from markets.matching.dates import DAY, MONTH, QUARTER
 from markets.matching.facts import Facts, facts_of
+from markets.matching.numbers import PERCENT, Bound
 from markets.matching.questions import Question
 from signals.language import tables, texts
 from signals.language.texts import Token
@@ -31,6 +33,7 @@ _PLACEHOLDER = re.compile(
     r"\b(?:Player|Candidate|Fighter|Chef|Person|Song|Show|Party|Company|Team|Artist) [A-Z]{1,2}\b|\b[Aa]n?other\b|\bAny Other\b"
     r"|^Will [A-Z] (?:win|be)\b|\bplayer [A-Z]{1,2}\b"
 )
+_BELOW_NOTHING = re.compile(r"\b(above|over|at least|more than|below|under|less than) [-−](\d{1,6}(?:\.\d{1,4})?)(%?)", re.IGNORECASE)
 _PARTICLES = frozenset(["de", "la", "le", "von", "van", "der", "den", "al", "el", "bin", "da", "dos", "del", "di", "of", "the"])
 
 
@@ -63,6 +66,7 @@ class Items:
     months: frozenset[tuple[int | None, int]]  # (year, month) of the days and months that it asks about
     quarters: frozenset[tuple[int | None, int]]  # (year, last month) of the quarters
     years: frozenset[int]
+    bounds: tuple[Bound, ...]
     nobody: bool  # names a placeholder, or nothing at all
 
 
@@ -98,8 +102,20 @@ def read(market: MarketText) -> Items:
         market, facts, frozenset(subjects), frozenset(contexts - subjects), frozenset(_market_arenas(facts, facts_used)),
         frozenset((one.year, one.month) for one in windows if one.kind in (DAY, MONTH)),
         frozenset((one.year, one.month) for one in windows if one.kind == QUARTER),
-        frozenset(facts.when.all_years), not subjects or bool(_PLACEHOLDER.search(market.title)),
+        frozenset(facts.when.all_years), _bounds(facts, market.title), not subjects or bool(_PLACEHOLDER.search(market.title)),
     )  # fmt: skip
+
+
+def _bounds(facts: Facts, title: str) -> tuple[Bound, ...]:
+    """The matcher's bounds; `above -0.2%` with its sign."""
+    below_nothing = _BELOW_NOTHING.search(title)
+    if below_nothing and facts.question.floor_strike is None and facts.question.cap_strike is None:
+        value = -Decimal(below_nothing[2])
+        unit = PERCENT if below_nothing[3] else ""
+        if below_nothing[1].lower() in ("below", "under", "less than"):
+            return (Bound(None, False, value, False, unit),)
+        return (Bound(value, below_nothing[1].lower() == "at least", None, False, unit),)
+    return facts.bounds
 
 
 def _question(market: MarketText, title: str) -> Question:

@@ -31,7 +31,7 @@ _LOWER_TOO = frozenset(["coin", "commodity"])  # bitcoin, ethereum: long names t
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One word, folded; `capital` as written, `first` at the beginning of a sentence."""
+    """One word, folded; `capital` as written, `first` at the beginning of a sentence or a part of one."""
 
     word: str
     capital: bool
@@ -101,13 +101,16 @@ def tokens(text: str) -> Iterator[Token]:
     """The words of a text, folded, hyphens taken apart."""
     first = True
     reached = 0
+    capital = False
     for count, match in enumerate(_TOKEN.finditer(text)):
         if count >= MOST_TOKENS:
             return
-        first = first or any(sign in ".!?:" for sign in text[reached : match.start()])
+        between = text[reached : match.start()]
+        first = first or any(sign in ".!?:;|–—" for sign in between)
+        capital = match.group()[0].isupper() or match.group()[0].isdigit() or (between == "-" and capital)
         word = fold(match.group()).replace(".", "").replace("&", "")
         if word:
-            yield Token(word, match.group()[0].isupper() or match.group()[0].isdigit(), first)
+            yield Token(word, capital, first)
         first, reached = False, match.end()
 
 
