@@ -12,7 +12,7 @@ from typing import Any
 from markets.matching.dates import AFTER, DAY, DEADLINE, MONTH, QUARTER, YEAR
 from signals.language import signs, tables
 from signals.language.index import Index
-from signals.language.items import Items
+from signals.language.items import ACTS, Items
 from signals.language.texts import Said
 
 _LEAGUE_TITLES = {"nba": "nba", "wnba": "wnba", "mlb": "mlb", "mlb_al": "mlb", "mlb_nl": "mlb", "nhl": "nhl", "nfl": "nfl", "afc": "nfl",
@@ -55,7 +55,7 @@ def judge(said: Said, named: Mapping[str, float], items: Items, index: Index) ->
 
 def _subjects(named: Mapping[str, float], items: Items, index: Index) -> tuple[float, tuple[str, ...]]:
     regions = values()["regions"]
-    if items.facts.alternatives:  # `A or B first?`: either is what it is about
+    if items.either:  # `A or B first?`: either is what it is about
         found = tuple(key for key in sorted(items.subjects) if named.get(key, 0.0) >= 1.0)
         return (1.0 if found else 0.0), found
     by_name = any(key.startswith(("name:", "person:", "team:", "club:", "seat:")) for key in items.subjects)
@@ -135,6 +135,8 @@ def _release(said: Said, items: Items) -> tuple[float, tuple[str, ...]]:
 
 def _contradicts(said: Said, items: Items) -> bool:
     for kind in values()["exclusive"]:
+        if kind == "office" and items.facts.kinds.get("act", set()) & ACTS:
+            continue  # the House may impeach a president
         here, there = said.kinds.get(kind, set()), items.facts.kinds.get(kind, set())
         if kind == "office":
             here, there = here - _BROAD_OFFICES, there - _BROAD_OFFICES
@@ -168,7 +170,8 @@ def _other_time(said: Said, items: Items) -> bool:
     if release and not windows and not quarters and not any(one.kind in (DEADLINE, YEAR) for one in said.when.windows):
         if _decides(said) and items.months:
             months = {(said.at.year, said.at.month)}  # `Fed cuts rates`: at this month's meeting
-    if release and items.months and not months and any(one.kind in (DEADLINE, YEAR) for one in said.when.windows):
+    until = {(one.year, one.month) for one in said.when.windows if one.kind in (DEADLINE, YEAR)}
+    if release and items.months and not months and until and not _meet(until, set(items.months)):
         return True  # what is expected by the end of the year is not the next meeting
     if items.months and months and not _meet(months, set(items.months)):
         return not _reported(said, items)

@@ -14,16 +14,13 @@ from markets.matching.facts import Facts
 from markets.matching.numbers import PERCENT, USD, Bound
 from markets.matching.polarity import Polarity
 from signals.language import signs, tables
-from signals.language.items import Items
+from signals.language.items import ACTS, Items
 from signals.language.texts import Said
 
 CERTAIN, CLEAR, LIKELY, FAINT = Decimal("0.9"), Decimal("0.7"), Decimal("0.5"), Decimal("0.3")
 NOTHING = (0, Decimal(0), "")
 Opinion = tuple[int, Decimal, str]  # direction, strength, why
 _VALUED = ("coin:", "index:", "commodity:", "fx:", "measure:")
-_ACTS = frozenset(["impeach", "leave", "resign", "retire", "pardon", "visit", "meet", "release", "pass", "sign", "confirm", "ipo", "shutdown", "announce",
-                   "engage", "marry", "ceasefire", "acquire", "extend", "charge", "convict", "arrest", "recession", "default", "invade", "strike",
-                   "declare_war", "divorce", "die", "launch", "deport", "capture", "nationalize"])  # fmt: skip
 _HARM = frozenset(["relegate"])
 _LONGEST = 5  # words of the longest cue
 
@@ -58,7 +55,7 @@ def comparator(items: Items) -> int:
 
 def _plain(said: Said, items: Items, shared: Sequence[str]) -> Opinion:
     facts = items.facts
-    if facts.alternatives:
+    if items.either:
         return NOTHING
     if any(key.startswith("policy:") for key in items.subjects):
         return _decision(said, items)
@@ -69,7 +66,7 @@ def _plain(said: Said, items: Items, shared: Sequence[str]) -> Opinion:
         return _against(_count(said), items.bounds, CLEAR)
     if acts & _HARM:
         return _harm(said, items, shared)
-    if acts & _ACTS and not facts.kinds.keys() & {"stage", "title", "league"}:
+    if acts & ACTS and not facts.kinds.keys() & {"stage", "title", "league"}:
         return _act(said, items)
     return _contest(said, items, shared)
 
@@ -373,6 +370,6 @@ def _aliases(shared: Sequence[str]) -> set[str]:
 
 def _denial_of_act(said: Said, items: Items) -> Opinion:
     acts = items.facts.kinds.get("act", set())
-    if acts & _ACTS or not items.arenas & {"sport", "election"}:
+    if acts & ACTS or not items.arenas & {"sport", "election"}:
         return _act(said, items)
     return NOTHING

@@ -20,6 +20,7 @@ MOST_UNDER_ONE = 400  # markets of one subject that are looked at, the nearest t
 LONGEST_NAME = 6  # words
 SURNAME_ALONE = 0.85  # what a surname is worth beside the full name
 SHORTEST_SURNAME = 4
+STAND_IN = 0.5  # what the White House is worth where a market names its president
 ATTRIBUTE = 0.3  # what a name is worth that only tells whose: `Trump cabinet`
 Key = tuple[str, str]  # platform, market id
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -82,6 +83,8 @@ class Index:
             found[f"word:{word}"] = 1.0
         for place in range(len(said.tokens)):
             self._names_at(said.tokens, place, found)
+        for subject in said.stand_ins:
+            found.setdefault(subject, STAND_IN)
         for subject in said.attributes:
             found[subject] = min(found.get(subject, 0.0), ATTRIBUTE)
         return found

@@ -24,6 +24,10 @@ CONTEXTS = frozenset(["league", "title", "office", "stage", "act", "move", "poli
                       "part", "edition", "party", "tenor"])  # fmt: skip
 SPECIFIC = ("name:", "person:", "team:", "club:", "company:", "coin:", "index:", "commodity:", "fx:", "seat:", "policy:", "measure:", "party:")
 FLAGS = frozenset(["yoy", "mom"])  # measures that only say how another is measured
+# What may happen or not, where nobody wins anything
+ACTS = frozenset(["impeach", "leave", "resign", "retire", "pardon", "visit", "meet", "release", "pass", "sign", "confirm", "ipo", "shutdown", "announce",
+                   "engage", "marry", "ceasefire", "acquire", "extend", "charge", "convict", "arrest", "recession", "default", "invade", "strike",
+                   "declare_war", "divorce", "die", "launch", "deport", "capture", "nationalize"])  # fmt: skip
 _ARENAS = {"office": "election", "stage": "election", "polity": "election", "league": "sport", "title": "sport", "team": "sport",
            "club": "sport", "stat": "sport", "game": "sport", "conf": "sport", "div": "sport", "sport": "sport",
            "coin": "price", "index": "price", "commodity": "price", "fx": "price"}  # fmt: skip
@@ -67,6 +71,7 @@ class Items:
     quarters: frozenset[tuple[int | None, int]]  # (year, last month) of the quarters
     years: frozenset[int]
     bounds: tuple[Bound, ...]
+    either: bool  # `A or B first?`: about each of them, and which is YES is not said
     nobody: bool  # names a placeholder, or nothing at all
 
 
@@ -102,7 +107,8 @@ def read(market: MarketText) -> Items:
         market, facts, frozenset(subjects), frozenset(contexts - subjects), frozenset(_market_arenas(facts, facts_used)),
         frozenset((one.year, one.month) for one in windows if one.kind in (DAY, MONTH)),
         frozenset((one.year, one.month) for one in windows if one.kind == QUARTER),
-        frozenset(facts.when.all_years), _bounds(facts, market.title), not subjects or bool(_PLACEHOLDER.search(market.title)),
+        frozenset(facts.when.all_years), _bounds(facts, market.title),
+        bool(facts.alternatives) and "up_or_down" not in facts.kinds.get("move", ()), not subjects or bool(_PLACEHOLDER.search(market.title)),
     )  # fmt: skip
 
 
@@ -143,7 +149,7 @@ def _subjects(facts: Facts) -> set[str]:
     sides = (facts.fixture.first, facts.fixture.second) if facts.fixture else ()
     if facts.fixture:
         found -= {f"city:{value}" for value in facts.kinds.get("city", ())}
-    for side in sides:
+    for side in sides if "person" not in facts.kinds else ():
         teams = _team_keys(side, facts.league)
         clubs = {key for key, alias in facts.aliases.items() if key.startswith("club:") and set(alias) & set(side)}
         if teams:
@@ -151,8 +157,10 @@ def _subjects(facts: Facts) -> set[str]:
         elif not clubs and not any(set(facts.aliases.get(key, ())) >= set(side) for key in found):
             found.add(f"name:{' '.join(side)}")
     if not sides and not facts.kinds.get("team") and facts.league:
-        held = tuple(facts.words) + tuple(word for alias in facts.aliases.values() for word in alias if len(alias) <= 3)
-        teams = _team_keys(held, facts.league)
+        places = [alias for key, alias in facts.aliases.items() if key.startswith(("city:", "state:"))]
+        teams = _team_keys(tuple(facts.words), facts.league)
+        for alias in places if not teams else ():
+            teams |= _team_keys((*alias, *(word for word in facts.words if len(word) == 1)), facts.league)
         if len(teams) == 1:
             found = {key for key in found if not key.startswith(("city:", "state:"))} | teams
     return found
@@ -194,14 +202,18 @@ def _names(title: str, facts: Facts) -> set[str]:
     """Runs of capitalised words that no table knows: people, clubs, works. Particles may stand inside."""
     plain, given, left = tables.words("cues.yaml", "plain_names"), market_tables.given_names(), set(facts.words)
     runs: list[list[Token]] = [[]]
+    before: Token | None = None
     for token in texts.tokens(title):
         known = token.word not in left and not (runs[-1] and runs[-1][-1].word in given and token.capital)
         if token.capital and not known and token.word not in plain and not token.word[0].isdigit():
+            if not runs[-1] and before is not None and before.capital and before.word in given and before.word not in left:
+                runs[-1].append(before)  # `Max Fried`, where `max` is a word of the tables
             runs[-1].append(token)
         elif runs[-1] and token.word in _PARTICLES and token.word not in ("of", "the"):
             runs[-1].append(token)
         elif runs[-1]:
             runs.append([])
+        before = token
     found = set()
     for run in runs:
         while run and run[-1].word in _PARTICLES:
@@ -216,7 +228,7 @@ def _words(facts: Facts, names: set[str]) -> set[str]:
     """What is left in lower case: the nouns and verbs of the question."""
     of_names = {word for name in names for word in name.removeprefix("name:").split()}
     sides = {*facts.fixture.first, *facts.fixture.second} if facts.fixture else set()
-    plain = tables.words("cues.yaml", "plain_names")
+    plain = tables.words("cues.yaml", "plain_names") | tables.words("cues.yaml", "empty_words")
     return {f"word:{word}" for word in facts.words if len(word) > 1 and word not in of_names and word not in sides and word not in plain}
 
 

@@ -52,6 +52,7 @@ class Said:
     entities: tuple[Entity, ...] = ()
     arenas: frozenset[str] = frozenset()
     attributes: frozenset[str] = frozenset()  # subjects that are only named as whose something is
+    stand_ins: frozenset[str] = frozenset()  # subjects for whom a house speaks: `White House says`
     flat: str = ""  # the headline's words with blanks around them
 
 
@@ -79,6 +80,9 @@ def read(title: str, summary: str = "", *, at: datetime) -> Said:
         if phrase in text:
             for fact in facts:
                 _add(said.kinds, fact)
+    if phrases(text, tables.words("cues.yaml", "not_leaving")) and "out" in aliases.get("act:leave", ()):
+        said.kinds.get("act", set()).discard("leave")
+    said.stand_ins = frozenset(fact for phrase, fact in tables.document("cues.yaml")["stand_ins"].items() if f" {phrase} " in text)
     said.arenas = frozenset(_arenas(text))
     _add_teams(said)
     said.attributes = frozenset(_attributes(said))
