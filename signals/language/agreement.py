@@ -1,10 +1,10 @@
 """Whether a headline is about a market, and how surely: a rule that can be read, with its values in `data/linking.yaml`.
 
-Precision first. A market's subjects must be named (by weight, rare names weigh more), something of what it asks must be spoken of,
-and nothing may contradict: another office, seat, league or group, another year, another month of the meeting or the report.
+Precision first. A market's subjects must be named (by weight: rare names weigh more), something of what it asks must be
+spoken of, and nothing may contradict: another office, seat, league or group, another year, another month.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -12,11 +12,9 @@ from typing import Any
 from markets.matching.dates import AFTER, DAY, DEADLINE, MONTH, QUARTER, YEAR
 from signals.language import signs, tables
 from signals.language.index import Index
-from signals.language.items import ACTS, Items
+from signals.language.items import Items, kinds
 from signals.language.texts import Said
 
-_LEAGUE_TITLES = {"nba": "nba", "wnba": "wnba", "mlb": "mlb", "mlb_al": "mlb", "mlb_nl": "mlb", "nhl": "nhl", "nfl": "nfl", "afc": "nfl",
-                  "nfc": "nfl", "f1_drivers": "f1", "f1_constructors": "f1"}  # fmt: skip
 _TRADED = ("coin:", "index:", "commodity:", "fx:")
 _BROAD_OFFICES = frozenset(["parliament"])
 _PARTY_AND_OFFICE = frozenset(f"{kind}:{value}" for kind, values in (
@@ -38,6 +36,11 @@ class Agreement:
 def values() -> Mapping[str, Any]:
     """The rule's values."""
     return tables.document("linking.yaml")  # type: ignore[no-any-return]
+
+
+def _titles() -> Mapping[str, str]:
+    """Title → league."""
+    return tables.document("kinds.yaml")["leagues_of_titles"]  # type: ignore[no-any-return]
 
 
 def judge(said: Said, named: Mapping[str, float], items: Items, index: Index) -> Agreement | None:
@@ -107,7 +110,7 @@ def _speaks(said: Said, key: str) -> bool:
         return value in said.words
     if kind == "stage":
         return bool(said.kinds.get("stage", set()) & {"nominee", "primary", "runoff", "caucus"})
-    if kind == "title" and value in _LEAGUE_TITLES and _LEAGUE_TITLES[value] in said.kinds.get("league", ()):
+    if kind == "title" and value in _titles() and _titles()[value] in said.kinds.get("league", ()):
         return True
     return value in said.kinds.get(kind, ())
 
@@ -117,17 +120,21 @@ def _moves(said: Said) -> bool:
     if not {"coin", "index", "commodity", "fx"} & said.kinds.keys():
         return False
     findings = signs.read(" ".join(token.word for token in said.title))
-    return bool(findings) or any(bound.unit == "$" for bound in said.bounds) and "price" in said.arenas
+    return bool(findings) or (any(bound.unit == "$" for bound in said.bounds) and "price" in said.arenas)
 
 
 def _release(said: Said, items: Items) -> tuple[float, tuple[str, ...]]:
     """Economic figures and decisions: the measure is the subject, its move or its number the context."""
     if any(key.startswith("policy:") for key in items.subjects):
-        about = bool(said.kinds.get("move", set()) & {"cut", "hike", "hold"}) or "fed_rate" in said.kinds.get("measure", ())
+        about = bool(said.kinds.get("move", set()) & {"cut", "hike", "hold"}) or "fed_rate" in said.kinds.get(
+            "measure", ()
+        )
         rate = "fed_rate" in said.kinds.get("measure", ()) or "policy_rate" in said.kinds.get("measure", ())
         if not about or not rate:
             return 0.0, ()
-        return (0.9 if said.kinds.get("move", set()) & items.facts.kinds.get("move", set()) else 0.6), ("interest rate",)
+        return (0.9 if said.kinds.get("move", set()) & items.facts.kinds.get("move", set()) else 0.6), (
+            "interest rate",
+        )
     if said.bounds or signs.read(" ".join(token.word for token in said.title)):
         return 0.8, ("figure",)
     return 0.0, ()
@@ -135,21 +142,29 @@ def _release(said: Said, items: Items) -> tuple[float, tuple[str, ...]]:
 
 def _contradicts(said: Said, items: Items) -> bool:
     for kind in values()["exclusive"]:
-        if kind == "office" and items.facts.kinds.get("act", set()) & ACTS:
+        if kind == "office" and items.facts.kinds.get("act", set()) & kinds("acts"):
             continue  # the House may impeach a president
         here, there = said.kinds.get(kind, set()), items.facts.kinds.get(kind, set())
         if kind == "office":
             here, there = here - _BROAD_OFFICES, there - _BROAD_OFFICES
         if here and there and not here & there:
             return True
-    leagues = {_LEAGUE_TITLES.get(title, "") for title in items.facts.kinds.get("title", set())} | items.facts.kinds.get("league", set())
+    leagues = {
+        _titles().get(title, "") for title in items.facts.kinds.get("title", set())
+    } | items.facts.kinds.get("league", set())
     leagues.discard("")
     if leagues and said.kinds.get("league") and not leagues & said.kinds["league"]:
         return True
     parties = items.facts.kinds.get("party", set()), said.kinds.get("party", set())
-    if any(key.startswith("party:") for key in items.subjects) and all(parties) and not parties[0] & parties[1]:
+    if (
+        any(key.startswith("party:") for key in items.subjects)
+        and all(parties)
+        and not parties[0] & parties[1]
+    ):
         return True
-    if items.subjects <= _PARTY_AND_OFFICE and (said.kinds.keys() & {"state", "seat"} or "stage" in said.kinds):
+    if items.subjects <= _PARTY_AND_OFFICE and (
+        said.kinds.keys() & {"state", "seat"} or "stage" in said.kinds
+    ):
         return True  # one state's race is not the majority
     if any(key.startswith("measure:") for key in items.subjects) and _other_country(said, items):
         return True
@@ -163,31 +178,49 @@ def _other_country(said: Said, items: Items) -> bool:
 
 
 def _other_time(said: Said, items: Items) -> bool:
-    windows = [one for one in said.when.windows if one.kind in (DAY, MONTH)]
-    quarters = {(one.year, one.month) for one in said.when.windows if one.kind == QUARTER}
-    months = {(one.year, one.month) for one in windows}
     release = any(key.startswith(_RELEASES) for key in items.subjects)
-    if release and not windows and not quarters and not any(one.kind in (DEADLINE, YEAR) for one in said.when.windows):
-        if _decides(said) and items.months:
-            months = {(said.at.year, said.at.month)}  # `Fed cuts rates`: at this month's meeting
-    until = {(one.year, one.month) for one in said.when.windows if one.kind in (DEADLINE, YEAR)}
-    if release and items.months and not months and until and not _meet(until, set(items.months)):
-        return True  # what is expected by the end of the year is not the next meeting
-    if items.months and months and not _meet(months, set(items.months)):
+    if release and _other_release(said, items):
+        return True
+    months = _months(said)
+    if items.months and months and not _meet(months, items.months):
         return not _reported(said, items)
-    if items.quarters and quarters and not _meet(quarters, set(items.quarters)):
+    quarters = _quarters(said)
+    if items.quarters and quarters and not _meet(quarters, items.quarters):
         return True
-    if release and ((items.months and quarters and not months) or (items.quarters and months and not quarters)):
+    years = said.when.all_years
+    later = any(
+        one.kind in (DEADLINE, AFTER) for one in items.facts.when.windows
+    )  # `delayed to 2028` is news for `by 2027`
+    return bool(years and items.years and not years & items.years and not later)
+
+
+def _other_release(said: Said, items: Items) -> bool:
+    """Whether a figure or decision is of another period than the market's."""
+    months, quarters = _months(said), _quarters(said)
+    until = {(one.year, one.month) for one in said.when.windows if one.kind in (DEADLINE, YEAR)}
+    if (items.months and quarters and not months) or (items.quarters and months and not quarters):
         return True
-    years = {year for year in said.when.all_years}
-    if years and items.years and not years & items.years:
-        later = any(one.kind in (DEADLINE, AFTER) for one in items.facts.when.windows)
-        return not later
-    return False
+    if not items.months or months:
+        return False
+    if until:  # what is expected by the end of the year is not the next meeting
+        return not _meet(until, items.months)
+    decided = {(said.at.year, said.at.month)}  # `Fed cuts rates`: at this month's meeting
+    return not quarters and _decides(said) and not _meet(decided, items.months)
+
+
+def _months(said: Said) -> set[tuple[int | None, int]]:
+    return {(one.year, one.month) for one in said.when.windows if one.kind in (DAY, MONTH)}
+
+
+def _quarters(said: Said) -> set[tuple[int | None, int]]:
+    return {(one.year, one.month) for one in said.when.windows if one.kind == QUARTER}
 
 
 def _decides(said: Said) -> bool:
-    return any(f" {word} " in said.flat for word in ("cuts", "holds", "leaves", "raises", "hikes", "keeps", "lowers", "maintains"))
+    return any(
+        f" {word} " in said.flat
+        for word in ("cuts", "holds", "leaves", "raises", "hikes", "keeps", "lowers", "maintains")
+    )
 
 
 def _reported(said: Said, items: Items) -> bool:
@@ -196,9 +229,22 @@ def _reported(said: Said, items: Items) -> bool:
 
 
 def _month_words(items: Items) -> set[str]:
-    names = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december")
+    names = (
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    )
     return {names[month - 1] for _, month in items.months}
 
 
-def _meet(one: set[tuple[int | None, int]], two: set[tuple[int | None, int]]) -> bool:
+def _meet(one: Set[tuple[int | None, int]], two: Set[tuple[int | None, int]]) -> bool:
     return any(a[1] == b[1] and (a[0] is None or b[0] is None or a[0] == b[0]) for a in one for b in two)

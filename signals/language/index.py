@@ -1,7 +1,7 @@
 """An index over markets: which of them a headline could be about, in time that does not grow with all the others.
 
-Every market stands under its subjects (names, teams, coins, countries, …). A headline looks up only what it names, and of each
-only markets that this names well enough; rare names weigh more than frequent ones, as they do in any search.
+Every market stands under its subjects (names, teams, coins, countries, …). A headline looks up only what it names, and of
+each no more than the markets that close next; rare names weigh more than frequent ones, as they do in any search.
 """
 
 import math
@@ -32,7 +32,9 @@ class Index:
 
     markets: dict[Key, Items] = field(default_factory=dict)
     under: dict[str, dict[Key, None]] = field(default_factory=lambda: defaultdict(dict))
-    counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))  # subjects and contexts → markets
+    counts: dict[str, int] = field(
+        default_factory=lambda: defaultdict(int)
+    )  # subjects and contexts → markets
     names: dict[tuple[str, ...], str] = field(default_factory=dict)
     surnames: dict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
     _sorted: dict[str, list[Key]] = field(default_factory=dict)
@@ -142,7 +144,12 @@ class Index:
                 if size > 1:
                     return
         surname = self.surnames.get(token.word)
-        if surname and len(surname) == 1 and self._alone(tokens, place) and token.word not in tables.words("cues.yaml", "plain_names"):
+        if (
+            surname
+            and len(surname) == 1
+            and self._alone(tokens, place)
+            and token.word not in tables.words("cues.yaml", "plain_names")
+        ):
             found.setdefault(next(iter(surname)), SURNAME_ALONE)
 
     def _alone(self, tokens: Sequence[Token], place: int) -> bool:

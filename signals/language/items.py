@@ -18,27 +18,19 @@ from markets.matching.questions import Question
 from signals.language import tables, texts
 from signals.language.texts import Token
 
-SUBJECTS = frozenset(["person", "team", "club", "company", "coin", "index", "commodity", "fx", "country", "state", "seat", "city",
-                      "film", "song", "group", "policy", "measure"])  # fmt: skip
-CONTEXTS = frozenset(["league", "title", "office", "stage", "act", "move", "polity", "rank", "stat", "game", "conf", "div", "ord", "sport",
-                      "part", "edition", "party", "tenor"])  # fmt: skip
-SPECIFIC = ("name:", "person:", "team:", "club:", "company:", "coin:", "index:", "commodity:", "fx:", "seat:", "policy:", "measure:", "party:")
-FLAGS = frozenset(["yoy", "mom"])  # measures that only say how another is measured
-# What may happen or not, where nobody wins anything
-ACTS = frozenset(["impeach", "leave", "resign", "retire", "pardon", "visit", "meet", "release", "pass", "sign", "confirm", "ipo", "shutdown", "announce",
-                   "engage", "marry", "ceasefire", "acquire", "extend", "charge", "convict", "arrest", "recession", "default", "invade", "strike",
-                   "declare_war", "divorce", "die", "launch", "deport", "capture", "nationalize"])  # fmt: skip
-_ARENAS = {"office": "election", "stage": "election", "polity": "election", "league": "sport", "title": "sport", "team": "sport",
-           "club": "sport", "stat": "sport", "game": "sport", "conf": "sport", "div": "sport", "sport": "sport",
-           "coin": "price", "index": "price", "commodity": "price", "fx": "price"}  # fmt: skip
-_AWARDS = frozenset(["oscars", "grammys", "emmys", "globes", "tonys", "eurovision", "anime", "cy_young", "mvp", "roty", "ballon_dor"])
 # `Will Player X win`, `Candidate A`, `another team`: names nobody yet
 _PLACEHOLDER = re.compile(
-    r"\b(?:Player|Candidate|Fighter|Chef|Person|Song|Show|Party|Company|Team|Artist) [A-Z]{1,2}\b|\b[Aa]n?other\b|\bAny Other\b"
-    r"|^Will [A-Z] (?:win|be)\b|\bplayer [A-Z]{1,2}\b"
+    r"\b(?:Player|Candidate|Fighter|Chef|Person|Song|Show|Party|Company|Team|Artist) [A-Z]{1,2}\b"
+    r"|\b[Aa]n?other\b|\bAny Other\b|^Will [A-Z] (?:win|be)\b|\bplayer [A-Z]{1,2}\b"
 )
-_BELOW_NOTHING = re.compile(r"\b(above|over|at least|more than|below|under|less than) [-−](\d{1,6}(?:\.\d{1,4})?)(%?)", re.IGNORECASE)
-_PARTICLES = frozenset(["de", "la", "le", "von", "van", "der", "den", "al", "el", "bin", "da", "dos", "del", "di", "of", "the"])
+_BELOW_NOTHING = re.compile(
+    r"\b(above|over|at least|more than|below|under|less than) [-−](\d{1,6}(?:\.\d{1,4})?)(%?)", re.IGNORECASE
+)
+
+
+def kinds(part: str) -> frozenset[str]:
+    """The kinds of facts that play a part: see `data/kinds.yaml`."""
+    return tables.words("kinds.yaml", part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +82,43 @@ def read(market: MarketText) -> Items:
         subjects = _subjects(event) | extra
     else:
         facts_used = facts
-    contexts = {f"{kind}:{value}" for kind in CONTEXTS for value in facts.kinds.get(kind, ())} | _words(facts, names)
-    contexts |= {f"{kind}:{value}" for kind in ("league", "title") for value in facts_used.kinds.get(kind, ())}
+    contexts = {
+        f"{kind}:{value}" for kind in kinds("contexts") for value in facts.kinds.get(kind, ())
+    } | _words(facts, names)
+    contexts |= {
+        f"{kind}:{value}" for kind in ("league", "title") for value in facts_used.kinds.get(kind, ())
+    }
     contexts = {_nomination(key) for key in contexts}
-    if not any(key.startswith(SPECIFIC) for key in subjects):  # `measles cases in the US`: the words say what it is about
+    if not any(
+        key.partition(":")[0] in kinds("specific") for key in subjects
+    ):  # `measles cases in the US`: the words say what it is about
         generic = tables.words("cues.yaml", "generic_subjects")
-        subjects |= {key for key in contexts if key.startswith("word:") and key.partition(":")[2] not in generic}
+        subjects |= {
+            key for key in contexts if key.startswith("word:") and key.partition(":")[2] not in generic
+        }
         if facts.kinds.get("act") and not any(key.startswith("word:") for key in subjects):
-            subjects |= {holder for office, holder in tables.document("cues.yaml")["holders"].items() if office in contexts}
+            subjects |= {
+                holder
+                for office, holder in tables.document("cues.yaml")["holders"].items()
+                if office in contexts
+            }
     if "party" in facts.kinds and not names and "person" not in facts.kinds:
         subjects |= {f"party:{value}" for value in facts.kinds["party"]}
-    if subjects and all(key.startswith(("party:", "measure:")) for key in subjects) and "office" in facts.kinds:
+    if (
+        subjects
+        and all(key.startswith(("party:", "measure:")) for key in subjects)
+        and "office" in facts.kinds
+    ):
         subjects |= {f"office:{value}" for value in facts.kinds["office"]}
     windows = facts.when.windows
     return Items(
-        market, facts, frozenset(subjects), frozenset(contexts - subjects), frozenset(_market_arenas(facts, facts_used)),
+        market, facts, frozenset(subjects), frozenset(contexts - subjects),
+        frozenset(_market_arenas(facts, facts_used)),
         frozenset((one.year, one.month) for one in windows if one.kind in (DAY, MONTH)),
         frozenset((one.year, one.month) for one in windows if one.kind == QUARTER),
         frozenset(facts.when.all_years), _bounds(facts, market.title),
-        bool(facts.alternatives) and "up_or_down" not in facts.kinds.get("move", ()), not subjects or bool(_PLACEHOLDER.search(market.title)),
+        bool(facts.alternatives) and "up_or_down" not in facts.kinds.get("move", ()),
+        not subjects or bool(_PLACEHOLDER.search(market.title)),
     )  # fmt: skip
 
 
@@ -138,7 +148,9 @@ def _nomination(key: str) -> str:
 
 
 def _subjects(facts: Facts) -> set[str]:
-    found = {f"{kind}:{value}" for kind in SUBJECTS for value in facts.kinds.get(kind, ())} - {f"measure:{flag}" for flag in FLAGS}
+    found = {f"{kind}:{value}" for kind in kinds("subjects") for value in facts.kinds.get(kind, ())} - {
+        f"measure:{flag}" for flag in kinds("flags")
+    }
     if facts.kinds.get("actor") or "fed_rate" in facts.kinds.get("measure", ()):
         found -= {"measure:fed_rate", "measure:policy_rate"}
         found |= {f"policy:{actor}" for actor in facts.kinds.get("actor", {"fed"})}
@@ -151,7 +163,9 @@ def _subjects(facts: Facts) -> set[str]:
         found -= {f"city:{value}" for value in facts.kinds.get("city", ())}
     for side in sides if "person" not in facts.kinds else ():
         teams = _team_keys(side, facts.league)
-        clubs = {key for key, alias in facts.aliases.items() if key.startswith("club:") and set(alias) & set(side)}
+        clubs = {
+            key for key, alias in facts.aliases.items() if key.startswith("club:") and set(alias) & set(side)
+        }
         if teams:
             found |= teams
         elif not clubs and not any(set(facts.aliases.get(key, ())) >= set(side) for key in found):
@@ -200,26 +214,40 @@ def _ids_by_name() -> dict[tuple[str, str], tuple[str, ...]]:
 
 def _names(title: str, facts: Facts) -> set[str]:
     """Runs of capitalised words that no table knows: people, clubs, works. Particles may stand inside."""
-    plain, given, left = tables.words("cues.yaml", "plain_names"), market_tables.given_names(), set(facts.words)
+    plain, given, left = (
+        tables.words("cues.yaml", "plain_names"),
+        market_tables.given_names(),
+        set(facts.words),
+    )
     runs: list[list[Token]] = [[]]
     before: Token | None = None
     for token in texts.tokens(title):
         known = token.word not in left and not (runs[-1] and runs[-1][-1].word in given and token.capital)
         if token.capital and not known and token.word not in plain and not token.word[0].isdigit():
-            if not runs[-1] and before is not None and before.capital and before.word in given and before.word not in left:
+            if (
+                not runs[-1]
+                and before is not None
+                and before.capital
+                and before.word in given
+                and before.word not in left
+            ):
                 runs[-1].append(before)  # `Max Fried`, where `max` is a word of the tables
             runs[-1].append(token)
-        elif runs[-1] and token.word in _PARTICLES and token.word not in ("of", "the"):
+        elif runs[-1] and token.word in kinds("particles"):
             runs[-1].append(token)
         elif runs[-1]:
             runs.append([])
         before = token
     found = set()
     for run in runs:
-        while run and run[-1].word in _PARTICLES:
+        while run and run[-1].word in kinds("particles"):
             run.pop()
         words = [token.word for token in run]
-        if words and (len(words) > 1 or len(words[0]) > 2) and not (facts.fixture and set(words) <= {*facts.fixture.first, *facts.fixture.second}):
+        if (
+            words
+            and (len(words) > 1 or len(words[0]) > 2)
+            and not (facts.fixture and set(words) <= {*facts.fixture.first, *facts.fixture.second})
+        ):
             found.add("name:" + " ".join(words))
     return found
 
@@ -229,14 +257,22 @@ def _words(facts: Facts, names: set[str]) -> set[str]:
     of_names = {word for name in names for word in name.removeprefix("name:").split()}
     sides = {*facts.fixture.first, *facts.fixture.second} if facts.fixture else set()
     plain = tables.words("cues.yaml", "plain_names") | tables.words("cues.yaml", "empty_words")
-    return {f"word:{word}" for word in facts.words if len(word) > 1 and word not in of_names and word not in sides and word not in plain}
+    return {
+        f"word:{word}"
+        for word in facts.words
+        if len(word) > 1 and word not in of_names and word not in sides and word not in plain
+    }
 
 
 def _market_arenas(facts: Facts, used: Facts) -> set[str]:
-    found = {arena for kind, arena in _ARENAS.items() if kind in facts.kinds or kind in used.kinds}
+    found = {
+        arena
+        for kind, arena in tables.document("kinds.yaml")["arenas"].items()
+        if kind in facts.kinds or kind in used.kinds
+    }
     if facts.fixture:
         found.add("sport")
-    if facts.kinds.get("title", set()) & _AWARDS or facts.kinds.get("rank"):
+    if facts.kinds.get("title", set()) & kinds("awards") or facts.kinds.get("rank"):
         found.add("award")
     if "price" in found and not (facts.bounds or facts.kinds.get("move")):
         found.discard("price")

@@ -80,7 +80,13 @@ def _whole(text: str, start: int, end: int) -> bool:
 def entity_finder() -> Finder[Entity | None]:
     """Everybody with a name: our own table, and the matcher's teams and people."""
     aliases: dict[str, Entity | None] = {}
-    sports = {"nba": "basketball", "wnba": "basketball", "mlb": "baseball", "nhl": "hockey", "nfl": "american-football"}
+    sports = {
+        "nba": "basketball",
+        "wnba": "basketball",
+        "mlb": "baseball",
+        "nhl": "hockey",
+        "nfl": "american-football",
+    }
     for team in market_tables.teams():
         for nickname in team.nicknames:
             full = " ".join((*team.city, *nickname))
@@ -92,7 +98,9 @@ def entity_finder() -> Finder[Entity | None]:
             aliases[full] = entity
     for words, (kind, value) in market_tables.phrases().items():
         if kind == "person" and len(words) > 1:
-            aliases.setdefault(" ".join(words), Entity(" ".join(words).title(), "person", (), (f"{kind}:{value}",)))
+            aliases.setdefault(
+                " ".join(words), Entity(" ".join(words).title(), "person", (), (f"{kind}:{value}",))
+            )
     return Finder(aliases | tables.entities())
 
 

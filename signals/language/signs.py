@@ -19,6 +19,8 @@ EVENT = 0.8  # an event word beside a verb with its measure
 DENIED = 0.3  # one that is denied
 REACH_BEFORE, REACH_AFTER = 6, 5  # tokens between a verb and its measure
 _TOKEN = re.compile(r"[a-z0-9$%&][a-z0-9$%&.,'+-]{0,40}|[;:|–—]")
+_VERBS = {"up": "up", "down": "down", "stop": "stop", "start": "start", "beat": "beat", "miss": "miss",
+          "expected": "expected", "negations": "negation", "neutral": "neutral", "less": "less"}  # fmt: skip
 _BREAKS = frozenset(";:|–—")
 _LONGEST = 3  # words of the longest entry of a table
 
@@ -80,8 +82,7 @@ def _parts(tokens: Sequence[str]) -> Iterator[tuple[bool, list[str]]]:
 def _roles() -> dict[str, tuple[tuple[str, int], ...]]:
     rows = tables.document("signs.yaml")
     roles: dict[str, list[tuple[str, int]]] = {}
-    for name, role in (("up", "up"), ("down", "down"), ("stop", "stop"), ("start", "start"), ("beat", "beat"), ("miss", "miss"),
-                       ("expected", "expected"), ("negations", "negation"), ("neutral", "neutral"), ("less", "less")):  # fmt: skip
+    for name, role in _VERBS.items():
         for word in rows[name]:
             roles.setdefault(str(word), []).append((role, 0))
     for name, role in (("measures", "measure"), ("things", "thing"), ("events", "event")):

@@ -55,7 +55,9 @@ def topics() -> dict[str, tuple[str, ...]]:
 def words(name: str, key: str) -> frozenset[str]:
     """One list of words of one file."""
     listed = document(name)[key]
-    assert all(isinstance(word, str) for word in listed), f"{name}: quote what YAML reads as true or false ({key})"
+    assert all(isinstance(word, str) for word in listed), (
+        f"{name}: quote what YAML reads as true or false ({key})"
+    )
     return frozenset(listed)
 
 

@@ -25,7 +25,9 @@ _TOKEN = re.compile(r"[^\W_]+(?:[.'’&][^\W_]+)*")
 _ORDINAL_QUARTER = re.compile(r"\b(first|second|third|fourth)[- ]quarter\b")
 _QUARTERS = {"first": "q1", "second": "q2", "third": "q3", "fourth": "q4"}
 # Kinds whose values are names: believed only with a capital letter
-NAMED = frozenset(["person", "team", "club", "company", "coin", "country", "state", "city", "actor", "index", "league"])
+NAMED = frozenset(
+    ["person", "team", "club", "company", "coin", "country", "state", "city", "actor", "index", "league"]
+)
 _LOWER_TOO = frozenset(["coin", "commodity"])  # bitcoin, ethereum: long names that are no words
 
 
@@ -82,7 +84,9 @@ def read(title: str, summary: str = "", *, at: datetime) -> Said:
                 _add(said.kinds, fact)
     if phrases(text, tables.words("cues.yaml", "not_leaving")) and "out" in aliases.get("act:leave", ()):
         said.kinds.get("act", set()).discard("leave")
-    said.stand_ins = frozenset(fact for phrase, fact in tables.document("cues.yaml")["stand_ins"].items() if f" {phrase} " in text)
+    said.stand_ins = frozenset(
+        fact for phrase, fact in tables.document("cues.yaml")["stand_ins"].items() if f" {phrase} " in text
+    )
     said.arenas = frozenset(_arenas(text))
     _add_teams(said)
     said.attributes = frozenset(_attributes(said))
@@ -97,7 +101,9 @@ def _attributes(said: Said) -> Iterator[str]:
             continue
         last = fold(entity.name).split()[-1]
         places = [place for place, token in enumerate(said.title) if token.word == last]
-        if places and all(place + 1 < len(said.title) and said.title[place + 1].word in behind for place in places):
+        if places and all(
+            place + 1 < len(said.title) and said.title[place + 1].word in behind for place in places
+        ):
             yield from entity.facts
 
 
@@ -163,7 +169,9 @@ def _believed(
             alias = aliases.get(f"{kind}:{value}", ())
             if kind in NAMED and alias:
                 long = kind in _LOWER_TOO and all(len(word) > 5 for word in alias)
-                if not long and not all(word in capital for word in alias if len(word) > 2 or len(alias) == 1):
+                if not long and not all(
+                    word in capital for word in alias if len(word) > 2 or len(alias) == 1
+                ):
                     continue
                 if kind == "person" and len(alias) == 1 and _other_first_name(alias[0], written):
                     continue

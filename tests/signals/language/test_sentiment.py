@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from signals.language import sentiment, signs
+from signals.language import sentiment
 
 DATA = Path(__file__).parent / "data" / "sentiment.yaml"
 SILENT = float(sentiment.SILENT)
