@@ -1,8 +1,8 @@
 """Which way a headline speaks for a market's YES, and how strongly. Relative to the question, never to the world.
 
-Five kinds of question, five rules: a price or figure against a bound and a central bank's decision (`figures`), an act
-happens or not, relegation and the like, and a contest that somebody wins (`contests`). What no rule settles is 0: no
-opinion is better than a wrong one. The tables are `data/cues.yaml`.
+Five kinds of question, five rules: a price or figure against a bound and a central bank's decision (`figures`),
+an act that happens or not, relegation and the like, and a contest that somebody wins (`contests`). What no rule settles is
+0: no opinion is better than a wrong one. The tables are `data/cues.yaml`.
 """
 
 from collections.abc import Sequence

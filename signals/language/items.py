@@ -96,7 +96,8 @@ def read(market: MarketText) -> Items:
         subjects |= {
             key for key in contexts if key.startswith("word:") and key.partition(":")[2] not in generic
         }
-        if facts.kinds.get("act") and not any(key.startswith("word:") for key in subjects):
+        subjects |= {f"act:{act}" for act in facts.kinds.get("act", set()) & kinds("telling_acts")}
+        if facts.kinds.get("act") and not any(key.startswith(("word:", "act:")) for key in subjects):
             subjects |= {
                 holder
                 for office, holder in tables.document("cues.yaml")["holders"].items()

@@ -115,6 +115,14 @@ def entities(text: str) -> tuple[Entity, ...]:
     return tuple(dict.fromkeys(hit.value for hit in entity_finder().find(text) if hit.value is not None))
 
 
+def without_nobody(text: str) -> str:
+    """The text with blanks for what only looks like a name: `Fed Up`."""
+    for hit in entity_finder().find(text):
+        if hit.value is None:
+            text = text[: hit.start] + " " * (hit.end - hit.start) + text[hit.end :]
+    return text
+
+
 def topics(text: str, named: Iterable[Entity] = ()) -> tuple[str, ...]:
     """What a text is about: by its own words, then by who is named."""
     found = [topic for hit in topic_finder().find(text) for topic in hit.value]

@@ -4,8 +4,9 @@ What it says is plain (`texts`, `mentions`, `sentiment`, `weighing`); which mark
 (`linking`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import partial
 
 from signals.language import linking, mentions, sentiment, signs, tables, texts, weighing
 from signals.language.base import Link, Reading
@@ -20,12 +21,25 @@ def read(
     title: str, summary: str = "", *, hints: tuple[str, ...] = (), outlet: str = "", now: datetime
 ) -> Reading:
     """What a headline with its summary says, and which markets it is about."""
+    return read_with(partial(linking.of, now=now), title, summary, hints=hints, outlet=outlet, now=now)
+
+
+def read_with(
+    find: Callable[[Said], tuple[Link, ...]],
+    title: str,
+    summary: str = "",
+    *,
+    hints: tuple[str, ...] = (),
+    outlet: str = "",
+    now: datetime,
+) -> Reading:
+    """The same with whatever finds the markets of a text that was read."""
     hints = tuple(hint[:LONGEST_HINT] for hint in hints[:MOST_HINTS])
     said = texts.read(title, summary, at=now)
     if not said.title:
         return Reading()
     _add_hints(said, hints)
-    return _reading(said, title, summary, hints, outlet, linking.of(said, now=now))
+    return _reading(said, title, summary, hints, outlet, find(said))
 
 
 def _reading(
