@@ -12,12 +12,14 @@ def open_all() -> None:
     from signals.moves import benchmarks as move_benchmarks
     from signals.sources import registry as sources
     from signals.sources.calendar import feeds as calendar_feeds
+    from signals.language import benchmarks as language_benchmarks
 
     _open_whales()
     registry.add_benchmark("replay", benchmarks.replay)
     registry.add_benchmark("detection", detection_benchmarks.detection)
     registry.add_benchmark("moves", move_benchmarks.moves)
     sources.add("calendar", calendar_feeds.specs)
+    registry.add_benchmark("language", language_benchmarks.language)
     registry.add_panel("opportunities", panels.opportunities)
     registry.add_summary("signals", panels.summary)
     registry.add_job(
