@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+import signals.news_admin  # noqa: F401 - its pages
 from arbsite.admin import ReadOnlyAdmin, link, list_link, pretty, recent, words
 from markets.models import Bet, Market
 from signals import decision, history, rechecking, storing

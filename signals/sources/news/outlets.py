@@ -10,6 +10,8 @@ from signals.sources.news.addresses import site_of
 
 _FILE = Path(__file__).with_name("outlets.yaml")
 LONGEST = 64
+# Their names are more often what a headline is about than who wrote it
+ALSO_ACT = frozenset({"federal-reserve", "us-bls", "us-sec", "okx", "binance", "reddit", "x"})
 
 
 @cache
@@ -21,7 +23,8 @@ def _owners() -> dict[str, str]:
 @cache
 def names() -> frozenset[str]:
     """Every outlet's name and domain that may stand behind a headline, as `titles.plain_name` makes them."""
-    return frozenset(titles.plain_name(outlet) for outlet in _owners() if len(outlet) > 2)
+    found = {titles.plain_name(outlet) for outlet, owner in _owners().items() if owner not in ALSO_ACT}
+    return frozenset(name for name in found if len(name) > 2)
 
 
 def owner_of(outlet: str, url: str = "") -> str:
