@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 import signals.calendar_admin
 import signals.move_admin  # noqa: F401 - their pages
 import signals.whale_admin  # noqa: F401 - its pages
+import signals.news_admin  # noqa: F401 - its pages
 from arbsite.admin import ReadOnlyAdmin, link, list_link, pretty, recent, words
 from markets.models import Bet, Market
 from signals import (

@@ -14,7 +14,7 @@ from arbsite import health
 from arbsite.api import PERIOD, Millis
 from arbsite.auth import READ
 from arbsite.endpoints import DetailEndpoint, ListEndpoint
-from signals import decision, detect_api, history, normalize_api, rules, scanning, score_api, signal_api, storing
+from signals import decision, detect_api, history, news_api, normalize_api, rules, scanning, score_api, signal_api, storing
 from signals import (
     calendar_api,
     decision,
@@ -249,6 +249,7 @@ urlpatterns = [
     *move_api.urlpatterns,
     *whale_api.urlpatterns,
     *webhook_api.urlpatterns,
+    *news_api.urlpatterns,
     path("opportunities", Opportunities.as_view(), name="opportunities"),
     path("opportunities/<str:id>", Opportunity.as_view(), name="opportunity"),
     path("history", History.as_view(), name="history"),

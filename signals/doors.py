@@ -13,6 +13,8 @@ def open_all() -> None:
     from signals.sources import registry as sources
     from signals.sources.calendar import feeds as calendar_feeds
     from signals.language import benchmarks as language_benchmarks
+    from signals.sources.news import benchmarks as news_benchmarks
+    from signals.sources.news import specs as news_specs
 
     _open_whales()
     registry.add_benchmark("replay", benchmarks.replay)
@@ -20,6 +22,8 @@ def open_all() -> None:
     registry.add_benchmark("moves", move_benchmarks.moves)
     sources.add("calendar", calendar_feeds.specs)
     registry.add_benchmark("language", language_benchmarks.language)
+    registry.add_benchmark("news", news_benchmarks.news)
+    sources.add("news", news_specs.specs)
     registry.add_panel("opportunities", panels.opportunities)
     registry.add_summary("signals", panels.summary)
     registry.add_job(
