@@ -49,6 +49,7 @@ INTERNAL = (
     Every("refusal-fates", 300, "persist.refusal_fates", "What became of refusals"),
     Every("pair-gaps", 60, "signals.pair_gaps", "Gaps that speak against proposed pairs"),
     Every("sources", 5, "signals.poll_sources", "Ask the sources whose time has come"),
+    Every("correlations", 3_600, "signals.correlations", "How markets move together"),
     Every("execution-sweep", 5, "execution.sweep", "Execute what was forgotten, settle what has ended"),
     Every("execution-reader", 2, "execution.read_signals", "Consumer group execution"),
     Every("analysis-reader", 5, "persist.signal_snapshots", "Consumer group analysis"),

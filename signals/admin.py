@@ -13,8 +13,10 @@ from django.utils.safestring import SafeString, mark_safe
 
 from arbsite.admin import ReadOnlyAdmin, link, list_link, pretty, recent, words
 from markets.models import Bet, Market
-from signals import decision, history, rechecking, storing
+from signals import decision, history, rechecking, returns_admin, storing
 from signals.models import TYPES, Refusal, Signal, SignalSnapshot
+
+__all__ = ["returns_admin"]  # it registers itself
 
 RELEASED_AT_ONCE = 20
 LABELS = (decision.ARBITRAGE, decision.SPREAD)

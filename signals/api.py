@@ -16,6 +16,7 @@ from arbsite.auth import READ
 from arbsite.endpoints import DetailEndpoint, ListEndpoint
 from signals import decision, detect_api, history, normalize_api, rules, scanning, storing
 from signals.models import ARBITRAGE, Signal, SignalSnapshot
+from signals.returns import returns_api
 
 CURRENT = (Signal.PENDING, Signal.ACTIONABLE, Signal.EXECUTED)  # open, and not refused
 FOUND = Signal.objects.filter(Q(type=ARBITRAGE) | Q(label=decision.SPREAD))
@@ -223,6 +224,7 @@ health.add_part("analyzer", analyzer)
 urlpatterns = [
     *normalize_api.urlpatterns,
     *detect_api.urlpatterns,
+    *returns_api.urlpatterns,
     path("opportunities", Opportunities.as_view(), name="opportunities"),
     path("opportunities/<str:id>", Opportunity.as_view(), name="opportunity"),
     path("history", History.as_view(), name="history"),

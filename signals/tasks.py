@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from markets import pair_evidence
 from signals import analysis, closing, fates, judging, pair_gaps, rechecking, refusing, services
+from signals.returns import tasks as return_tasks  # noqa: F401 - likewise
 from signals.sources import tasks as source_tasks  # noqa: F401 - its tasks are found through this module
 
 LATE = timedelta(seconds=3)
