@@ -1,5 +1,6 @@
 """How markets move together, over the API."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.urls import path
@@ -75,10 +76,19 @@ class CorrelationMatrix(Endpoint):
         return Response(document(kind, int(text)))
 
 
-def document(kind: str, most: int) -> dict[str, Any]:
-    """The matrix of one kind of series, with the words that people know them by."""
+def document(kind: str, most: int, *, beside: Sequence[str] = ()) -> dict[str, Any]:
+    """The matrix of one kind of series, with the words that people know them by; `beside` some of them where given.
+
+    Then what is tied to these is shown with them, as far as there is room.
+    """
     rows = MarketCorrelation.objects.filter(one__startswith=f"{kind}:", two__startswith=f"{kind}:")
-    found = matrix.of([stored.value_of(row) for row in rows], most=most)
+    pairs = [stored.value_of(row) for row in rows]
+    if beside:
+        pairs = [pair for pair in pairs if {pair.one, pair.two} & set(beside)]
+        near = [name for pair in pairs if pair.sure for name in (pair.one, pair.two)]
+        found = matrix.of([stored.value_of(row) for row in rows], most=most, only=[*beside, *near])
+    else:
+        found = matrix.of(pairs, most=most)
     return {
         "of": kind,
         "names": list(found.names),

@@ -31,8 +31,9 @@ SERIES = {
 
 
 @pytest.fixture(autouse=True)
-def _fresh_catalogue(redis):
+def _fresh(db, redis):
     catalogue.forget()
+    Price.objects.all().delete()  # Django does not manage the table, so no test empties it
     yield
     catalogue.forget()
 
@@ -48,10 +49,13 @@ def quoted(market_id, changes, *, until=NOW, platform=POLYMARKET, question=""):
     for place, mid in enumerate(mids):
         at = until - timedelta(minutes=len(mids) - place)
         price = D(repr(float(mid))).quantize(D("0.000001"))
-        rows += [
-            Price(market_id=market_id, outcome="YES", bid=price, ask=price, mid_price=price, spread=0, timestamp=at + timedelta(seconds=more))
-            for more in (0, 7)
-        ]  # fmt: skip
+        for more in (0, 7):
+            rows.append(
+                Price(
+                    market_id=market_id, outcome="YES", bid=price, ask=price, mid_price=price, spread=0,
+                    timestamp=at + timedelta(seconds=more),
+                )
+            )  # fmt: skip
     Price.objects.bulk_create(rows)
 
 
