@@ -13,6 +13,7 @@ from execution import hedging
 from markets.models import Bet, Market
 from markets.platforms.base import KALSHI, POLYMARKET
 from signals import catalogue
+from signals.findings import Rules
 from signals.models import MarketCorrelation
 from tests import factories
 from tests.arbsite.callers import reader
@@ -29,8 +30,10 @@ def _fresh(redis):
 
 
 @pytest.fixture
-def lone_leg(redis):
+def lone_leg(redis, monkeypatch):
     """100 YES of a pair with 60 NO against it, a market that moves along, and live books of all."""
+    # Ten minutes instead of two seconds: how busy the machine is must not decide
+    monkeypatch.setattr("execution.hedging.rules.rules", lambda: Rules(max_book_age_ms=600_000))
     bet = a_pair()
     a_market("KX-9", KALSHI, question="Will <i>it</i> too?")
     trade("PM-1", "YES", "BUY", 100, "0.50", bet=bet)

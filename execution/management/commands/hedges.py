@@ -31,8 +31,9 @@ class Command(BaseCommand):
             stake = one.stake
             by = "exact" if one.rho is None else f"rho {one.rho:+.2f}"
             self.stdout.write(
-                f"{stake.outcome} of {stake.platform}:{stake.market_id} ({plain(stake.contracts)}): buy {plain(one.contracts)}"
-                f" {one.outcome} of {one.platform}:{one.market_id} at {one.price:.4f}, costs ${one.cost:.2f},"
+                f"{stake.outcome} of {stake.platform}:{stake.market_id} ({plain(stake.contracts)}):"
+                f" buy {plain(one.contracts)} {one.outcome} of {one.platform}:{one.market_id} at {one.price:.4f},"
+                f" costs ${one.cost:.2f},"
                 f" takes {one.takes:.0%} of the variance (at least {one.takes_at_least:.0%}; {by})"
             )
         self.stdout.write(f"{len(seen.stakes)} positions are not covered in {seen.mode} mode.")
