@@ -60,6 +60,7 @@ INTERNAL = (
     Every("price-moves", 5, "persist.price_moves", "Jumps, bursts and one-sided books of our feeds"),
     Every("old-moves", 3_600, "persist.forget_moves", "Price moves that are too old"),
     Every("old-calendar", 3_600, "persist.forget_calendar", "Past closes of markets"),
+    Every("correlations", 3_600, "signals.correlations", "How markets move together"),
     Every("execution-sweep", 5, "execution.sweep", "Execute what was forgotten, settle what has ended"),
     Every("execution-reader", 2, "execution.read_signals", "Consumer group execution"),
     Every("analysis-reader", 5, "persist.signal_snapshots", "Consumer group analysis"),

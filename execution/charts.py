@@ -91,6 +91,35 @@ def days(rows: Sequence[tuple[str, Decimal, Decimal]]) -> str:
         return _svg(figure)
 
 
+def heat(labels: Sequence[str], rows: Sequence[Sequence[float | None]]) -> str:
+    """A square of correlations, -1 (red) to 1 (blue), each with its figure; grey where nothing is known."""
+    with mpl.rc_context(STYLE):
+        size = len(labels)
+        figure, axes = _figure(1.2 + 0.42 * size)
+        axes.set_facecolor(GRID)
+        cells: Any = [[float("nan") if cell is None else cell for cell in row] for row in rows]
+        axes.pcolormesh(cells, cmap="RdBu", vmin=-1, vmax=1, edgecolors="white", linewidth=1)
+        for down, row in enumerate(rows):
+            for across, cell in enumerate(row):
+                if cell is not None:
+                    ink = "white" if abs(cell) > 0.6 else INK
+                    axes.text(
+                        across + 0.5,
+                        down + 0.5,
+                        f"{cell:.1f}",
+                        ha="center",
+                        va="center",
+                        color=ink,
+                        fontsize=8,
+                    )
+        places = [place + 0.5 for place in range(size)]
+        axes.set_yticks(places, [_short(label, 24) for label in labels], fontsize=8)
+        axes.set_xticks(places, [str(number + 1) for number in range(size)], fontsize=8)
+        axes.invert_yaxis()
+        axes.tick_params(length=0)
+        return _svg(figure)
+
+
 def _figure(height: float) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     return figure, figure.add_subplot()

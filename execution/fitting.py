@@ -7,7 +7,7 @@ plan that it finds. What held the size back is the finding's `limited_by`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -18,9 +18,9 @@ from markets.bets import Bet, MarketKey
 from markets.books import MICRO, BookView, dollars
 from signals import expected, kelly, rules
 from signals.catalogue import Catalogue
-from signals.decision import Context
+from signals.decision import Context, Hurdles
 from signals.edge import Charges
-from signals.findings import Finding, Rules
+from signals.findings import Finding, Listing, Rules
 
 KELLY, EVIDENCE, ASKED = "kelly", "evidence", "asked"
 CUTS = 3  # a cut plan has other prices and fees: once more, or twice, and it fits
@@ -37,14 +37,38 @@ def plan(
     context: Context,
 ) -> Plan | NoPlan:
     """What to send for a finding, or why nothing. `context` is what the verdict on it depends on besides."""
+    means = Means(rules.rules(), rules.hurdles(), holdings.limits())
+    return fit(bet, finding, known.listings, books, held, now_ms, context, means)
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a plan has to keep to."""
+
+    rules: Rules
+    hurdles: Hurdles
+    limits: Limits
+
+
+def fit(
+    bet: Bet,
+    finding: Finding,
+    listings: Mapping[MarketKey, Listing],
+    books: Mapping[MarketKey, BookView],
+    held: Held,
+    now_ms: int,
+    context: Context,
+    means: Means,
+) -> Plan | NoPlan:
+    """The same without settings or database: a backtest plans with what it was given."""
     finding = _by_evidence(finding, context)
-    hurdles, risk = rules.hurdles(), holdings.limits()
-    base = _within_cash(rules.rules(), bet, known, held, risk)
+    hurdles, risk = means.hurdles, means.limits
+    base = _within_cash(means.rules, bet, listings, held, risk)
     base = _to_the_hurdle(base, finding, context, hurdles.charges)
 
     def look(at: Finding) -> Plan | NoPlan:
-        found = planning.plan(bet, at, books, known.listings, base, hurdles, now_ms, context)
-        return found if isinstance(found, NoPlan) else _on_shards(found, known)
+        found = planning.plan(bet, at, books, listings, base, hurdles, now_ms, context)
+        return found if isinstance(found, NoPlan) else _on_shards(found, listings)
 
     planned = look(finding)
     for _ in range(CUTS):
@@ -78,11 +102,13 @@ def _by_evidence(finding: Finding, context: Context) -> Finding:
     return replace(finding, size=_part(finding.size, Fraction(factor)), limited_by=EVIDENCE)
 
 
-def _within_cash(base: Rules, bet: Bet, known: Catalogue, held: Held, risk: Limits) -> Rules:
+def _within_cash(
+    base: Rules, bet: Bet, listings: Mapping[MarketKey, Listing], held: Held, risk: Limits
+) -> Rules:
     """With the cash that orders on the bet's markets may spend: the least of the shards that they use."""
     free: dict[str, Decimal] = {}
     for market in bet.markets:
-        listing = known.listings.get(market)
+        listing = listings.get(market)
         shard = listing.shard if listing is not None else 0
         amount = max(ZERO, limits.spendable(market[0], shard, held, risk)[0])
         free[market[0]] = min(free.get(market[0], amount), amount)
@@ -95,11 +121,10 @@ def _to_the_hurdle(base: Rules, finding: Finding, context: Context, charges: Cha
     return replace(base, caps=replace(base.caps, hurdle=falls.hurdle / falls.payoff))
 
 
-def _on_shards(found: Plan, known: Catalogue) -> Plan:
+def _on_shards(found: Plan, listings: Mapping[MarketKey, Listing]) -> Plan:
     """With the shard of each ticket's market: its money is kept apart."""
     tickets = tuple(
-        replace(ticket, shard=known.listings[ticket.platform, ticket.market_id].shard)
-        for ticket in found.tickets
+        replace(ticket, shard=listings[ticket.platform, ticket.market_id].shard) for ticket in found.tickets
     )
     return replace(found, tickets=tickets)
 

@@ -5,7 +5,7 @@ import csv
 import html
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from arbsite.exact_json import encode
@@ -99,8 +99,12 @@ def report_title(found: dict[str, Any]) -> str:
     return f"{name}, {found['mode']} trading, {found['since']:%Y-%m-%d %H:%M} to {found['until']:%Y-%m-%d %H:%M} UTC"
 
 
-def exposure_html(seen: exposure.Exposure) -> str:
-    """The exposure report as a page."""
+def exposure_html(
+    seen: exposure.Exposure,
+    more: Sequence[Section] = (),
+    more_pictures: Mapping[str, tuple[str, str]] | None = None,
+) -> str:
+    """The exposure report as a page; `more` sections follow, with their own pictures."""
     total = seen.total
     cards = [
         ("paid", reports.dollars(total.paid)), ("with fees", reports.dollars(total.cost)),
@@ -114,7 +118,7 @@ def exposure_html(seen: exposure.Exposure) -> str:
         for view, lines in seen.views.items()
         if lines
     }
-    return _page(exposure_title(seen), "", cards, sections, pictures)
+    return _page(exposure_title(seen), "", cards, [*sections, *more], {**pictures, **(more_pictures or {})})
 
 
 def exposure_title(seen: exposure.Exposure) -> str:

@@ -1,6 +1,6 @@
 """The addresses of the execution room below `/api/v1`."""
 
-from execution import api, halt_api, limit_api, order_api, portfolio_api
+from execution import api, halt_api, hedge_api, limit_api, order_api, portfolio_api
 
 # Orders by hand before the others: `orders/submit` is no order's id
 urlpatterns = [
@@ -9,4 +9,5 @@ urlpatterns = [
     *halt_api.urlpatterns,
     *limit_api.urlpatterns,
     *portfolio_api.urlpatterns,
+    *hedge_api.urlpatterns,
 ]

@@ -24,7 +24,10 @@ from signals import (
     score_admin,  # noqa: F401 - it registers its pages
     storing,
 )
+from signals import decision, history, rechecking, returns_admin, storing
 from signals.models import TYPES, Refusal, Signal, SignalSnapshot
+
+__all__ = ["returns_admin"]  # it registers itself
 
 RELEASED_AT_ONCE = 20
 LABELS = (decision.ARBITRAGE, decision.SPREAD)

@@ -30,6 +30,7 @@ from signals import (
 )
 from signals.models import ARBITRAGE, Signal, SignalSnapshot
 from signals.signal_api import VoiceSerializer
+from signals.returns import returns_api
 
 CURRENT = (Signal.PENDING, Signal.ACTIONABLE, Signal.EXECUTED)  # open, and not refused
 FOUND = Signal.objects.filter(Q(type=ARBITRAGE) | Q(label=decision.SPREAD))
@@ -250,6 +251,7 @@ urlpatterns = [
     *whale_api.urlpatterns,
     *webhook_api.urlpatterns,
     *news_api.urlpatterns,
+    *returns_api.urlpatterns,
     path("opportunities", Opportunities.as_view(), name="opportunities"),
     path("opportunities/<str:id>", Opportunity.as_view(), name="opportunity"),
     path("history", History.as_view(), name="history"),

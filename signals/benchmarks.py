@@ -13,7 +13,7 @@ from markets.platforms.base import KALSHI
 from markets.platforms.kalshi import wire
 from markets.recorder import Recorder
 from markets.recordings import Damage
-from signals.management.commands.replay import listing
+from signals.replay_files import listing
 from signals.replaying import Replay, Setup
 
 FRAMES = 50_000

@@ -11,7 +11,8 @@
       "kalshi:KXFED-…": {fees: {fee_type: quadratic, multiplier: "1"}, ticks: [["0", "1", "0.01"]], min_size: 1,
                          size_step: "0.01", settles: "2026-12-17T20:00:00Z", status: OPEN}
 
-A bet may carry `m0`, `settlement`, `read_by_person`. JSON or YAML; every fault is named with the place it is at.
+A market may carry `pays`, the dollars that one YES paid in the end: a backtest settles by it. A bet may carry
+`m0`, `settlement`, `read_by_person`. JSON or YAML; every fault is named with the place it is at.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +31,8 @@ from signals.findings import Listing
 ReadFees = Callable[[str, dict[str, Any]], FeeSchedule | None]
 RISK = {"m0", "m0_upper", "settlement", "read_by_person"}
 SETTLEMENTS = (CLEAN, "correlated", "timing", "unknown")
-FACTS = {"fees", "ticks", "min_size", "size_step", "settles", "status", "whole_cents", "min_value"}
+PAYS = "pays"
+FACTS = {"fees", "ticks", "min_size", "size_step", "settles", "status", "whole_cents", "min_value", PAYS}
 
 
 class BetFileError(ValueError):
@@ -44,6 +46,7 @@ class BetFile:
     bets: tuple[Bet, ...] = ()
     risks: Mapping[str, BetRisk] = field(default_factory=dict)
     facts: Mapping[MarketKey, Mapping[str, Any]] = field(default_factory=dict)
+    pays: Mapping[MarketKey, Decimal] = field(default_factory=dict)  # dollars one YES has paid in the end
 
     def listing(self, known: Listing) -> Listing:
         """A market's listing with what the file says of it."""
@@ -59,6 +62,7 @@ def parse(document: Any, read_fees: ReadFees) -> BetFile:
         _market(name, f"markets[{name!r}]"): _facts(name, body, read_fees)
         for name, body in _object(top.get("markets", {}), "markets").items()
     }
+    pays = {market: known.pop(PAYS) for market, known in facts.items() if PAYS in known}
     made: dict[str, Bet] = {}
     risks: dict[str, BetRisk] = {}
     for number, raw in enumerate(written):
@@ -77,7 +81,7 @@ def parse(document: Any, read_fees: ReadFees) -> BetFile:
         made[name] = build(name, kind, body, place, made)
     if not made:
         raise BetFileError("the file names no bets: write a list under `bets`")
-    return BetFile(tuple(made.values()), risks, facts)
+    return BetFile(tuple(made.values()), risks, facts, pays)
 
 
 # --- kinds of bets
@@ -182,6 +186,10 @@ def _facts(name: str, raw: Any, read_fees: ReadFees) -> dict[str, Any]:
     for field_name in ("min_size", "size_step", "min_value"):
         if field_name in body:
             found[field_name] = _number(body[field_name], f"{place}.{field_name}")
+    if PAYS in body:
+        found[PAYS] = _number(body[PAYS], f"{place}.{PAYS}")
+        if not 0 <= found[PAYS] <= 1:
+            raise BetFileError(f"{place}.{PAYS}: what one YES pays lies between 0 and 1 dollars")
     if "whole_cents" in body:
         found["whole_cents"] = _flag(body, "whole_cents", place)
     if "status" in body:

@@ -18,6 +18,7 @@ from markets.models import Bet, Market
 from signals.certificates import Certificates
 from signals.decision import BetRisk
 from signals.findings import Listing
+from signals.returns import stored as correlations
 from signals.screen import Screen
 
 # Rows of transactions that committed late carry an older time than what we have seen
@@ -36,7 +37,9 @@ class Catalogue:
     risks: dict[str, BetRisk] = field(default_factory=dict)  # what is known of each bet itself
     by_group: dict[str, set[MarketKey]] = field(
         default_factory=lambda: defaultdict(set)
-    )  # by shared rule source
+    )  # by shared rule source, or by how surely they move together
+    # Groups of markets that move together (`signals.returns`), of each market
+    correlated: dict[MarketKey, frozenset[str]] = field(default_factory=dict)
     screen: Screen = field(
         default_factory=Screen
     )  # best asks of all bets; scans keep it in step with the books
@@ -53,10 +56,13 @@ class Catalogue:
         return self.risks.get(bet_id, UNKNOWN)
 
     def groups(self, bet_id: str) -> frozenset[str]:
-        """The groups of bets that share a rule source with this one; empty for a bet that is not active."""
+        """The groups of bets that share a rule source or move together with this one; empty for one that is not active."""
         bet = self.bets.get(bet_id)
-        listed = (self.listings.get(market) for market in bet.markets) if bet is not None else ()
-        return frozenset(name for listing in listed if listing is not None for name in listing.groups)
+        if bet is None:
+            return frozenset()
+        listed = (self.listings.get(market) for market in bet.markets)
+        shared = {name for listing in listed if listing is not None for name in listing.groups}
+        return frozenset(shared.union(*(self.correlated.get(market, ()) for market in bet.markets)))
 
     def markets_of(self, group: str) -> set[MarketKey]:
         """Every market of a group, and of the active bets that a market of the group puts into it."""
@@ -116,7 +122,19 @@ def _read_changes(copy: Catalogue) -> None:
     unlisted = {market for market, of in copy.by_market.items() if of} - copy.listings.keys()
     if unlisted:  # markets known for long, in a bet that is new
         _list(copy, Market.objects.filter(id__in=[market_id for _, market_id in unlisted]))
+    _correlate(copy, correlations.groups())
     copy.seen = _newest(copy.seen)
+
+
+def _correlate(copy: Catalogue, groups: dict[MarketKey, frozenset[str]]) -> None:
+    """Take these groups of markets that move together in the place of the ones before."""
+    for market, names in copy.correlated.items():
+        for name in names:
+            copy.by_group[name].discard(market)
+    for market, names in groups.items():
+        for name in names:
+            copy.by_group[name].add(market)
+    copy.correlated = groups
 
 
 def _list(copy: Catalogue, markets: Iterable[Market]) -> None:

@@ -27,6 +27,9 @@ def open_all() -> None:
     registry.add_panel("opportunities", panels.opportunities)
     registry.add_summary("signals", panels.summary)
     registry.add_job(
+        Job("correlations", ("correlations", "--refresh"), 600, about="How markets move together")
+    )
+    registry.add_job(
         Job("arbitrage-scan", ("scan",), 180, about="Run arbitrage detection over every active bet")
     )
 

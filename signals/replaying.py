@@ -8,7 +8,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from markets.bets import Bet, MarketKey, yes_no
 from markets.books import Book, BookView
@@ -33,6 +33,23 @@ class Setup:
     bets: tuple[Bet, ...] = ()  # besides YES + NO of every market
     rules: Rules = field(default_factory=Rules)
     hurdles: Hurdles = field(default_factory=Hurdles)
+    own_bets: bool = True  # look at YES + NO of every market too
+
+
+class Listener(Protocol):
+    """Somebody who acts on what a replay sees. Times are Unix ms of the recording; nothing that is done changes a book."""
+
+    def moment(self, at_ms: int, books: Mapping[MarketKey, BookView]) -> None:
+        """A window closes and its books are about to change: `books` are those that have stood until now."""
+        ...
+
+    def judged(self, bet: Bet, finding: Finding, verdict: Verdict, context: Context, at_ms: int) -> None:
+        """A finding was made on the books of now, and this was thought of it."""
+        ...
+
+    def gone(self, bet_id: str, directions: Iterable[str], at_ms: int) -> None:
+        """Gaps that stood before are not there any more."""
+        ...
 
 
 @dataclass(slots=True)
@@ -94,7 +111,13 @@ class Outcome:
 class Replay:
     """Feeds of any number of connections and platforms, one detector, one digest."""
 
-    def __init__(self, setups: Iterable[Setup], risks: Mapping[str, BetRisk] | None = None) -> None:
+    def __init__(
+        self,
+        setups: Iterable[Setup],
+        risks: Mapping[str, BetRisk] | None = None,
+        listener: Listener | None = None,
+    ) -> None:
+        self.listener = listener
         self.setups = {setup.platform: setup for setup in setups}
         self.feeds: dict[tuple[str, str], Feed] = {}
         self.books: dict[MarketKey, BookView] = {}
@@ -132,6 +155,21 @@ class Replay:
         if not end and (feed.changed or feed.dropped):
             self._window_end[platform] = at_ms + self.setups[platform].window_ms
 
+    def show(self, views: Iterable[BookView], at_ms: int) -> None:
+        """Books as somebody knows them, without frames: they replace what stood of their markets, and are looked at."""
+        self._first_ms = self._first_ms or at_ms
+        self._last_ms = max(self._last_ms, at_ms)
+        if self.listener is not None:
+            self.listener.moment(at_ms, self.books)
+        touched: dict[str, list[MarketKey]] = {}
+        for view in views:
+            key = view.platform, view.market_id
+            self.books[key] = view
+            touched.setdefault(view.platform, []).append(key)
+            self._hash.update(f"{at_ms} {view.market_id} {view.bids[:1]} {view.asks[:1]}\n".encode())
+        for platform, markets in sorted(touched.items()):
+            self._detect(platform, markets, at_ms)
+
     def finish(self) -> Outcome:
         """Close what is open and report."""
         for platform in self.setups:
@@ -160,6 +198,8 @@ class Replay:
 
     def _close_window(self, platform: str, at_ms: int) -> None:
         self._window_end[platform] = 0
+        if self.listener is not None:
+            self.listener.moment(at_ms, self.books)
         touched: list[MarketKey] = []
         for (name, _), feed in self.feeds.items():
             if name != platform:
@@ -203,14 +243,19 @@ class Replay:
     def _bets_of(self, market: MarketKey) -> list[Bet]:
         if market not in self.listings:
             self.listings[market] = self.setups[market[0]].listing(*market)
-            self.bets.setdefault(market, []).append(yes_no(f"own:{market[1]}", *market))
+            known = self.bets.setdefault(market, [])
+            if self.setups[market[0]].own_bets:
+                known.append(yes_no(f"own:{market[1]}", *market))
         return self.bets[market]
 
     def _note(self, bet: Bet, findings: tuple[Finding, ...], hurdles: Hurdles, at_ms: int) -> None:
         """Count signals as they open and end, and put every decision into the digest."""
         standing = self._open.pop(bet.id, {})
         found = {finding.direction for finding in findings}
-        self.tally.lifetimes += [at_ms - since for name, since in standing.items() if name not in found]
+        ended = [name for name in standing if name not in found]
+        self.tally.lifetimes += [at_ms - standing[name] for name in ended]
+        if ended and self.listener is not None:
+            self.listener.gone(bet.id, ended, at_ms)
         if findings:
             self._open[bet.id] = {name: standing.get(name, at_ms) for name in found}
         context = self._contexts.get(bet.id, decision.CALM)
@@ -220,6 +265,8 @@ class Replay:
                 self.signals += 1
                 self.tally.kinds[bet.kind] += 1
             verdict = decision.decide(finding, hurdles, at_ms, context)
+            if self.listener is not None:
+                self.listener.judged(bet, finding, verdict, context, at_ms)
             self._count(finding, verdict, at_ms)
             self._hash.update(
                 f"{at_ms} {key} {finding.size} {finding.outlay} {finding.net_profit} {verdict.state}\n".encode()

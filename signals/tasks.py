@@ -12,6 +12,7 @@ from signals import analysis, closing, fates, judging, pair_gaps, rechecking, re
 from signals.compositing import tasks as compositing_tasks  # noqa: F401
 from signals.correlating import tasks as correlating_tasks  # noqa: F401 - the same
 from signals.moves import tasks as move_tasks  # noqa: F401 - as source_tasks
+from signals.returns import tasks as return_tasks  # noqa: F401 - likewise
 from signals.sources import tasks as source_tasks  # noqa: F401 - its tasks are found through this module
 from signals.sources.calendar import tasks as calendar_tasks  # noqa: F401 - as source_tasks
 

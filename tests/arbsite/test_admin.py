@@ -22,7 +22,7 @@ from signals.models import (
     SourceFit,
     WhaleAlert,
 )
-from signals.models import CalendarEvent, NewsEvent, PriceMove, Signal, SignalSnapshot, WhaleAlert
+from signals.models import CalendarEvent, MarketCorrelation, NewsEvent, PriceMove, Signal, SignalSnapshot, WhaleAlert
     AssetFlow,
     ExchangeWallet,
     FlowSign,
@@ -83,6 +83,9 @@ def rows(db):
         chance=0,
     )
     PriceMove.objects.create(market=kal, kind="jump", direction=1, strength=1, happened_at=NOW, seen_at=NOW)
+    MarketCorrelation.objects.create(
+        one="market:kalshi:KX/ABC-1", two="market:polymarket:0xab", clock_seconds=60, rho="0.8", lower="0.6", upper="0.9",
+        samples=100, computed_at=NOW,
     plan = Plan.objects.create(id="plan_1", signal=signal)
     order = Order.objects.create(
         id="ord_1",

@@ -13,7 +13,7 @@ from markets.platforms.base import KALSHI, POLYMARKET
 from markets.recorder import Recorder
 from signals import betfiles
 from signals.betfiles import BetFileError
-from signals.management.commands.replay import listing
+from signals.replay_files import listing
 from tests.signals.test_replay import replay
 
 A, B, C = "polymarket:0xa", "kalshi:KX-B", "kalshi:KX-C"

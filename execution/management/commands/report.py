@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from arbsite.models import INFO, MEDIUM, Notice
-from execution import exposure, portfolio, rendering, reports
+from execution import exposure, hedge_report, portfolio, rendering, reports
 from execution.models import MODES
 
 DAILY, WEEKLY, EXPOSURE = "daily", "weekly", "exposure"
@@ -78,13 +78,15 @@ class Command(BaseCommand):
 
     def _exposure(self, mode: str, format: str) -> str:
         seen = exposure.look(mode, timezone.now())
-        if format == JSON:
-            return rendering.as_json(seen.as_json())
         if format == CSV:
             return rendering.exposure_csv(seen)
+        beside = hedge_report.look(mode, seen.as_of)
+        if format == JSON:
+            return rendering.as_json({**seen.as_json(), **beside.as_json()})
+        more = hedge_report.sections(beside)
         if format == HTML:
-            return rendering.exposure_html(seen)
-        return rendering.text(rendering.exposure_title(seen), "", reports.exposure_sections(seen))
+            return rendering.exposure_html(seen, more, hedge_report.pictures(beside))
+        return rendering.text(rendering.exposure_title(seen), "", [*reports.exposure_sections(seen), *more])
 
     def _risk(self, mode: str) -> str:
         lines = reports.limits_used(mode, timezone.now())

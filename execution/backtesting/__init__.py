@@ -1,0 +1,1 @@
+"""Recorded or stored history through the same detector, decision and paper execution."""
