@@ -12,19 +12,19 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 import signals.calendar_admin
-import signals.move_admin  # noqa: F401 - their pages
+import signals.move_admin
+import signals.news_admin
 import signals.whale_admin  # noqa: F401 - its pages
-import signals.news_admin  # noqa: F401 - its pages
 from arbsite.admin import ReadOnlyAdmin, link, list_link, pretty, recent, words
 from markets.models import Bet, Market
 from signals import (
     decision,
     history,
     rechecking,
+    returns_admin,
     score_admin,  # noqa: F401 - it registers its pages
     storing,
 )
-from signals import decision, history, rechecking, returns_admin, storing
 from signals.models import TYPES, Refusal, Signal, SignalSnapshot
 
 __all__ = ["returns_admin"]  # it registers itself

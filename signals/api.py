@@ -14,23 +14,25 @@ from arbsite import health
 from arbsite.api import PERIOD, Millis
 from arbsite.auth import READ
 from arbsite.endpoints import DetailEndpoint, ListEndpoint
-from signals import decision, detect_api, history, news_api, normalize_api, rules, scanning, score_api, signal_api, storing
 from signals import (
     calendar_api,
     decision,
     detect_api,
     history,
     move_api,
+    news_api,
     normalize_api,
     rules,
     scanning,
+    score_api,
+    signal_api,
     storing,
     webhook_api,
     whale_api,
 )
 from signals.models import ARBITRAGE, Signal, SignalSnapshot
-from signals.signal_api import VoiceSerializer
 from signals.returns import returns_api
+from signals.signal_api import VoiceSerializer
 
 CURRENT = (Signal.PENDING, Signal.ACTIONABLE, Signal.EXECUTED)  # open, and not refused
 FOUND = Signal.objects.filter(Q(type=ARBITRAGE) | Q(label=decision.SPREAD))

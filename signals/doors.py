@@ -9,10 +9,10 @@ from arbsite.registry import Job
 def open_all() -> None:
     """Register this room's job and what the demo shows of it."""
     from signals import benchmarks, detection_benchmarks, panels
+    from signals.language import benchmarks as language_benchmarks
     from signals.moves import benchmarks as move_benchmarks
     from signals.sources import registry as sources
     from signals.sources.calendar import feeds as calendar_feeds
-    from signals.language import benchmarks as language_benchmarks
     from signals.sources.news import benchmarks as news_benchmarks
     from signals.sources.news import specs as news_specs
 

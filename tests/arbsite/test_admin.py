@@ -13,19 +13,19 @@ from arbsite.models import ApiKey, Component, Heartbeat, JobRun, Notice
 from execution.models import Fill, Halt, Order, Plan, Position
 from markets.models import Bet, BetOutcome, Market, Pair, UniverseRule
 from signals.models import (
+    AssetFlow,
     CalendarEvent,
+    ExchangeWallet,
     FlowPattern,
+    FlowSign,
+    MarketCorrelation,
     NewsEvent,
     Prediction,
+    PriceMove,
     Signal,
     SignalSnapshot,
     SourceFit,
     WhaleAlert,
-)
-from signals.models import CalendarEvent, MarketCorrelation, NewsEvent, PriceMove, Signal, SignalSnapshot, WhaleAlert
-    AssetFlow,
-    ExchangeWallet,
-    FlowSign,
     WhaleTrigger,
 )
 from tests.arbsite.callers import key, user
@@ -86,6 +86,7 @@ def rows(db):
     MarketCorrelation.objects.create(
         one="market:kalshi:KX/ABC-1", two="market:polymarket:0xab", clock_seconds=60, rho="0.8", lower="0.6", upper="0.9",
         samples=100, computed_at=NOW,
+    )  # fmt: skip
     plan = Plan.objects.create(id="plan_1", signal=signal)
     order = Order.objects.create(
         id="ord_1",

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('signals', '0004_evidence'),
+        ('signals', '0005_deciding'),
     ]
 
     operations = [
