@@ -13,5 +13,13 @@ def open_all() -> None:
     registry.add_panel("opportunities", panels.opportunities)
     registry.add_summary("signals", panels.summary)
     registry.add_job(
-        Job("arbitrage-scan", ("scan",), 180, about="Run arbitrage detection over every active bet")
+        Job(
+            "arbitrage-scan",
+            ("arbitrage-scanner",),
+            180,
+            about="Run arbitrage detection over every active bet",
+        )
+    )
+    registry.add_job(
+        Job("whale-monitor", ("whale-monitor",), 60, about="Tell of large transfers and repeated flows")
     )
