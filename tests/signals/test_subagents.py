@@ -133,7 +133,8 @@ def test_the_monitor_s_output_has_the_form_of_the_scanner_s(triggers):
         ("9000000", {"asset": "BTC", "category": "defi"}, None), ("9000000", {"asset": "", "token_symbol": "USDC"}, None),
     ],
     ids=[
-        "at the line", "above it", "another asset", "inflow", "at that line", "outflow", "only logged", "a name is no asset",
+        "at the line", "above it", "another asset", "inflow", "at that line", "outflow", "only logged",
+        "a name is no asset",
     ],
 )  # fmt: skip
 def test_what_is_a_large_transaction(triggers, amount, changes, trigger):
