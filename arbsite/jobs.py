@@ -34,7 +34,7 @@ class UnknownJob(ValueError):
 def queue(job: str, *, now: datetime) -> bool:
     """Queue a job for this minute; False when that slot is there already. Raises UnknownJob."""
     if job not in registry.jobs:
-        raise UnknownJob(f"No job is called {job!r}; there are: {', '.join(sorted(registry.jobs))}.")
+        raise UnknownJob(_unknown(job))
     slot = now.replace(second=0, microsecond=0)
     _, made = JobRun.objects.get_or_create(job=job, scheduled_for=slot)
     return made
@@ -57,6 +57,45 @@ def claim(runner: str, *, now: datetime) -> JobRun | None:
         row.save()
     row.refresh_from_db()
     return row
+
+
+def run_now(job: str, runner: str, stop: threading.Event, *, now: datetime) -> JobRun:
+    """Run a job by hand to its end, beside the cron table's slots, and again as often as it may; returns its row.
+
+    Raises UnknownJob. Between two attempts any runner may take the row; then it is waited for.
+    """
+    if job not in registry.jobs:
+        raise UnknownJob(_unknown(job))
+    row = JobRun.objects.create(
+        job=job, scheduled_for=now, state=JobRun.RUNNING, attempts=1, claimed_by=runner, started_at=now, alive_at=now
+    )  # fmt: skip
+    ours = True
+    while True:
+        if ours:
+            run(row, runner, stop)
+        row.refresh_from_db()
+        if row.state in (JobRun.DONE, JobRun.FAILED):
+            return row
+        if stop.is_set():
+            JobRun.objects.filter(pk=row.pk, state=JobRun.QUEUED).update(state=JobRun.FAILED)
+            return row
+        at = timezone.now()
+        ours = bool(
+            JobRun.objects.filter(pk=row.pk, state=JobRun.QUEUED).update(
+                state=JobRun.RUNNING,
+                claimed_by=runner,
+                started_at=at,
+                alive_at=at,
+                attempts=F("attempts") + 1,
+            )
+        )
+        row.refresh_from_db()
+        if not ours:
+            stop.wait(1)
+
+
+def _unknown(job: str) -> str:
+    return f"No job is called {job!r}; there are: {', '.join(sorted(registry.jobs))}."
 
 
 def run(row: JobRun, runner: str, stop: threading.Event) -> bool:

@@ -42,6 +42,10 @@ SPECIFIED = (
     Cron("daily-report", "0 9 * * *", "daily-report", "Daily P&L report"),
     Cron("weekly-report", "0 9 * * 1", "weekly-report", "Weekly performance report"),
 )
+# The other subagent of 6.1; the first one's duty is `arbitrage-scan`
+SUBAGENTS = (
+    Cron("whale-monitor", "* * * * *", "whale-monitor", "Tell of large transfers and repeated flows"),
+)
 INTERNAL = (
     Every("sweep", 5, "arbsite.sweep", "Ring again for windows that nobody served"),
     Every("signals-sweep", 5, "signals.sweep", "Judge and expire what was forgotten"),
@@ -81,7 +85,7 @@ INTERNAL = (
 def load() -> int:
     """Write the table into the database and return its rows; what left it is removed, switches made by hand stay."""
     with transaction.atomic():
-        for row in SPECIFIED:
+        for row in (*SPECIFIED, *SUBAGENTS):
             _write(
                 row.name,
                 row.about,
@@ -102,10 +106,10 @@ def load() -> int:
                 interval=interval,
                 expires=2 * every.seconds,
             )
-        known = [row.name for row in (*SPECIFIED, *INTERNAL)]
+        known = [row.name for row in (*SPECIFIED, *SUBAGENTS, *INTERNAL)]
         PeriodicTask.objects.filter(description__startswith=MARK).exclude(name__in=known).delete()
         PeriodicTasks.update_changed()
-    return len(SPECIFIED) + len(INTERNAL)
+    return len(SPECIFIED) + len(SUBAGENTS) + len(INTERNAL)
 
 
 MARK = "arbsite: "  # rows that are ours to change

@@ -22,7 +22,7 @@ from signals.decision import Context, Hurdles
 from signals.edge import Charges
 from signals.findings import Finding, Listing, Rules
 
-KELLY, EVIDENCE, ASKED = "kelly", "evidence", "asked"
+KELLY, EVIDENCE = "kelly", "evidence"
 CUTS = 3  # a cut plan has other prices and fees: once more, or twice, and it fits
 ZERO = Decimal(0)
 
@@ -93,11 +93,10 @@ def _by_evidence(finding: Finding, context: Context) -> Finding:
     """The finding at the size that evidence lets be wanted.
 
     Shrinking always counts. A larger size is only *wanted*: what the books of now, the hurdle, the limits and Kelly
-    leave of it is planned. Nobody wants more than a second look has seen, or than a person has asked for.
+    leave of it is planned. Nobody wants more than a second look has seen.
     """
     factor = context.joined.factor
-    held = context.answered_edge is not None or context.cleared or finding.limited_by == ASKED
-    if factor == 1 or (factor > 1 and held):
+    if factor == 1 or (factor > 1 and (context.answered_edge is not None or context.cleared)):
         return finding
     return replace(finding, size=_part(finding.size, Fraction(factor)), limited_by=EVIDENCE)
 

@@ -10,7 +10,7 @@ from execution import holdings, limits, planning
 from execution.limits import Held, Limits
 from execution.planning import Ticket
 from markets.models import Market
-from signals import catalogue, expected, joining, rules
+from signals import catalogue, expected, rules, storing
 from signals.findings import Leg
 from signals.models import Signal
 
@@ -82,6 +82,6 @@ def _waterfall(signal: Signal, planned: planning.Plan) -> list[dict[str, Any]]:
     finding = planned.finding
     risk = catalogue.current().risk(signal.bet_id or "")
     charges = rules.hurdles().charges
-    joined = joining.of_json(signal.metadata)
+    joined = storing.joined_of(signal.metadata)
     steps = expected.steps(finding, expected.of(finding, risk.m0, charges, joined.hurdle))
     return [{"name": step.name, "dollars": step.dollars, "per_dollar": step.per_dollar} for step in steps]

@@ -40,7 +40,7 @@ from markets import live
 from markets.bets import MarketKey
 from markets.books import BookView
 from markets.models import Bet
-from signals import bearing, catalogue, judging, refusing
+from signals import bearing, catalogue, joining, judging, refusing
 from signals.bearing import Heard
 from signals.catalogue import Catalogue
 from signals.evidence import Evidence
@@ -135,7 +135,8 @@ def look(signal: Signal, *, now_ms: int, asked: Asked | None = None) -> tuple[pl
     concerned = {signal.bet_id} if signal.bet_id else set()
     batch = Batch(mode, held=holdings.held(mode, known, bets=concerned), acted_on=overlaps.acted_on(now))
     finding = _wanted(judging.finding_of(signal), asked)
-    return _planned(signal, finding, known, _present([signal], known, now_ms), batch, now_ms), batch.held
+    present = _present([signal], known, now_ms)
+    return _planned(signal, finding, known, present, batch, now_ms, asked), batch.held
 
 
 def _present(signals: Iterable[Signal], known: Catalogue, now_ms: int) -> Present:
@@ -160,7 +161,7 @@ def _wanted(finding: Finding, asked: Asked | None) -> Finding:
     """The finding, no larger than a person wants it."""
     if asked is None or asked.most is None or asked.most >= finding.size:
         return finding
-    return replace(finding, size=asked.most, limited_by=fitting.ASKED)
+    return replace(finding, size=asked.most, limited_by="asked")
 
 
 def _act(
@@ -174,7 +175,7 @@ def _act(
 ) -> None:
     """Plan one signal: the intent to send its legs, and the reservation of what they may cost."""
     finding = _wanted(judging.finding_of(signal), asked)
-    planned = _planned(signal, finding, known, present, batch, now_ms)
+    planned = _planned(signal, finding, known, present, batch, now_ms, asked)
     if isinstance(planned, NoPlan) and asked is not None:
         return
     signal.processed_at = now
@@ -244,6 +245,7 @@ def _planned(
     present: Present,
     batch: Batch,
     now_ms: int,
+    asked: Asked | None,
 ) -> planning.Plan | NoPlan:
     """What to send for a signal, or why nothing."""
     bet = known.bets.get(signal.bet_id or "")
@@ -259,6 +261,8 @@ def _planned(
         return taken
     # Evidence as it is now, not as it was when the signal was judged
     joined = bearing.on(finding, present.heard, present.seen, now_ms=now_ms)
+    if asked is not None:  # a person wants what the signal shows, no more
+        joined = replace(joined, enlarge=joining.ONE)
     context = judging.context_of(signal, known, now_ms=now_ms, joined=joined)
     return fitting.plan(bet, finding, known, present.books, batch.held, now_ms, context)
 

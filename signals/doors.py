@@ -31,6 +31,14 @@ def open_all() -> None:
     )
     registry.add_job(
         Job("arbitrage-scan", ("scan",), 180, about="Run arbitrage detection over every active bet")
+        Job(
+            "arbitrage-scan",
+            ("arbitrage-scanner",),
+            180,
+            about="Run arbitrage detection over every active bet",
+        )
+    )
+        Job("whale-monitor", ("whale-monitor",), 60, about="Tell of large transfers and repeated flows")
     )
 
 

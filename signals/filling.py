@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from django.conf import settings
 
-from signals import catalogue, decision, expected, joining, storing
+from signals import catalogue, decision, expected, storing
 from signals.decision import BetRisk
 from signals.edge import Charges
 from signals.findings import Finding
@@ -28,7 +28,7 @@ def fill_in(
 ) -> Signal:
     """Every figure of a finding. What evidence did to the row before stands until it is judged again."""
     risk = known.risk(finding.bet_id)
-    joined = joining.of_json(row.metadata) if joined is None else joined
+    joined = storing.joined_of(row.metadata) if joined is None else joined
     row.profit_pct = fits(finding.profit_pct, 4)
     row.size, row.outlay, row.net_profit = finding.size, finding.outlay, finding.net_profit
     row.edge, row.half_profit = finding.edge, finding.half_profit
@@ -54,8 +54,8 @@ def bear(row: Signal, finding: Finding, risk: BetRisk, joined: Joined, charges: 
         CONFIDENCE_STEP
     )
     row.sources = list(joined.sources)
-    kept = {name: value for name, value in row.metadata.items() if name not in joining.DOCUMENT}
-    row.metadata = {**kept, "expected": storing.expected_json(falls), **joining.as_json(joined)}
+    kept = {name: value for name, value in row.metadata.items() if name not in storing.JOINED}
+    row.metadata = {**kept, "expected": storing.expected_json(falls), **storing.joined_json(joined)}
 
 
 def fits(ratio: Decimal, digits: int) -> Decimal:

@@ -12,7 +12,7 @@ Probabilities are statistics and may be floats; what leaves here is Decimal, rou
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from typing import Any, Protocol
+from typing import Protocol
 
 from markets.bets import MarketKey
 from signals import evidence
@@ -31,7 +31,6 @@ EVEN = 0.5  # what an unscored claim is worth without its strength
 ZERO, ONE = Decimal(0), Decimal(1)
 FACTOR_STEP, HURDLE_STEP = Decimal("0.0001"), Decimal("0.000001")
 NOTE_LENGTH = 255
-DOCUMENT = ("evidence", "joined")  # what this module writes into a signal's document
 WIDEN_LEVEL, SUSPEND_LEVEL = "widen", "suspend"  # levels of a guard; any other only marks
 
 
@@ -77,8 +76,6 @@ class Scheduled(Protocol):
     def event_id(self) -> int: ...
     @property
     def name(self) -> str: ...
-    @property
-    def starts_ms(self) -> int: ...
     @property
     def hurdle(self) -> str: ...
 
@@ -394,44 +391,3 @@ def _down(value: Decimal) -> Decimal:
 
 def _up(value: Decimal) -> Decimal:
     return value.quantize(HURDLE_STEP, ROUND_CEILING)
-
-
-# --- as it lies in a signal's row
-
-
-def as_json(joined: Joined) -> dict[str, Any]:
-    """The part of a signal's document that says what evidence did; empty where there was none."""
-    if joined == NEUTRAL:
-        return {}
-    return {
-        "evidence": [
-            {
-                "source": voice.source, "kind": voice.kind, "item": voice.item, "market": voice.market,
-                "direction": voice.direction, "note": voice.note, "effect": voice.effect,
-                "probability": None if voice.probability is None else str(voice.probability),
-            }
-            for voice in joined.voices
-        ],
-        "joined": {
-            **{name: str(getattr(joined, name)) for name in ("shrink", "hurdle", "enlarge", "sure")},
-            "vetoes": [[veto.code, veto.sentence] for veto in joined.vetoes],
-            "sources": list(joined.sources),
-        },
-    }  # fmt: skip
-
-
-def of_json(document: Mapping[str, Any]) -> Joined:
-    """What a signal's document says evidence did; neutral where it says nothing."""
-    stored = document.get("joined")
-    if not stored:
-        return NEUTRAL
-    voices = tuple(
-        Voice(**{**voice, "probability": None if voice["probability"] is None else Decimal(voice["probability"])})
-        for voice in document.get("evidence", ())
-    )  # fmt: skip
-    return Joined(
-        vetoes=tuple(Veto(code, sentence) for code, sentence in stored["vetoes"]),
-        sources=tuple(stored["sources"]),
-        voices=voices,
-        **{name: Decimal(stored[name]) for name in ("shrink", "hurdle", "enlarge", "sure")},
-    )

@@ -64,23 +64,16 @@ def judge(signal_ids: Iterable[str], *, now_ms: int) -> int:
     findings = [finding_of(row) for row in rows]
     plain = [context_of(row, known, now_ms=now_ms, joined=joining.NEUTRAL) for row in rows]
     verdicts, contexts = _verdicts(findings, plain, now_ms)
-    told, borne = [], []
-    for row, finding, context, verdict in zip(rows, findings, contexts, verdicts, strict=True):
+    for row, context, verdict in zip(rows, contexts, verdicts, strict=True):
         _note(row, context, verdict, now_ms)
-        before = joining.of_json(row.metadata)
-        if before == context.joined:
-            continue
-        filling.bear(row, finding, context, context.joined, rules.charges(), now_ms)
-        borne.append(row)
-        if _effects(before) != _effects(context.joined):
-            told.append(row)
+    borne, told = _bear(rows, findings, contexts, now_ms)
     with transaction.atomic():
         do_not_wait_for_the_disk()
         # Only what is still pending: somebody else may have judged or executed it meanwhile. And only on the figures
         # that were judged: whoever has refreshed them judges them.
         same = "AND t.status = 'PENDING' AND t.refreshed_at = v.c4"
-        bulk.update(Signal, [row for row in rows if row not in borne], JUDGED, where=same)
-        bulk.update(Signal, borne, {**JUDGED, **filling.BORNE}, where=same)
+        bulk.update(Signal, [row for row in rows if row.id not in borne], JUDGED, where=same)
+        bulk.update(Signal, list(borne.values()), {**JUDGED, **filling.BORNE}, where=same)
         doubted = [row for row in rows if row.status == Signal.QUARANTINED]
         if doubted:
             _tell_doubts(doubted, utc(now_ms))
@@ -123,6 +116,23 @@ def context_of(
         doubted=frozenset(reason["code"] for reason in row.reasons) & DOUBTS,
         joined=joined,
     )
+
+
+def _bear(
+    rows: Sequence[Signal], findings: Sequence[Finding], contexts: Sequence[Context], now_ms: int
+) -> tuple[dict[str, Signal], list[Signal]]:
+    """Put what evidence does now into the rows where it did something else before; those rows, and those to be told of."""
+    borne: dict[str, Signal] = {}
+    told = []
+    for row, finding, context in zip(rows, findings, contexts, strict=True):
+        before = storing.joined_of(row.metadata)
+        if before == context.joined:
+            continue
+        filling.bear(row, finding, context, context.joined, rules.charges(), now_ms)
+        borne[row.id] = row
+        if _effects(before) != _effects(context.joined):
+            told.append(row)
+    return borne, told
 
 
 def _effects(joined: Joined) -> set[tuple[str, str]]:

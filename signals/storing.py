@@ -1,5 +1,6 @@
 """Findings as they lie in a signal's row, and back again. Decimals travel as text: exact, and readable in the admin."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -9,6 +10,7 @@ from markets.platforms.base import OrderCost
 from signals.edge import Expected, Waterfall
 from signals.expected import Step
 from signals.findings import Finding, Leg
+from signals.joining import NEUTRAL, Joined, Veto, Voice
 
 
 def as_json(finding: Finding) -> dict[str, Any]:
@@ -101,6 +103,52 @@ def finding_of(
         cautions=tuple(document["cautions"]),
         half_profit=_number(document.get("half_profit")),
     )
+
+
+# --- what evidence did
+
+JOINED = ("evidence", "joined")  # where it lies in a signal's document
+
+
+def joined_json(joined: Joined) -> dict[str, Any]:
+    """The part of a signal's document that says what evidence did; empty where there was none."""
+    if joined == NEUTRAL:
+        return {}
+    return {
+        "evidence": [
+            {
+                "source": voice.source, "kind": voice.kind, "item": voice.item, "market": voice.market,
+                "direction": voice.direction, "note": voice.note, "effect": voice.effect,
+                "probability": None if voice.probability is None else str(voice.probability),
+            }
+            for voice in joined.voices
+        ],
+        "joined": {
+            **{name: str(getattr(joined, name)) for name in ("shrink", "hurdle", "enlarge", "sure")},
+            "vetoes": [[veto.code, veto.sentence] for veto in joined.vetoes],
+            "sources": list(joined.sources),
+        },
+    }  # fmt: skip
+
+
+def joined_of(document: Mapping[str, Any]) -> Joined:
+    """What a signal's document says evidence did; neutral where it says nothing."""
+    stored = document.get("joined")
+    if not stored:
+        return NEUTRAL
+    voices = tuple(
+        Voice(**{**voice, "probability": None if voice["probability"] is None else Decimal(voice["probability"])})
+        for voice in document.get("evidence", ())
+    )  # fmt: skip
+    return Joined(
+        vetoes=tuple(Veto(code, sentence) for code, sentence in stored["vetoes"]),
+        sources=tuple(stored["sources"]),
+        voices=voices,
+        **{name: Decimal(stored[name]) for name in ("shrink", "hurdle", "enlarge", "sure")},
+    )
+
+
+# --- legs
 
 
 def _leg_json(leg: Leg) -> dict[str, Any]:

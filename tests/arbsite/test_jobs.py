@@ -1,9 +1,12 @@
 """Jobs and the cron table: one run a slot, as a process of its own, taken over when its runner dies."""
 
+import io
 import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.core.management import CommandError, call_command, get_commands, load_command_class
+from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
 from arbsite import jobs, registry, schedule
@@ -32,7 +35,7 @@ def test_the_table_holds_the_seven_jobs_of_the_specification():
     rows = {
         row.name: row.crontab
         for row in PeriodicTask.objects.filter(crontab__isnull=False)
-        if row.name in registry.jobs
+        if row.name in registry.jobs and row.name not in {cron.name for cron in schedule.SUBAGENTS}
     }
     lines = {
         name: f"{cron.minute} {cron.hour} {cron.day_of_month} {cron.month_of_year} {cron.day_of_week}"
@@ -110,3 +113,86 @@ def test_a_job_is_ended_at_its_limit():
     assert not jobs.run(row, "one", threading.Event())
     row.refresh_from_db()
     assert row.state == JobRun.FAILED and "limit of 0 s" in row.output
+
+
+# --- by hand
+
+
+def by_hand(*arguments):
+    out = io.StringIO()
+    call_command("job", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_the_list_shows_when_each_runs_and_how_long_it_may(redis):
+    shown = by_hand("--list")
+    for job_id in (*(cron.job for cron in (*schedule.SPECIFIED, *schedule.SUBAGENTS)),):
+        assert job_id in registry.jobs and job_id in shown
+    assert "*/5 * * * *" in shown and "180 s" in shown and "arbitrage-scanner" in shown
+
+
+def test_the_whale_monitor_runs_every_minute_within_sixty_seconds():
+    schedule.load()
+    cron = PeriodicTask.objects.get(name="whale-monitor").crontab
+    assert (cron.minute, cron.hour) == ("*", "*")
+    assert (registry.jobs["whale-monitor"].timeout_seconds, registry.jobs["whale-monitor"].retries) == (60, 3)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_by_hand_it_prints_what_it_printed_and_leaves_its_row():
+    job("help", "schedule", "--help")
+    assert "cron table" in by_hand("help")
+    row = JobRun.objects.get()
+    assert (row.state, row.exit_status, row.attempts) == (JobRun.DONE, 0, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_by_hand_it_is_tried_again_and_ends_with_its_status():
+    job("broken", "no-such-command", retries=2)
+    with pytest.raises(CommandError, match="after 2 of 2 attempts") as error:
+        by_hand("broken")
+    row = JobRun.objects.get()
+    assert error.value.returncode == row.exit_status == 1
+    assert (row.state, row.attempts) == (JobRun.FAILED, 2)
+    assert Notice.objects.filter(kind="job_failed", subject="broken").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_by_hand_it_is_ended_at_its_limit():
+    job("endless", "stack", timeout=0)
+    with pytest.raises(CommandError) as error:
+        by_hand("endless")
+    assert error.value.returncode >= 1 and "limit of 0 s" in JobRun.objects.get().output
+
+
+def test_by_hand_beside_its_slot_of_the_same_minute(monkeypatch):
+    job("help", "schedule", "--help")
+    jobs.queue("help", now=NOW)
+    monkeypatch.setattr(jobs, "run", lambda row, runner, stop: jobs._finish(row, runner, 0, "", retry=False))
+    row = jobs.run_now("help", "me", threading.Event(), now=NOW)
+    assert row.state == JobRun.DONE and JobRun.objects.filter(state=JobRun.QUEUED).count() == 1
+
+
+def test_another_runner_may_take_it_between_two_attempts(monkeypatch):
+    job("help", "schedule", "--help", retries=2)
+
+    def fail(row, runner, stop):
+        jobs._finish(row, runner, 1, "", retry=True)
+        other = jobs.claim("other", now=timezone.now())
+        jobs._finish(other, "other", 0, "done by the other", retry=False)
+
+    monkeypatch.setattr(jobs, "run", fail)
+    row = jobs.run_now("help", "me", threading.Event(), now=NOW)
+    assert (row.state, row.attempts, row.output) == (JobRun.DONE, 2, "done by the other")
+
+
+@pytest.mark.parametrize("arguments", [("prise-sync",), ()])
+def test_what_is_no_job_is_said(arguments):
+    with pytest.raises(CommandError, match="price-sync"):
+        by_hand(*arguments)
+
+
+def test_every_job_is_a_command_that_takes_its_arguments():
+    for one in registry.jobs.values():
+        name, *arguments = one.command
+        load_command_class(get_commands()[name], name).create_parser("manage.py", name).parse_args(arguments)

@@ -121,6 +121,7 @@ def test_a_person_gets_no_more_than_asked(signal, monkeypatch):
     answered(monkeypatch)
     show(factories.unix_ms(), *GAP, size="400", number=2)
     tina = user("tina", "execution.can_trade")
+    assert signals_by_hand.execute(signal.id, tina, timezone.now(), dry_run=True)["size"] == signal.size
     done = signals_by_hand.execute(signal.id, tina, timezone.now(), size=D(25))
     assert done["size"] == 25 and done["limited_by"] == "asked"
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signals import decision, joining
+from signals import decision, joining, storing
 from signals.correlating.standing import Standing
 from signals.decision import ACTIONABLE, REFUSED, Context, Hurdles
 from signals.edge import Charges
@@ -338,10 +338,10 @@ def test_more_evidence_against_it_never_lets_more_through(standings, guards, see
 @given(HEARD, GUARDED, SEEN)
 def test_what_is_stored_reads_back(standings, guards, seen):
     joined = join(standings, guards, seen=seen)
-    assert joining.of_json(joining.as_json(joined)) == joined
+    assert storing.joined_of(storing.joined_json(joined)) == joined
 
 
 def test_every_effect_has_its_sentence():
     joined = join({A: [said(), said(item="news:2", direction=0)]}, {B: [guard()]})
     assert len(joined.sentences) == 3 and "Rates cut" in joined.sentences[0]
-    assert Decimal(joining.as_json(joined)["evidence"][0]["probability"]) == D("0.85")
+    assert Decimal(storing.joined_json(joined)["evidence"][0]["probability"]) == D("0.85")

@@ -166,3 +166,14 @@ def test_lifetimes_over_the_api(redis, client):
     assert found == {"by": ["kind"], "results": []}
     for query in ("by=moon", "since=now", "x=1"):
         assert client.get(f"/api/v1/history/lifetimes?{query}", headers=headers).status_code == 400
+
+
+def test_the_documents_are_the_specification_s(gap):
+    (one,) = json.loads(scan("--document"), parse_float=Decimal)
+    assert (
+        one["type"] == "arbitrage"
+        and one["market_a"]["platform"] == "polymarket"
+        and one["time_to_expiry"] <= 30
+    )
+    with pytest.raises(CommandError, match="--document"):
+        scan("--document", "--watch")

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from arbsite.exact_json import encode
 from markets.platforms.base import PLATFORMS
-from signals import scanning, storing, wording
+from signals import document, scanning, storing, wording
 from signals.decision import SPREAD
 from signals.models import Signal
 from signals.scanning import Scan
@@ -51,6 +51,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--json", action="store_true", help="print the detect response as one JSON document"
         )
+        parser.add_argument(
+            "--document", action="store_true", help="print them as the specification's signal documents (3.4)"
+        )
         parser.add_argument("--watch", action="store_true", help="a live table until Ctrl-C")
         parser.add_argument("--every", type=float, default=1.0, help="seconds between two looks of --watch")
         parser.add_argument("--looks", type=int, help="end --watch after so many looks")
@@ -63,13 +66,16 @@ class Command(BaseCommand):
             "most": _positive("--limit", options["limit"]),
         }
         if options["watch"]:
-            if options["json"]:
-                raise CommandError("--watch draws a table; leave --json out.")
+            if options["json"] or options["document"]:
+                raise CommandError("--watch draws a table; leave --json and --document out.")
             pause = _positive("--every", options["every"])
             self._watch(_looks(wanted, pause, options["looks"]))
             return
         scan = scanning.run(clock=_now_ms, **wanted)
-        if options["json"]:
+        if options["document"]:
+            now = timezone.now()
+            self.stdout.write(encode([document.document(row, now) for row in scan.signals]).decode())
+        elif options["json"]:
             self.stdout.write(encode(scanning.as_json(scan, timezone.now())).decode())
         else:
             self._print(scan)

@@ -55,7 +55,8 @@ def claim(item="news:1", source="news:fed", market_id=IDS[POLYMARKET]):
     now = timezone.now()
     Prediction.objects.create(
         source=source, kind="headline", item=item, market_id=market_id, direction=1, strength=D("0.9"),
-        probability=D("0.85"), happened_at=now, seen_at=now, horizon_seconds=1800, half_life_seconds=900, due_at=now + timedelta(minutes=30),
+        probability=D("0.85"), happened_at=now, seen_at=now, horizon_seconds=1800, half_life_seconds=900,
+        due_at=now + timedelta(minutes=30),
     )  # fmt: skip
 
 
@@ -143,9 +144,9 @@ def test_near_an_event_nothing_is_proposed(ready):
     assert compose() == 0
 
 
-def test_switched_off_by_the_setting(ready, settings):
+def test_switched_off_by_the_setting(ready, settings, monkeypatch):
     evidence = settings.ARBSITE.evidence.model_copy(update={"proposal_dollars": D(0)})
-    settings.ARBSITE = settings.ARBSITE.model_copy(update={"evidence": evidence})
+    monkeypatch.setattr(settings.ARBSITE, "evidence", evidence)
     assert compose() == 0
 
 
