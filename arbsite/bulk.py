@@ -43,9 +43,17 @@ def upsert(rows: Sequence[models.Model], *, key: str, update: Iterable[str]) -> 
 
 
 def update(
-    model: type[models.Model], rows: Sequence[models.Model], columns: Mapping[str, str], *, where: str = ""
+    model: type[models.Model],
+    rows: Sequence[models.Model],
+    columns: Mapping[str, str],
+    *,
+    where: str = "",
+    key: str = "text",
 ) -> None:
-    """Write some columns (name → SQL type) of these rows in one statement; `where` may add a condition on the table `t`."""
+    """Write some columns (name → SQL type) of these rows in one statement; `where` may add a condition on the table `t`.
+
+    `key` is the SQL type of the rows' ids.
+    """
     if not rows:
         return
     fields: list[Any] = [model._meta.get_field(name) for name in columns]
@@ -54,7 +62,7 @@ def update(
         [field.get_db_prep_save(getattr(row, field.attname), connection=connection) for row in rows]
         for field in fields
     ]
-    types = ["text", *columns.values()]
+    types = [key, *columns.values()]
     assignments = ", ".join(f'"{name}" = v.c{number}' for number, name in enumerate(columns, start=1))
     names = ", ".join(f"c{number}" for number in range(len(types)))
     unnested = ", ".join(f"%s::{kind}[]" for kind in types)

@@ -15,6 +15,7 @@ def open_all() -> None:
     from signals.sources.calendar import feeds as calendar_feeds
     from signals.sources.news import benchmarks as news_benchmarks
     from signals.sources.news import specs as news_specs
+    from signals import benchmarks, detection_benchmarks, panels, score_benchmarks
 
     _open_whales()
     registry.add_benchmark("replay", benchmarks.replay)
@@ -24,6 +25,7 @@ def open_all() -> None:
     registry.add_benchmark("language", language_benchmarks.language)
     registry.add_benchmark("news", news_benchmarks.news)
     sources.add("news", news_specs.specs)
+    registry.add_benchmark("correlator", score_benchmarks.correlator)
     registry.add_panel("opportunities", panels.opportunities)
     registry.add_summary("signals", panels.summary)
     registry.add_job(

@@ -53,9 +53,9 @@ def refresh(*, now: datetime) -> int:
     else:
         since, whole_ms = utc(built.at_ms) - OVERLAP, built.whole_ms
         wanted = set(standing.filter(seen_at__gt=since).values_list("market_id", flat=True))
-        wanted |= set(
-            Prediction.objects.filter(due_at__gt=since, due_at__lte=now).values_list("market_id", flat=True)
-        )
+        # Run out just now and not judged yet. Should one be missed: its readers see by its time that it is over
+        over = Prediction.objects.filter(outcome=Prediction.OPEN, due_at__gt=since, due_at__lte=now)
+        wanted |= set(over.values_list("market_id", flat=True))
     _publish(sorted(wanted), now)
     value = msgspec.json.encode(Built(whole_ms, unix_ms(now), mute))
     redis_client().set(keys.EVIDENCE_BUILT, value, ex=keys.EVIDENCE_TTL)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from arbsite import bulk
 from markets import clients
 from markets.models import Market
 from markets.platforms.base import CLOSED, DETERMINED, DISPUTED, PAUSED, SETTLED, UNOPENED, FeeSchedule
@@ -22,10 +23,11 @@ STOPPED = {
     PAUSED: outcomes.MARKET_PAUSED, UNOPENED: outcomes.MARKET_PAUSED, CLOSED: outcomes.MARKET_CLOSED,
     DETERMINED: outcomes.MARKET_CLOSED, DISPUTED: outcomes.MARKET_CLOSED, SETTLED: outcomes.MARKET_CLOSED,
 }  # fmt: skip
-FIELDS = [
-    "outcome", "judged_at", "why_void", "mid", "spread", "end_mid", "peak_move", "moved_first", "lag_ms", "lasted_ms",
-    "lead_ms", "profit", "base_hit",
-]  # fmt: skip
+COLUMNS = {
+    "outcome": "text", "judged_at": "timestamptz", "why_void": "text", "mid": "numeric", "spread": "numeric",
+    "end_mid": "numeric", "peak_move": "numeric", "moved_first": "text", "lag_ms": "bigint", "lasted_ms": "bigint",
+    "lead_ms": "bigint", "profit": "numeric", "base_hit": "boolean",
+}  # fmt: skip
 
 
 def judge_due(*, now: datetime, batches: int = 20) -> int:
@@ -40,7 +42,7 @@ def judge_due(*, now: datetime, batches: int = 20) -> int:
                 .order_by("due_at")[:BATCH]
             )
             _judge(rows, now)
-            Prediction.objects.bulk_update(rows, FIELDS)
+            bulk.update(Prediction, rows, COLUMNS, key="bigint")
         judged += len(rows)
         if len(rows) < BATCH:
             break

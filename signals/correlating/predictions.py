@@ -4,12 +4,14 @@ What a prediction was given is frozen with it: the probability, the fit it came 
 what stands for and against its market is published.
 """
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
 
+from arbsite.connections import REDIS_GONE
 from markets import live
 from markets.books import BookView, dollars
 from markets.live import MarketKey
@@ -18,6 +20,8 @@ from signals.correlating import calibrating, current, fits, publishing
 from signals.models import Prediction, SourceFit
 from signals.sources.base import Claim
 from signals.times import unix_ms
+
+log = logging.getLogger(__name__)
 
 PRIOR = Decimal("0.5")  # of a source that has no fit: nothing is known
 JUST_NOW = timedelta(seconds=60)  # a live book says what was there when an item was seen so short a time ago
@@ -29,8 +33,8 @@ Quote = tuple[Decimal | None, Decimal | None]  # mid and spread, dollars
 def record(claims: Sequence[Claim], *, now: datetime) -> int:
     """Store these claims; what was claimed before is left as it is. Returns how many are new.
 
-    Claims about markets that are not stored are left out. A missing book or price leaves the prediction without one: it is
-    looked up when the claim is judged. The cost does not depend on how much is stored.
+    Claims about markets that are not stored are left out. Where a book, a price or Redis is missing, the prediction has no
+    price: it is looked up when the claim is judged. The cost does not depend on how much is stored.
     """
     if not claims:
         return 0
@@ -45,7 +49,10 @@ def record(claims: Sequence[Claim], *, now: datetime) -> int:
         for claim in fresh
     ]
     Prediction.objects.bulk_create(rows, ignore_conflicts=True)
-    publishing.publish({row.market_id: platforms[row.market_id] for row in rows}, now=now)
+    try:
+        publishing.publish({row.market_id: platforms[row.market_id] for row in rows}, now=now)
+    except REDIS_GONE as error:  # the correlator publishes what was missed as soon as Redis is back
+        log.warning("evidence not published: Redis is away: %s", type(error).__name__)
     return len(rows)
 
 
@@ -98,7 +105,7 @@ def _probability(claim: Claim, fit: SourceFit | None) -> Decimal:
 def _quotes(market_ids: Iterable[str], platforms: Mapping[str, str], now: datetime) -> dict[str, Quote]:
     """Mid and spread of each market: of the live book, or else of the last stored price."""
     wanted = sorted(market_ids)
-    books = live.book_views((platforms[market_id], market_id) for market_id in wanted)
+    books = _books((platforms[market_id], market_id) for market_id in wanted)
     max_age_ms = int(settings.ARBSITE.signals.max_book_age_seconds * 1_000)
     found = {
         market_id: quote
@@ -106,6 +113,14 @@ def _quotes(market_ids: Iterable[str], platforms: Mapping[str, str], now: dateti
         if (quote := _of_book(books, (platforms[market_id], market_id), unix_ms(now), max_age_ms))
     }
     return current.last_quotes([one for one in wanted if one not in found], now) | found
+
+
+def _books(wanted: Iterable[MarketKey]) -> dict[MarketKey, BookView]:
+    """The live books; none while Redis is away: no source waits for it."""
+    try:
+        return live.book_views(wanted)
+    except REDIS_GONE:
+        return {}
 
 
 def _of_book(

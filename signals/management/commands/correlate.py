@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 from rich.console import Console
+from rich.markup import escape  # headlines and questions come from outside
 from rich.table import Table
 
 from arbsite.exact_json import encode
@@ -89,7 +90,8 @@ def _matches(rows: list[dict[str, Any]]) -> Table:
     )  # fmt: skip
     for row in rows:
         shown.add_row(
-            f"{row['seen_at']:%H:%M:%S}", f"{row['source']} {row['kind']}", row["label"][:50], row["question"][:40],
+            f"{row['seen_at']:%H:%M:%S}", f"{row['source']} {row['kind']}", escape(row["label"][:50]),
+            escape(row["question"][:40]),
             ARROWS[row["direction"]], f"{row['probability']:.2f}", row["moved_first"], _seconds(row["lag_ms"]),
             "-" if row["peak_move"] is None else f"{row['peak_move'] * 100:.1f} ¢", _seconds(row["lasted_ms"]),
             row["outcome"] if row["so_far"] is None else f"{row['outcome']}, so far {row['so_far']}",
@@ -101,8 +103,8 @@ def _standing(rows: list[dict[str, Any]]) -> Table:
     shown = _table("What stands", "market", "words", "with a say", "up", "down", "base rate", "sources")
     for row in rows:
         shown.add_row(
-            row["question"][:60], str(row["words"]), str(row["with_a_say"]), f"{row['up']:.1%}", f"{row['down']:.1%}",
-            f"{row['base_rate']:.1%}", ", ".join(row["sources"])[:60],
+            escape(row["question"][:60]), str(row["words"]), str(row["with_a_say"]), f"{row['up']:.1%}",
+            f"{row['down']:.1%}", f"{row['base_rate']:.1%}", ", ".join(row["sources"])[:60],
         )  # fmt: skip
     return shown
 
@@ -111,8 +113,8 @@ def _patterns(rows: list[dict[str, Any]]) -> Table:
     shown = _table("Repeated flows", "began", "flow", "times", "usual", "chance", "dollars")
     for row in rows:
         shown.add_row(
-            f"{row['began_at']:%m-%d %H:%M}", f"{row['asset']} {row['direction']} {row['exchange']}", str(row["count"]),
-            f"{row['usual']:.1f}", f"{row['chance']:.2g}", f"${row['usd']:,.0f}",
+            f"{row['began_at']:%m-%d %H:%M}", escape(f"{row['asset']} {row['direction']} {row['exchange']}"),
+            str(row["count"]), f"{row['usual']:.1f}", f"{row['chance']:.2g}", f"${row['usd']:,.0f}",
         )  # fmt: skip
     return shown
 

@@ -81,6 +81,13 @@ def test_the_command_judges_fits_and_prints(redis):
     assert "Matches" in text and "USDC INFLOW binance" in text and "121 matches since" in text
 
 
+def test_what_comes_from_outside_is_shown_as_it_is(redis):
+    now = timezone.now()
+    story = NewsEvent.objects.create(headline="[/red] Rates [bold]held")
+    prediction(f"news:{story.pk}", seen_at=now, happened_at=now)
+    assert "[/red] Rates [bold]held" in " ".join(correlate().split())
+
+
 def test_a_period_that_is_none_is_refused():
     with pytest.raises(CommandError, match="write 90m, 24h, 7d"):
         correlate("--since", "yesterday")

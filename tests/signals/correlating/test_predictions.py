@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from markets.platforms.base import KALSHI
-from signals.correlating import predictions, standing
+from signals.correlating import following, predictions, standing
 from signals.models import Prediction, Source
 from signals.times import unix_ms
 from tests.factories import book, window
@@ -70,6 +70,22 @@ def test_without_a_fresh_book_it_is_the_last_stored_price():
 def test_without_any_price_it_is_recorded_all_the_same():
     assert predictions.record([claim()], now=NOW) == 1
     assert row().mid is None and row().spread is None
+
+
+def test_no_source_waits_for_redis(redis, monkeypatch):
+    from redis.exceptions import ConnectionError as RedisConnectionError
+
+    def away(*_):
+        raise RedisConnectionError
+
+    price("KXRAIN-1", -5, "0.10", "0.20")
+    with monkeypatch.context() as patch:
+        patch.setattr(predictions.live, "book_views", away)
+        patch.setattr(standing, "put", away)
+        assert predictions.record([claim()], now=NOW) == 1
+    assert row().mid == Decimal("0.15") and standing.of([KEY], now_ms=unix_ms(NOW)) == {}
+    following.follow(now=NOW + timedelta(seconds=5))
+    assert len(standing.of([KEY], now_ms=unix_ms(NOW))[KEY]) == 1
 
 
 def test_the_price_of_now_is_not_noted_for_an_item_seen_long_ago():
