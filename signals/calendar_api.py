@@ -24,7 +24,7 @@ CERTAINTIES = (
 MOST_SHOWN = 200
 
 
-class CalendarSerializer(serializers.ModelSerializer):
+class ScheduledSerializer(serializers.ModelSerializer):
     """A scheduled event. Times are Unix milliseconds; `time_zone` is the one its source announces it in."""
 
     topic = serializers.SerializerMethodField()
@@ -55,7 +55,7 @@ class GuardSerializer(serializers.Serializer):
     hurdle = serializers.DecimalField(6, 4, help_text="dollars per $1 of payoff that the hurdle is wider by")
 
 
-class CalendarDetailSerializer(CalendarSerializer):
+class ScheduledDetailSerializer(ScheduledSerializer):
     """With the markets and bets it touches, its guards, and the dates it had before."""
 
     markets = serializers.SerializerMethodField()
@@ -63,8 +63,8 @@ class CalendarDetailSerializer(CalendarSerializer):
     guards = serializers.SerializerMethodField()
     moves = serializers.SerializerMethodField()
 
-    class Meta(CalendarSerializer.Meta):
-        fields = [*CalendarSerializer.Meta.fields, "markets", "bets", "guards", "moves"]
+    class Meta(ScheduledSerializer.Meta):
+        fields = [*ScheduledSerializer.Meta.fields, "markets", "bets", "guards", "moves"]
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_markets(self, event: CalendarEvent) -> Sequence[str]:
@@ -99,12 +99,12 @@ class ByStart(Cursor):
     ordering = "starts_at"
 
 
-class Calendar(ListEndpoint):
+class ScheduledEvents(ListEndpoint):
     """What is scheduled from now on, the soonest first; `since` shows the past as well."""
 
     scope, permission = READ, "signals.view_calendarevent"
     queryset = CalendarEvent.objects.all()
-    serializer_class = CalendarSerializer
+    serializer_class = ScheduledSerializer
     pagination_class = ByStart
     filters = {
         "since": ("starts_at__gte", datetime),
@@ -124,15 +124,15 @@ class Calendar(ListEndpoint):
         return rows.filter(starts_at__gte=timezone.now())
 
 
-class CalendarDetail(DetailEndpoint):
+class ScheduledEvent(DetailEndpoint):
     """One scheduled event with what it touches, cancelled or not."""
 
     scope, permission = READ, "signals.view_calendarevent"
     queryset = CalendarEvent.objects.all()
-    serializer_class = CalendarDetailSerializer
+    serializer_class = ScheduledDetailSerializer
 
 
 urlpatterns = [
-    path("calendar", Calendar.as_view(), name="calendar"),
-    path("calendar/<int:id>", CalendarDetail.as_view(), name="calendar-event"),
+    path("calendar", ScheduledEvents.as_view(), name="calendar"),
+    path("calendar/<int:id>", ScheduledEvent.as_view(), name="calendar-event"),
 ]
