@@ -15,12 +15,9 @@ from arbsite.api import Cursor, Millis
 from arbsite.auth import READ
 from arbsite.endpoints import DetailEndpoint, ListEndpoint
 from signals.models import CalendarEvent
-from signals.sources.calendar import guarding, topics
-from signals.sources.calendar.effects import Guard, guards_of
+from signals.sources.calendar import guarding, listing, topics
+from signals.sources.calendar.effects import CERTAINTIES
 
-CERTAINTIES = (
-    CalendarEvent.EXACT, CalendarEvent.DATE_ONLY, CalendarEvent.TENTATIVE, CalendarEvent.FORMALITY,
-)  # fmt: skip
 MOST_SHOWN = 200
 
 
@@ -79,18 +76,12 @@ class ScheduledDetailSerializer(ScheduledSerializer):
     @extend_schema_field(GuardSerializer(many=True))
     def get_guards(self, event: CalendarEvent) -> list[dict[str, Any]]:
         """What this row alone asks for, now and later."""
-        return GuardSerializer(guards_for(event, timezone.now()), many=True).data
+        return GuardSerializer(listing.guards_for(event, timezone.now()), many=True).data
 
     @extend_schema_field(serializers.ListField(child=serializers.JSONField()))
     def get_moves(self, event: CalendarEvent) -> list[dict[str, Any]]:
         """Dates that its source gave before."""
         return (event.metadata or {}).get("moves", [])
-
-
-def guards_for(event: CalendarEvent, now: datetime) -> Sequence[Guard]:
-    """The guards that one row asks for by itself."""
-    value = guarding.value_of(event, frozenset())
-    return guards_of(value, [("", "")], guarding.bounds(), now).get(("", ""), ())
 
 
 class ByStart(Cursor):

@@ -237,8 +237,10 @@ def one_sided(
     state.side_told = True
     both = bool(bids and asks)
     mid = (bids[0][0] + asks[0][0]) // 2 if both else None
+    # Its time is the same whoever sees it, and when
     return Found(
-        ONE_SIDED, side, now_ms, mid, mid, asks[0][0] - bids[0][0] if both else None, round(share, 4),
+        ONE_SIDED, side, state.side_ms + limits.one_sided_ms, mid, mid, asks[0][0] - bids[0][0] if both else None,
+        round(share, 4),
         {"share": round(share, 4), "seconds": (now_ms - state.side_ms) // 1_000},
     ), False  # fmt: skip
 
