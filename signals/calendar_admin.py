@@ -1,22 +1,23 @@
 """The calendar in the admin."""
 
+from collections.abc import Sequence
 from datetime import UTC
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from arbsite.admin import BigTableAdmin, pretty, recent, words
+from markets.bets import MarketKey
 from signals.models import CalendarEvent
-from signals.sources.calendar import guarding, guards, times, topics
+from signals.sources.calendar import guarding, guards, listing, times, topics
+from signals.sources.calendar.effects import CERTAINTIES
 
-CERTAINTIES = (
-    CalendarEvent.EXACT, CalendarEvent.DATE_ONLY, CalendarEvent.TENTATIVE, CalendarEvent.FORMALITY,
-)  # fmt: skip
 IMPORTANCES = (topics.HIGH, topics.MEDIUM, topics.LOW)
 
 
@@ -74,17 +75,21 @@ class CalendarEventAdmin(BigTableAdmin):
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """The guards follow at once what a person changed."""
-        before = guarding.markets_of([form.instance]).get(form.instance.pk, frozenset()) if change else ()
+        before = _touched([form.instance]) if change else set()
         super().save_related(request, form, formsets, change)
-        guards.put(dict.fromkeys(before, ()))
-        guarding.refresh(now=timezone.now())
+        _guard_anew(before)
 
     def delete_model(self, request: HttpRequest, obj: CalendarEvent) -> None:
         """Its guards go with it."""
-        before = guarding.markets_of([obj]).get(obj.pk, frozenset())
+        before = _touched([obj])
         super().delete_model(request, obj)
-        guards.put(dict.fromkeys(before, ()))
-        guarding.refresh(now=timezone.now())
+        _guard_anew(before)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
+        """So do those of several at once."""
+        before = _touched(list(queryset))
+        super().delete_queryset(request, queryset)
+        _guard_anew(before)
 
     @admin.display(description="as announced", ordering="starts_at")
     def announced(self, event: CalendarEvent) -> str:
@@ -99,12 +104,19 @@ class CalendarEventAdmin(BigTableAdmin):
         """What it does to trading."""
         if event.pk is None:
             return "-"
-        from signals.calendar_api import guards_for
-
-        rows = guards_for(event, timezone.now())
+        rows = listing.guards_for(event, timezone.now())
         return ", ".join(guard.level for guard in rows) or "none (any more)"
 
     @admin.display(description="details")
     def details(self, event: CalendarEvent) -> SafeString:
         """What its source says besides, and the dates it had before."""
         return pretty(event.metadata or {})
+
+
+def _touched(events: Sequence[CalendarEvent]) -> set[MarketKey]:
+    return {market for markets in guarding.markets_of(events).values() for market in markets}
+
+
+def _guard_anew(before: set[MarketKey]) -> None:
+    guards.put(dict.fromkeys(before, ()))
+    guarding.refresh(now=timezone.now())

@@ -15,16 +15,13 @@ from arbsite.api import Cursor, Millis
 from arbsite.auth import READ
 from arbsite.endpoints import DetailEndpoint, ListEndpoint
 from signals.models import CalendarEvent
-from signals.sources.calendar import guarding, topics
-from signals.sources.calendar.effects import Guard, guards_of
+from signals.sources.calendar import guarding, listing, topics
+from signals.sources.calendar.effects import CERTAINTIES
 
-CERTAINTIES = (
-    CalendarEvent.EXACT, CalendarEvent.DATE_ONLY, CalendarEvent.TENTATIVE, CalendarEvent.FORMALITY,
-)  # fmt: skip
 MOST_SHOWN = 200
 
 
-class CalendarSerializer(serializers.ModelSerializer):
+class ScheduledSerializer(serializers.ModelSerializer):
     """A scheduled event. Times are Unix milliseconds; `time_zone` is the one its source announces it in."""
 
     topic = serializers.SerializerMethodField()
@@ -55,7 +52,7 @@ class GuardSerializer(serializers.Serializer):
     hurdle = serializers.DecimalField(6, 4, help_text="dollars per $1 of payoff that the hurdle is wider by")
 
 
-class CalendarDetailSerializer(CalendarSerializer):
+class ScheduledDetailSerializer(ScheduledSerializer):
     """With the markets and bets it touches, its guards, and the dates it had before."""
 
     markets = serializers.SerializerMethodField()
@@ -63,8 +60,8 @@ class CalendarDetailSerializer(CalendarSerializer):
     guards = serializers.SerializerMethodField()
     moves = serializers.SerializerMethodField()
 
-    class Meta(CalendarSerializer.Meta):
-        fields = [*CalendarSerializer.Meta.fields, "markets", "bets", "guards", "moves"]
+    class Meta(ScheduledSerializer.Meta):
+        fields = [*ScheduledSerializer.Meta.fields, "markets", "bets", "guards", "moves"]
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_markets(self, event: CalendarEvent) -> Sequence[str]:
@@ -79,18 +76,12 @@ class CalendarDetailSerializer(CalendarSerializer):
     @extend_schema_field(GuardSerializer(many=True))
     def get_guards(self, event: CalendarEvent) -> list[dict[str, Any]]:
         """What this row alone asks for, now and later."""
-        return GuardSerializer(guards_for(event, timezone.now()), many=True).data
+        return GuardSerializer(listing.guards_for(event, timezone.now()), many=True).data
 
     @extend_schema_field(serializers.ListField(child=serializers.JSONField()))
     def get_moves(self, event: CalendarEvent) -> list[dict[str, Any]]:
         """Dates that its source gave before."""
         return (event.metadata or {}).get("moves", [])
-
-
-def guards_for(event: CalendarEvent, now: datetime) -> Sequence[Guard]:
-    """The guards that one row asks for by itself."""
-    value = guarding.value_of(event, frozenset())
-    return guards_of(value, [("", "")], guarding.bounds(), now).get(("", ""), ())
 
 
 class ByStart(Cursor):
@@ -99,12 +90,12 @@ class ByStart(Cursor):
     ordering = "starts_at"
 
 
-class Calendar(ListEndpoint):
+class ScheduledEvents(ListEndpoint):
     """What is scheduled from now on, the soonest first; `since` shows the past as well."""
 
     scope, permission = READ, "signals.view_calendarevent"
     queryset = CalendarEvent.objects.all()
-    serializer_class = CalendarSerializer
+    serializer_class = ScheduledSerializer
     pagination_class = ByStart
     filters = {
         "since": ("starts_at__gte", datetime),
@@ -124,15 +115,15 @@ class Calendar(ListEndpoint):
         return rows.filter(starts_at__gte=timezone.now())
 
 
-class CalendarDetail(DetailEndpoint):
+class ScheduledEvent(DetailEndpoint):
     """One scheduled event with what it touches, cancelled or not."""
 
     scope, permission = READ, "signals.view_calendarevent"
     queryset = CalendarEvent.objects.all()
-    serializer_class = CalendarDetailSerializer
+    serializer_class = ScheduledDetailSerializer
 
 
 urlpatterns = [
-    path("calendar", Calendar.as_view(), name="calendar"),
-    path("calendar/<int:id>", CalendarDetail.as_view(), name="calendar-event"),
+    path("calendar", ScheduledEvents.as_view(), name="calendar"),
+    path("calendar/<int:id>", ScheduledEvent.as_view(), name="calendar-event"),
 ]

@@ -12,7 +12,7 @@ from markets.platforms.base import KALSHI
 from signals.moves import watching
 
 ENTRIES, MARKETS = 20_000, 500
-TARGET = 15.0  # times reading alone, which decodes nothing
+TARGET = 10.0  # times reading alone, which decodes nothing
 
 
 def moves() -> list[Figure]:

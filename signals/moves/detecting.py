@@ -71,17 +71,18 @@ class Found:
 # --- prices
 
 
-def add_price(state: State, ms: int, bid: int | None, ask: int | None, limits: Limits) -> None:
-    """Take a new best bid and ask; a side that is empty is no price, and neither is the same price again."""
+def add_price(state: State, ms: int, bid: int | None, ask: int | None, limits: Limits) -> bool:
+    """Take a new best bid and ask; False for what is none: an empty side, or the same price again."""
     if bid is None or ask is None or ask < bid:
-        return
+        return False
     points = state.points
-    if points and points[-1][1:] == (bid, ask):
-        return
+    if points and points[-1][1] == bid and points[-1][2] == ask:
+        return False
     points.append((ms, bid, ask))
     # One point older than the window stays: the price that stood when the window began
     while len(points) > 3 and (len(points) > MOST_POINTS or points[1][0] < ms - limits.window_ms):
         del points[0]
+    return True
 
 
 def jump(state: State, now_ms: int, tick: int, limits: Limits) -> tuple[Found | None, bool]:
@@ -95,6 +96,11 @@ def jump(state: State, now_ms: int, tick: int, limits: Limits) -> tuple[Found | 
     if len(points) < 2:
         return None, False
     last, previous = points[-1], points[-2]
+    # Nearly always nothing has moved: what is within its own spreads of every point is no jump
+    mids = [bid + ask for _, bid, ask in points]
+    reach = 2 * limits.spreads * max(last[2] - last[1], tick)
+    if max(mids) - mids[-1] <= reach and mids[-1] - min(mids) <= reach:
+        return None, False
     if len(points) >= 3:
         base = points[:-2]
         bound, middle = _bound(base, (previous, last), tick, limits)
@@ -148,19 +154,23 @@ def _jump(state: State, kept: int, since_ms: int, middle: int, bound: float) -> 
 # --- volume
 
 
-def add_volume(state: State, ms: int, volume: int | None, limits: Limits) -> None:
-    """Take the volume of the last 24 hours. What falls out of the day behind is no trade: a fall counts as nothing."""
+def add_volume(state: State, ms: int, volume: int | None, limits: Limits) -> bool:
+    """Take the volume of the last 24 hours; False while there is no rate.
+
+    What falls out of the day behind is no trade: a fall counts as nothing.
+    """
     if volume is None:
-        return
+        return False
     if state.volume is None:
         state.volume, state.volume_ms, state.since_ms = volume, ms, ms
-        return
+        return False
     passed = max(0, ms - state.volume_ms)
     traded = max(0, volume - state.volume)
     # A rate decays with its time constant; what is traded adds its share of it (an exponential moving rate)
     state.fast = state.fast * math.exp(-passed / limits.fast_ms) + traded * 1_000 / limits.fast_ms
     state.slow = state.slow * math.exp(-passed / limits.slow_ms) + traded * 1_000 / limits.slow_ms
     state.volume, state.volume_ms = volume, ms
+    return True
 
 
 def burst(state: State, tick: int, limits: Limits) -> Found | None:
@@ -227,8 +237,10 @@ def one_sided(
     state.side_told = True
     both = bool(bids and asks)
     mid = (bids[0][0] + asks[0][0]) // 2 if both else None
+    # Its time is the same whoever sees it, and when
     return Found(
-        ONE_SIDED, side, now_ms, mid, mid, asks[0][0] - bids[0][0] if both else None, round(share, 4),
+        ONE_SIDED, side, state.side_ms + limits.one_sided_ms, mid, mid, asks[0][0] - bids[0][0] if both else None,
+        round(share, 4),
         {"share": round(share, 4), "seconds": (now_ms - state.side_ms) // 1_000},
     ), False  # fmt: skip
 

@@ -148,12 +148,13 @@ def _one(
     """The moves of one market, and whether it must be looked at again without news."""
     found = []
     for ms, event in news:
-        detecting.add_price(state, ms, _micro(event.best_bid), _micro(event.best_ask), held)
-        detecting.add_volume(state, ms, _micro(event.volume_24h), held)
         # At the time of the entry: a batch is looked at as if it had come one by one
-        jump, _ = detecting.jump(state, ms, FINEST_TICK, held)
-        burst = detecting.burst(state, FINEST_TICK, held)
-        found += [move for move in (jump, burst) if move is not None]
+        if detecting.add_price(state, ms, _micro(event.best_bid), _micro(event.best_ask), held):
+            jump, _ = detecting.jump(state, ms, FINEST_TICK, held)
+            found += [jump] if jump is not None else []
+        if detecting.add_volume(state, ms, _micro(event.volume_24h), held):
+            burst = detecting.burst(state, FINEST_TICK, held)
+            found += [burst] if burst is not None else []
     if book is None or now_ms - book.confirmed_ms > STALE_MS:
         detecting.no_book(state)
         return found, False  # a price that nobody vouches for does not stand

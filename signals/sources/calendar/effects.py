@@ -17,6 +17,7 @@ from signals.sources.calendar.topics import BY_NAME, HIGH, LOW, MEDIUM
 
 WIDEN, SUSPEND, MARK = "widen", "suspend", "mark"
 EXACT, DATE_ONLY, TENTATIVE, FORMALITY = "exact", "date_only", "tentative", "formality"
+CERTAINTIES = (EXACT, DATE_ONLY, TENTATIVE, FORMALITY)
 MARKED = timedelta(hours=2)  # news about its topic within this follows from it
 
 # Who is believed when two name different days: the agency (or a person here), who repeats it, who wrote it down once

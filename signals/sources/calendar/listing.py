@@ -51,6 +51,12 @@ def coming(*, now: datetime, ahead: timedelta, low: bool = False) -> list[Shown]
     ]  # fmt: skip
 
 
+def guards_for(event: CalendarEvent, now: datetime) -> Sequence[Guard]:
+    """The guards that one row asks for by itself."""
+    value = guarding.value_of(event, frozenset())
+    return guards_of(value, [("", "")], guarding.bounds(), now).get(("", ""), ())
+
+
 def as_json(shown: Sequence[Shown], now: datetime) -> dict[str, Any]:
     """The same as a document; times are Unix milliseconds."""
     return {

@@ -30,14 +30,28 @@ def _topic(
     name: str, event: str, market: str, words: str, importance: str, kind: str = RELEASE, apart_days: int = 14
 ) -> Topic:
     return Topic(
-        name, re.compile(event, re.IGNORECASE), re.compile(market, re.IGNORECASE),
+        name, re.compile(event, re.IGNORECASE), re.compile(market, re.IGNORECASE | re.DOTALL),
         frozenset(words.split("|")), importance, kind, apart_days,
     )  # fmt: skip
 
 
+# Others have inflation and rate decisions too; theirs are on other days
+_ELSEWHERE = (
+    r"\b(ecb|boe|boj|boc|rba|rbnz|snb|pboc|riksbank|norges|banxico|bank of (england|japan|canada|korea|mexico|russia)|"
+    r"european central|uk|u\.k\.|britain|british|euro ?zone|euro area|china|chinese|japan|japanese|canada|canadian|turkey|"
+    r"t\u00fcrkiye|argentina|germany|german|india|indian|brazil|mexico|australia|france|french|russia|korea|switzerland)\b"
+)
+
+
+def _here(pattern: str) -> str:
+    """The pattern in texts that name no other country."""
+    return rf"^(?!.*{_ELSEWHERE}).*(?:{pattern})"
+
+
 _FED = (
     r"\bfomc\b|\bfederal (reserve|open market|funds)\b|\bkxfed|\bkxratecut|\b(fed|powell)('s)?\b.{0,60}"
-    r"\b(rates?|cuts?|hikes?|decision|meeting|bps|basis points|pause)\b|\b(rate|interest rate)s? (cut|hike|decision)s?\b"
+    r"\b(rates?|cuts?|hikes?|decision|meeting|bps|basis points|pause)\b|"
+    + _here(r"\b(rate|interest rate)s? (cut|hike|decision)s?\b")
 )
 _GDP = r"^(gdp|gross domestic product)\b(?!.{0,40}\bby (state|county|industry)\b)(?!.{0,30}\bfor (guam|american))"
 # The first row that matches an event's name wins
@@ -47,12 +61,14 @@ TOPICS = (
     _topic("fomc_press", r"^fomc press conference", _FED, "fomc press conference", HIGH, DECISION),
     _topic("fomc", r"^(fomc|federal open market committee)( meeting| statement|( rate)? decision)?\b", _FED,
            "federal reserve|fomc|fed|interest-rates|interest rates", HIGH, DECISION),
-    _topic("cpi", r"^(us )?(consumer price index|cpi)\b", r"\bcpi\b|\bkxcpi|\bconsumer price|\binflation\b",
+    _topic("cpi", r"^(us )?(consumer price index|cpi)\b",
+           r"\bkxcpi|" + _here(r"\bcpi\b|\bconsumer price|\binflation\b"),
            "cpi|inflation|consumer price index", HIGH),
     _topic("jobs", r"^(the )?employment situation(?! of veterans)|^non-?farm payrolls?\b",
-           r"\bnon-?farm\b|\bpayrolls?\b|\bjobs (report|added|numbers)\b|\bunemployment rate\b|\bkx(payroll|u3)",
+           r"\bkx(payroll|u3)|"
+           + _here(r"\bnon-?farm\b|\bpayrolls?\b|\bjobs (report|added|numbers)\b|\bunemployment rate\b"),
            "jobs|employment|payrolls|unemployment|nonfarm payrolls", HIGH),
-    _topic("gdp", _GDP, r"\bgdp\b|\bkxgdp|\bgross domestic product\b|\brecession\b",
+    _topic("gdp", _GDP, r"\bkxgdp|" + _here(r"\bgdp\b|\bgross domestic product\b|\brecession\b"),
            "gdp|gross domestic product|recession", HIGH),
     _topic("pce", r"^personal income and outlays\b", r"\bpce\b|\bkxpce|\bpersonal consumption\b",
            "pce|personal consumption", HIGH),

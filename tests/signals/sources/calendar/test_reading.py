@@ -106,7 +106,10 @@ def test_an_event_has_the_topic_of_its_name(name, topic):
      ("US unemployment rate above 4.5% in November? · KXU3-26NOV-T4.5", {"jobs"}),
         ("CPI year-over-year in November", {"cpi"}),
      ("Will Bitcoin reach $150,000 by December 31?", set()), ("Will FedEx beat estimates?", set()),
-     ("Will Federer play again?", set()), ("US recession in 2027?", {"gdp"})],
+     ("Will Federer play again?", set()), ("US recession in 2027?", {"gdp"}),
+        ("ECB interest rate decision in December?", set()), ("UK inflation above 3%?", set()),
+        ("Interest rate cut in December?", {"fomc"}), ("Inflation above 3% in November? · KXCPI-26NOV-T3", {"cpi"}),
+        ("China GDP growth in Q4?", set()), ("Fed rate cut after the ECB's?", {"fomc"})],
 )  # fmt: skip
 def test_a_market_is_about_what_its_words_say(text, names):
     assert {topic.name for topic in topics.in_text(text)} - {"fomc_press", "fomc_minutes"} == names
