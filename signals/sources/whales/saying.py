@@ -13,6 +13,7 @@ from signals.sources.whales import flows, triggering
 NOTICE = "whale_alert"
 QUIET = Decimal("0.25")  # of its size: how strongly a flow without a sign says that prices will move at all
 STEP = Decimal("0.0001")
+MOST_CLAIMS = 5  # of one alert, about the surest markets: those of one ladder move together anyway
 KINDS = {flows.INFLOW: "inflow", flows.OUTFLOW: "outflow"}
 
 
@@ -34,7 +35,7 @@ def claims(
     if not kind or not alert.fresh or alert.happened_at is None or alert.seen_at is None:
         return []
     found = []
-    for link in links:
+    for link in list(links)[:MOST_CLAIMS]:
         direction = sign * link.direction if kind != "defi" else 0
         strength = size * link.score * (1 if direction else QUIET)
         found.append(

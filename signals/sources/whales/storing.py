@@ -28,7 +28,8 @@ from signals.sources.whales.reorganising import Vanished
 
 log = logging.getLogger(__name__)
 
-CHUNK = 1_000  # rows of one statement
+CHUNK = 1_000  # transfers of one transaction
+STATEMENT = 100  # rows of one INSERT: psycopg's search for placeholders is quadratic in a statement's length
 Links = Callable[[str, datetime], Sequence[Link]]
 
 
@@ -152,8 +153,14 @@ def _remember(found: Mapping[str, int]) -> None:
 
 
 def _insert(made: list[WhaleAlert]) -> list[WhaleAlert]:
-    """Store what is new, in one statement; returns it with its ids."""
-    ids = {key: pk for pk, key in bulk.insert(made, suffix="ON CONFLICT DO NOTHING RETURNING id, key")}
+    """Store what is new; returns it with its ids."""
+    ids = {
+        key: pk
+        for start in range(0, len(made), STATEMENT)
+        for pk, key in bulk.insert(
+            made[start : start + STATEMENT], suffix="ON CONFLICT DO NOTHING RETURNING id, key"
+        )
+    }
     new = [row for row in made if row.key in ids]
     for row in new:
         row.pk, row._state.adding = ids[row.key], False

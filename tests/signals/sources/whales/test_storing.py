@@ -317,5 +317,17 @@ def test_migrating_fills_the_tables(db):
 
 def test_many_transfers_cost_few_statements(django_assert_max_num_queries):
     rows = [transfer(position=at) for at in range(500)]
-    with django_assert_max_num_queries(25):
+    with django_assert_max_num_queries(35):
         assert keep(*rows).new == 500
+
+
+def test_an_alert_claims_about_the_surest_markets_only(redis):
+    names = [f"m-{at:02}" for at in range(30)]
+    Market.objects.bulk_create(
+        Market(id=name, platform="kalshi", slug=name, question="Bitcoin?", status="OPEN") for name in names
+    )
+    found = [link(name, 1, f"0.{50 + at}") for at, name in enumerate(names)]
+    storing.keep([transfer()], NOW, links=lambda asset, now: found if asset == "BTC" else [])
+    row = WhaleAlert.objects.get()
+    assert row.related_markets == names[:9:-1]
+    assert set(Prediction.objects.values_list("market_id", flat=True)) == set(names[-5:])
