@@ -13,7 +13,16 @@ from django.utils.safestring import SafeString, mark_safe
 
 from arbsite.admin import ReadOnlyAdmin, link, list_link, pretty, recent, words
 from markets.models import Bet, Market
-from signals import decision, history, rechecking, storing
+from signals import (  # noqa: F401 - pages of their own modules
+    calendar_admin,
+    decision,
+    history,
+    news_admin,
+    rechecking,
+    source_admin,
+    storing,
+    whale_admin,
+)
 from signals.models import TYPES, Refusal, Signal, SignalSnapshot
 
 RELEASED_AT_ONCE = 20

@@ -14,7 +14,7 @@ from arbsite import health
 from arbsite.api import PERIOD, Millis
 from arbsite.auth import READ
 from arbsite.endpoints import DetailEndpoint, ListEndpoint
-from signals import decision, detect_api, history, normalize_api, rules, scanning, storing
+from signals import decision, detect_api, history, normalize_api, rules, scanning, source_api, storing
 from signals.models import ARBITRAGE, Signal, SignalSnapshot
 
 CURRENT = (Signal.PENDING, Signal.ACTIONABLE, Signal.EXECUTED)  # open, and not refused
@@ -223,6 +223,7 @@ health.add_part("analyzer", analyzer)
 urlpatterns = [
     *normalize_api.urlpatterns,
     *detect_api.urlpatterns,
+    *source_api.urlpatterns,
     path("opportunities", Opportunities.as_view(), name="opportunities"),
     path("opportunities/<str:id>", Opportunity.as_view(), name="opportunity"),
     path("history", History.as_view(), name="history"),

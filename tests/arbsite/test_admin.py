@@ -12,7 +12,7 @@ from arbsite.admin import COUNT_UP_TO, EstimatingPaginator
 from arbsite.models import ApiKey, Component, Heartbeat, JobRun, Notice
 from execution.models import Fill, Halt, Order, Plan, Position
 from markets.models import Bet, BetOutcome, Market, Pair, UniverseRule
-from signals.models import CalendarEvent, NewsEvent, Signal, SignalSnapshot, WhaleAlert
+from signals.models import CalendarEvent, NewsEvent, Signal, SignalSnapshot, Source, WhaleAlert
 from tests.arbsite.callers import key, user
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -44,6 +44,7 @@ def rows(db):
     WhaleAlert.objects.create(transaction_hash="0x1", amount=1)
     NewsEvent.objects.create(headline="Rates held")
     CalendarEvent.objects.create(name="FOMC", source="fed", starts_at=NOW)
+    Source.objects.create(name="wire", kind="news", why="Will it <b>?", cursor={"page": 2})
     plan = Plan.objects.create(id="plan_1", signal=signal)
     order = Order.objects.create(
         id="ord_1",
