@@ -11,18 +11,13 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+import signals.calendar_admin
+import signals.news_admin
+import signals.source_admin
+import signals.whale_admin  # noqa: F401 - their pages
 from arbsite.admin import ReadOnlyAdmin, link, list_link, pretty, recent, words
 from markets.models import Bet, Market
-from signals import (  # noqa: F401 - pages of their own modules
-    calendar_admin,
-    decision,
-    history,
-    news_admin,
-    rechecking,
-    source_admin,
-    storing,
-    whale_admin,
-)
+from signals import decision, history, rechecking, storing
 from signals.models import TYPES, Refusal, Signal, SignalSnapshot
 
 RELEASED_AT_ONCE = 20
