@@ -138,7 +138,8 @@ class Newsroom:
                 self.sandbox.traders.move(pair.id, CENT if own > 0 else -CENT, at_ms + step * STEP_MS)
             record.moves.append(
                 {
-                    "pair": pair.id, "at_ms": at_ms, "until_ms": at_ms + (abs(cents) - 1) * STEP_MS, "kalshi": pair.kalshi_ticker, "kalshi_cents": cents,
+                    "pair": pair.id, "at_ms": at_ms, "until_ms": at_ms + (abs(cents) - 1) * STEP_MS,
+                    "kalshi": pair.kalshi_ticker, "kalshi_cents": cents,
                     "polymarket": pair.polymarket_id, "polymarket_cents": own,
                 }
             )  # fmt: skip
