@@ -15,6 +15,8 @@ import signals.calendar_admin
 import signals.move_admin
 import signals.news_admin
 import signals.whale_admin  # noqa: F401 - its pages
+import signals.source_admin
+import signals.whale_admin  # noqa: F401 - their pages
 from arbsite.admin import ReadOnlyAdmin, link, list_link, pretty, recent, words
 from markets.models import Bet, Market
 from signals import (

@@ -30,6 +30,7 @@ from signals import (
     webhook_api,
     whale_api,
 )
+from signals import decision, detect_api, history, normalize_api, rules, scanning, source_api, storing
 from signals.models import ARBITRAGE, Signal, SignalSnapshot
 from signals.returns import returns_api
 from signals.signal_api import VoiceSerializer
@@ -254,6 +255,7 @@ urlpatterns = [
     *webhook_api.urlpatterns,
     *news_api.urlpatterns,
     *returns_api.urlpatterns,
+    *source_api.urlpatterns,
     path("opportunities", Opportunities.as_view(), name="opportunities"),
     path("opportunities/<str:id>", Opportunity.as_view(), name="opportunity"),
     path("history", History.as_view(), name="history"),

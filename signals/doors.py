@@ -16,6 +16,7 @@ def open_all() -> None:
     from signals.sources.news import benchmarks as news_benchmarks
     from signals.sources.news import specs as news_specs
     from signals import benchmarks, detection_benchmarks, panels, score_benchmarks
+    from signals import benchmarks, detection_benchmarks, panels, source_checks
 
     _open_whales()
     registry.add_benchmark("replay", benchmarks.replay)
@@ -28,6 +29,9 @@ def open_all() -> None:
     registry.add_benchmark("correlator", score_benchmarks.correlator)
     registry.add_panel("opportunities", panels.opportunities)
     registry.add_summary("signals", panels.summary)
+    registry.add_panel("sources", source_checks.sources)
+    for name in source_checks.KINDS:
+        registry.add_check(f"sources: {name}", getattr(source_checks, name), needed=False)
     registry.add_job(
         Job("correlations", ("correlations", "--refresh"), 600, about="How markets move together")
     )

@@ -23,6 +23,7 @@ from markets.sandbox.traders import TraderError
 NAME = "newsroom"  # in `Sandbox.shared`
 KEPT = 3_000
 FIRST_MS = 2_000  # until the first act
+STEP_MS = 1_000  # between two cents of a move
 AT_MS = {
     "KXSBXFED": 19 * 3_600_000,
     "KXSBXCPI": 13 * 3_600_000 + 1_800_000,
@@ -132,10 +133,13 @@ class Newsroom:
                 continue
             # The pair's value is in YES terms of Polymarket, which asks "or lower" where the pair is inverted
             own = -cents if pair.inverted else cents
-            self.sandbox.traders.move(pair.id, own * CENT, at_ms)
+            # By the cent: a jump would be seen on one platform before the other, and look like an arbitrage
+            for step in range(abs(cents)):
+                self.sandbox.traders.move(pair.id, CENT if own > 0 else -CENT, at_ms + step * STEP_MS)
             record.moves.append(
                 {
-                    "pair": pair.id, "at_ms": at_ms, "kalshi": pair.kalshi_ticker, "kalshi_cents": cents,
+                    "pair": pair.id, "at_ms": at_ms, "until_ms": at_ms + (abs(cents) - 1) * STEP_MS,
+                    "kalshi": pair.kalshi_ticker, "kalshi_cents": cents,
                     "polymarket": pair.polymarket_id, "polymarket_cents": own,
                 }
             )  # fmt: skip

@@ -1,6 +1,7 @@
 """Every source that is polled, by name. A kind's package adds its maker; makers read the settings each time."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from signals.sources.base import Spec
 
@@ -18,8 +19,17 @@ def add(package: str, maker: Maker) -> None:
 
 
 def all_specs() -> dict[str, Spec]:
-    """Every source, those that are off as well."""
-    return {spec.name: spec for maker in _makers.values() for spec in maker()}
+    """Every source, those that are off as well.
+
+    A name that an earlier package has taken gets its kind in front: the Fed has a feed (`fed`) and a calendar
+    (`calendar-fed`), and each keeps a row, a breaker and quotas of its own.
+    """
+    found: dict[str, Spec] = {}
+    for maker in _makers.values():
+        for spec in maker():
+            name = spec.name if spec.name not in found else f"{spec.kind}-{spec.name}"
+            found[name] = spec if name == spec.name else replace(spec, name=name)
+    return found
 
 
 def spec(name: str) -> Spec:

@@ -28,6 +28,7 @@ from signals.models import (
     WhaleAlert,
     WhaleTrigger,
 )
+from signals.models import CalendarEvent, NewsEvent, Signal, SignalSnapshot, Source, WhaleAlert
 from tests.arbsite.callers import key, user
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -87,6 +88,7 @@ def rows(db):
         one="market:kalshi:KX/ABC-1", two="market:polymarket:0xab", clock_seconds=60, rho="0.8", lower="0.6", upper="0.9",
         samples=100, computed_at=NOW,
     )  # fmt: skip
+    Source.objects.create(name="wire", kind="news", why="Will it <b>?", cursor={"page": 2})
     plan = Plan.objects.create(id="plan_1", signal=signal)
     order = Order.objects.create(
         id="ord_1",

@@ -128,6 +128,10 @@ def test_a_true_act_moves_both_markets_the_way_it_says_when_it_says() -> None:
     for m in record.moves:
         assert (fair(sandbox, m["kalshi"]), fair(sandbox, m["polymarket"])) == before[m["pair"]]
     run(sandbox, clock, newsroom, 2)
+    first = record.moves[0]
+    assert fair(sandbox, first["kalshi"]) - before[first["pair"]][0] in (CENT, 2 * CENT), "by the cent"
+    run(sandbox, clock, newsroom, 5)
+    assert clock.now_ms() >= first["until_ms"] == first["at_ms"] + 5_000
     seen = set()
     for m in record.moves:
         pair = sandbox.world.pairs[m["pair"]]
