@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from markets.matching.dates import AFTER, DAY, DEADLINE, MONTH, QUARTER, YEAR
-from signals.language import signs, tables
+from signals.language import figures, signs, tables
 from signals.language.index import Index
 from signals.language.items import Items, kinds
 from signals.language.texts import Said
@@ -78,7 +78,7 @@ def _subjects(named: Mapping[str, float], items: Items, index: Index) -> tuple[f
 def _contexts(said: Said, items: Items, index: Index) -> tuple[float, tuple[str, ...]]:
     weights = values()["weights"]
     if any(key.startswith(_TRADED) for key in items.subjects):
-        return (weights["price"], ("price",)) if _moves(said) else (0.0, ())
+        return (weights["price"], ("price",)) if _moves(said, items) else (0.0, ())
     if any(key.startswith(_RELEASES) for key in items.subjects):
         return _release(said, items)
     total = met = 0.0
@@ -115,12 +115,13 @@ def _speaks(said: Said, key: str) -> bool:
     return value in said.kinds.get(kind, ())
 
 
-def _moves(said: Said) -> bool:
-    """Whether the headline speaks of a price: a number of dollars beside a movement, or a movement of the asset."""
-    if not {"coin", "index", "commodity", "fx"} & said.kinds.keys():
-        return False
+def _moves(said: Said, items: Items) -> bool:
+    """Whether the headline speaks of this asset's price: it or what flows with it moves, or dollars beside a word of trading."""
+    if any(bound.unit == "$" for bound in said.bounds) and "price" in said.arenas:
+        return True
+    nouns = figures.nouns(items) | tables.words("cues.yaml", "flows")
     findings = signs.read(" ".join(token.word for token in said.title))
-    return bool(findings) or (any(bound.unit == "$" for bound in said.bounds) and "price" in said.arenas)
+    return any(nouns & set(finding.words.split()) for finding in findings)
 
 
 def _release(said: Said, items: Items) -> tuple[float, tuple[str, ...]]:

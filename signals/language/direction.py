@@ -38,9 +38,9 @@ def _plain(said: Said, items: Items, shared: Sequence[str]) -> Opinion:
         return NOTHING
     if any(key.startswith("policy:") for key in items.subjects):
         return figures.decision(said, items)
-    if any(key.startswith(VALUED) for key in items.subjects) and (items.bounds or facts.kinds.get("move")):
-        return figures.figure(said, items)
     acts = facts.kinds.get("act", set())
+    if any(key.startswith(VALUED) for key in items.subjects) and not acts:
+        return figures.figure(said, items)
     if not acts & _HARM and any(bound.low != bound.high for bound in items.bounds) and figures.count(said):
         return figures.against(figures.count(said), items.bounds, CLEAR)
     if acts & _HARM:

@@ -147,7 +147,7 @@ def _moved(said: Said, items: Items) -> int:
     """Which way what the market measures went: the sign of its own noun, not of the news."""
     text = " ".join(token.word for token in said.title)
     measure = any(key.startswith("measure:") for key in items.subjects)
-    noun = _nouns(items)
+    noun = nouns(items)
     total = 0.0
     for finding in signs.read(text):
         words = finding.words.split()
@@ -163,7 +163,8 @@ def _moved(said: Said, items: Items) -> int:
     return (total > 0.1) - (total < -0.1)
 
 
-def _nouns(items: Items) -> set[str]:
+def nouns(items: Items) -> set[str]:
+    """What a headline calls the thing that is measured or traded."""
     found: set[str] = set()
     for key, alias in items.facts.aliases.items():
         if key.startswith(VALUED):
