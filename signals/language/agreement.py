@@ -19,6 +19,7 @@ _TRADED = ("coin:", "index:", "commodity:", "fx:")
 _BROAD_OFFICES = frozenset(["parliament"])
 _PARTY_AND_OFFICE = frozenset(f"{kind}:{value}" for kind, values in (
     ("party", ("democratic", "republican")), ("office", ("house", "senate", "president"))) for value in values)  # fmt: skip
+_HOUSES = frozenset(["polity:majority", "polity:midterms"])
 _RELEASES = ("measure:", "policy:")
 
 
@@ -46,6 +47,8 @@ def _titles() -> Mapping[str, str]:
 def judge(said: Said, named: Mapping[str, float], items: Items, index: Index) -> Agreement | None:
     """How surely the headline is about this market; None if it is not."""
     cover, weights = values()["cover"], values()["weights"]
+    if any(key.startswith("polity:") and key not in named and key not in _HOUSES for key in items.subjects):
+        return None  # turnout, margin, seats: another quantity is another question
     subjects, shared = _subjects(named, items, index)
     if subjects < cover["subjects"] or _contradicts(said, items):
         return None
@@ -116,7 +119,7 @@ def _speaks(said: Said, key: str) -> bool:
 
 
 def _moves(said: Said, items: Items) -> bool:
-    """Whether the headline speaks of this asset's price: it or what flows with it moves, or dollars beside a word of trading."""
+    """Whether the headline speaks of this asset's price: it or what flows with it moves, or dollars are traded for it."""
     if any(bound.unit == "$" for bound in said.bounds) and "price" in said.arenas:
         return True
     nouns = figures.nouns(items) | tables.words("cues.yaml", "flows")

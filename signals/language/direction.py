@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from markets.matching.facts import Facts
 from markets.matching.polarity import Polarity
 from signals.language import contests, figures
-from signals.language.figures import CLEAR, NOTHING, VALUED, Opinion
+from signals.language.figures import NOTHING, VALUED, Opinion
 from signals.language.items import Items, kinds
 from signals.language.texts import Said
 
@@ -41,8 +41,10 @@ def _plain(said: Said, items: Items, shared: Sequence[str]) -> Opinion:
     acts = facts.kinds.get("act", set())
     if any(key.startswith(VALUED) for key in items.subjects) and not acts:
         return figures.figure(said, items)
-    if not acts & _HARM and any(bound.low != bound.high for bound in items.bounds) and figures.count(said):
-        return figures.against(figures.count(said), items.bounds, CLEAR)
+    if not acts & _HARM and any(bound.low != bound.high for bound in items.bounds):
+        opinion = figures.figure(said, items)
+        if opinion[0] or figures.heard(said, items):
+            return opinion
     if acts & _HARM:
         return contests.harm(said, items, shared)
     if acts & kinds("acts") and not facts.kinds.keys() & {"stage", "title", "league"}:

@@ -53,6 +53,7 @@ class Said:
     kinds: dict[str, set[str]] = field(default_factory=dict)
     words: frozenset[str] = frozenset()
     bounds: tuple[Bound, ...] = ()
+    title_bounds: tuple[Bound, ...] = ()  # of the headline alone
     when: Dates = field(default_factory=Dates)
     entities: tuple[Entity, ...] = ()
     arenas: frozenset[str] = frozenset()
@@ -76,6 +77,10 @@ def read(title: str, summary: str = "", *, at: datetime) -> Said:
     named = name_numbers(folded)
     said.when, rest = dates.read(named)
     said.bounds, rest = numbers.read(rest)
+    said.title_bounds = said.bounds
+    if summary:
+        alone = _NUMBERED_CLASS.sub(r"\1", name_numbers(fold(mentions.without_nobody(title))))
+        said.title_bounds = numbers.read(dates.read(alone)[1])[0]
     found, left, aliases = canonical(rest)
     said.words |= frozenset(left)
     said.kinds = _believed(found, aliases, said.tokens)
