@@ -15,6 +15,7 @@ from signals.language.index import Index
 from signals.language.items import Items, kinds
 from signals.language.texts import Said
 
+CLOSE = 3  # words between an asset and the verb that moves it
 _TRADED = ("coin:", "index:", "commodity:", "fx:")
 _BROAD_OFFICES = frozenset(["parliament"])
 _PARTY_AND_OFFICE = frozenset(f"{kind}:{value}" for kind, values in (
@@ -121,6 +122,8 @@ def _speaks(said: Said, key: str) -> bool:
 def _moves(said: Said, items: Items) -> bool:
     """Whether the headline speaks of this asset's price: it or what flows with it moves, or dollars are traded for it."""
     if any(bound.unit == "$" for bound in said.bounds) and "price" in said.arenas:
+        return True
+    if figures.verb_behind(said, figures.nouns(items), CLOSE):
         return True
     nouns = figures.nouns(items) | tables.words("cues.yaml", "flows")
     findings = signs.read(" ".join(token.word for token in said.title))

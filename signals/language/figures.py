@@ -214,21 +214,22 @@ def moved(said: Said, items: Items) -> int:
             total += finding.sign * finding.weight * 0.5  # the news about an asset is the news of its price
     if total:
         return (total > 0.1) - (total < -0.1)
-    return _verb(said, noun)
+    return verb_behind(said, noun)
 
 
-def _verb(said: Said, noun: Set[str]) -> int:
-    """The first verb of rising or falling behind the noun, in the same part of the headline."""
+def verb_behind(said: Said, noun: Set[str], within: int = 100) -> int:
+    """The first verb of rising or falling so many words behind the noun, in the same part of the headline."""
     up, down = tables.words("signs.yaml", "up"), tables.words("signs.yaml", "down")
-    met = False
+    met, far = False, 0
     for token in said.title:
+        far += 1
         if token.first or token.word in tables.words("signs.yaml", "asides"):
             met = met and not token.first
             if met:
                 return 0
         if token.word in noun:
-            met = True
-        elif met and (token.word in up) != (token.word in down):
+            met, far = True, 0
+        elif met and far <= within and (token.word in up) != (token.word in down):
             return 1 if token.word in up else -1
     return 0
 

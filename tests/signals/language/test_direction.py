@@ -70,6 +70,9 @@ CASES = [
     ("Trump pardons Ghislaine Maxwell", "Will Trump pardon Ghislaine Maxwell by end of 2026?", 1),
     ("Putin and Zelensky meet in Istanbul", "Will Zelenskyy and Putin not meet before 2027?", -1),
     ("Congress averts government shutdown", "Government shutdown by March 31, 2026?", -1),
+    ("Ceasefire talks between Russia and Ukraine collapse", "Russia x Ukraine ceasefire by December 31, 2026?", -1),
+    ("Israel and Hamas agree to ceasefire", "Israel x Hamas ceasefire by December 31?", 1),
+    ("Gold tops $4,200 an ounce", "Will the price of gold be above $4,150 on March 29, 2026?", 1),
     # unclear
     ("OpenAI files for IPO", "Will OpenAI or Anthropic IPO first?", 0),
 ]  # fmt: skip
