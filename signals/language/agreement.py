@@ -10,15 +10,17 @@ from functools import cache
 from typing import Any
 
 from markets.matching.dates import AFTER, DAY, DEADLINE, MONTH, QUARTER, YEAR
-from signals.language import signs, tables
+from signals.language import figures, signs, tables
 from signals.language.index import Index
 from signals.language.items import Items, kinds
 from signals.language.texts import Said
 
+CLOSE = 3  # words between an asset and the verb that moves it
 _TRADED = ("coin:", "index:", "commodity:", "fx:")
 _BROAD_OFFICES = frozenset(["parliament"])
 _PARTY_AND_OFFICE = frozenset(f"{kind}:{value}" for kind, values in (
     ("party", ("democratic", "republican")), ("office", ("house", "senate", "president"))) for value in values)  # fmt: skip
+_HOUSES = frozenset(["polity:majority", "polity:midterms"])
 _RELEASES = ("measure:", "policy:")
 
 
@@ -46,6 +48,8 @@ def _titles() -> Mapping[str, str]:
 def judge(said: Said, named: Mapping[str, float], items: Items, index: Index) -> Agreement | None:
     """How surely the headline is about this market; None if it is not."""
     cover, weights = values()["cover"], values()["weights"]
+    if any(key.startswith("polity:") and key not in named and key not in _HOUSES for key in items.subjects):
+        return None  # turnout, margin, seats: another quantity is another question
     subjects, shared = _subjects(named, items, index)
     if subjects < cover["subjects"] or _contradicts(said, items):
         return None
@@ -78,7 +82,7 @@ def _subjects(named: Mapping[str, float], items: Items, index: Index) -> tuple[f
 def _contexts(said: Said, items: Items, index: Index) -> tuple[float, tuple[str, ...]]:
     weights = values()["weights"]
     if any(key.startswith(_TRADED) for key in items.subjects):
-        return (weights["price"], ("price",)) if _moves(said) else (0.0, ())
+        return (weights["price"], ("price",)) if _moves(said, items) else (0.0, ())
     if any(key.startswith(_RELEASES) for key in items.subjects):
         return _release(said, items)
     total = met = 0.0
@@ -115,12 +119,15 @@ def _speaks(said: Said, key: str) -> bool:
     return value in said.kinds.get(kind, ())
 
 
-def _moves(said: Said) -> bool:
-    """Whether the headline speaks of a price: a number of dollars beside a movement, or a movement of the asset."""
-    if not {"coin", "index", "commodity", "fx"} & said.kinds.keys():
-        return False
+def _moves(said: Said, items: Items) -> bool:
+    """Whether the headline speaks of this asset's price: it or what flows with it moves, or dollars are traded for it."""
+    if any(bound.unit == "$" for bound in said.bounds) and "price" in said.arenas:
+        return True
+    if figures.verb_behind(said, figures.nouns(items), CLOSE):
+        return True
+    nouns = figures.nouns(items) | tables.words("cues.yaml", "flows")
     findings = signs.read(" ".join(token.word for token in said.title))
-    return bool(findings) or (any(bound.unit == "$" for bound in said.bounds) and "price" in said.arenas)
+    return any(nouns & set(finding.words.split()) for finding in findings)
 
 
 def _release(said: Said, items: Items) -> tuple[float, tuple[str, ...]]:

@@ -51,6 +51,9 @@ def act(said: Said, items: Items) -> Opinion:
     if denials.denied(said, own):
         return -1, CLEAR, "denied or put off"
     acts = items.facts.kinds.get("act", set())
+    broken = any(f" {phrase} " in said.flat for phrase in tables.words("cues.yaml", "breakdowns"))
+    if broken and acts & kinds("agreed_acts"):
+        return -1, CLEAR, "talks break down"
     if acts & said.kinds.get("act", set()) or not acts:
         return 1, CLEAR, "it happens or comes nearer"
     return 1, FAINT, "it is spoken of"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from markets.matching.facts import Facts
 from markets.matching.polarity import Polarity
 from signals.language import contests, figures
-from signals.language.figures import CLEAR, NOTHING, VALUED, Opinion
+from signals.language.figures import NOTHING, VALUED, Opinion
 from signals.language.items import Items, kinds
 from signals.language.texts import Said
 
@@ -38,11 +38,13 @@ def _plain(said: Said, items: Items, shared: Sequence[str]) -> Opinion:
         return NOTHING
     if any(key.startswith("policy:") for key in items.subjects):
         return figures.decision(said, items)
-    if any(key.startswith(VALUED) for key in items.subjects) and (items.bounds or facts.kinds.get("move")):
-        return figures.figure(said, items)
     acts = facts.kinds.get("act", set())
-    if not acts & _HARM and any(bound.low != bound.high for bound in items.bounds) and figures.count(said):
-        return figures.against(figures.count(said), items.bounds, CLEAR)
+    if any(key.startswith(VALUED) for key in items.subjects) and not acts:
+        return figures.figure(said, items)
+    if not acts & _HARM and any(bound.low != bound.high for bound in items.bounds):
+        opinion = figures.figure(said, items)
+        if opinion[0] or figures.heard(said, items):
+            return opinion
     if acts & _HARM:
         return contests.harm(said, items, shared)
     if acts & kinds("acts") and not facts.kinds.keys() & {"stage", "title", "league"}:

@@ -1,6 +1,6 @@
 """Prices, economic figures and central banks' decisions: what a headline's number or movement does to a question's YES."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from decimal import Decimal
 
 from markets.matching.numbers import PERCENT, USD, Bound
@@ -12,6 +12,7 @@ CERTAIN, CLEAR, LIKELY, FAINT = Decimal("0.9"), Decimal("0.7"), Decimal("0.5"), 
 NOTHING = (0, Decimal(0), "")
 Opinion = tuple[int, Decimal, str]  # direction, strength, why
 VALUED = ("coin:", "index:", "commodity:", "fx:", "measure:")
+COUNTED = (*VALUED, "polity:", "stat:", "game:")
 
 
 def comparator(items: Items) -> int:
@@ -28,23 +29,70 @@ def comparator(items: Items) -> int:
 
 
 def figure(said: Said, items: Items) -> Opinion:
-    """A number against the question's bound; else the movement against its comparator."""
+    """A number against the question's bound; a number that only names the bound, and none, leave it to the movement.
+
+    `CPI 3.4 %` decides `above 3.3 %`. `surges toward $81,000` beside `above $81,000` tells which way, not that it is there;
+    `unlikely to be above $81,000` says the opposite of what it names.
+    """
     side = comparator(items)
-    unit = USD if any(key.startswith("coin:") for key in items.subjects) else None
-    reach = _moved(said, items)
+    reach = moved(said, items)
     if "outperform" in items.facts.folded:
         return (reach, LIKELY, "its price moves") if reach else NOTHING
-    told = [bound for bound in said.bounds if _fits(bound, items.bounds, unit)]
-    if told and items.bounds:
-        values = tuple(_signed(bound, said, items) for bound in told)
-        opinion = against(values, items.bounds, CERTAIN if unit is None else CLEAR)
-        if opinion[0]:
-            return opinion
-        if side and reach:
-            return side * reach, FAINT, "its price moves, short of the bound"
+    exact = not any(key.startswith("coin:") for key in items.subjects)  # a price is another one in a minute
+    told = tuple(_whole(_signed(bound, said, items), items) for bound in heard(said, items))
+    other = tuple(bound for bound in told if not _names(bound, items.bounds))
+    opinion = against(other, items.bounds, CERTAIN if exact else CLEAR)
+    if opinion[0]:
+        return opinion
     if side and reach:
-        return side * reach, LIKELY, "it moves"
+        return side * reach, LIKELY if len(other) == 0 else FAINT, "it moves"
+    if side and told and all(bound.low == bound.high for bound in told):
+        return _reached(said, side)
+    sign, strength, why = against(
+        tuple(bound for bound in told if bound.low != bound.high), items.bounds, LIKELY
+    )
+    if not sign:
+        return NOTHING
+    if any(f" {phrase} " in said.flat for phrase in tables.words("cues.yaml", "doubts")):
+        return -sign, strength, f"{why}, doubted"
+    return sign, strength, why
+
+
+def _reached(said: Said, side: int) -> Opinion:
+    """What is said of the question's own number: `will not be reached`, `within reach`."""
+    for key, sign in (("doubts", -1), ("arrivals", 1)):
+        if any(f" {phrase} " in said.flat for phrase in tables.words("cues.yaml", key)):
+            return sign * side, LIKELY, "its bound is named" + (", doubted" if sign < 0 else "")
     return NOTHING
+
+
+def heard(said: Said, items: Items) -> list[Bound]:
+    """The headline's numbers of the question's unit; the summary's where the headline has none."""
+    unit = USD if any(key.startswith("coin:") for key in items.subjects) else None
+    own = [bound for bound in said.title_bounds if _fits(bound, items.bounds, unit)]
+    return own or [bound for bound in said.bounds if _fits(bound, items.bounds, unit)]
+
+
+def _names(told: Bound, asked: Iterable[Bound]) -> bool:
+    """Whether a number is the question's own bound; of things that are counted, `above 50` is `at least 51`."""
+    mine = {value for value in (told.low, told.high) if value is not None}
+    if len(mine) != 1:
+        return False
+    value = mine.pop()
+    for one in asked:
+        steps = (0, 1) if told.unit == one.unit == "" else (0,)
+        if any(value + step == one.low or value - step == one.high for step in steps):
+            return True
+    return False
+
+
+def _whole(told: Bound, items: Items) -> Bound:
+    """A told count as the matcher writes counts: `above 50` is `at least 51`."""
+    if not items.facts.counts or told.unit != "":
+        return told
+    low = told.low + 1 if told.low is not None and not told.low_inclusive else told.low
+    high = told.high - 1 if told.high is not None and not told.high_inclusive else told.high
+    return Bound(low, low is not None, high, high is not None, told.unit)
 
 
 def _fits(bound: Bound, asked: Iterable[Bound], unit: str | None) -> bool:
@@ -102,11 +150,6 @@ def _falls(said: Said) -> bool:
     )
 
 
-def count(said: Said) -> tuple[Bound, ...]:
-    """Plain numbers of a headline, neither money nor percent."""
-    return tuple(bound for bound in said.bounds if bound.unit == "")
-
-
 def against(told: Sequence[Bound], asked: Sequence[Bound], strength: Decimal) -> Opinion:
     """Whether what is told lies inside what is asked (1), outside (-1), or cannot be said (0)."""
     for bound in told:
@@ -118,62 +161,87 @@ def against(told: Sequence[Bound], asked: Sequence[Bound], strength: Decimal) ->
 
 
 def _inside(told: Bound, asked: Bound) -> bool:
+    """Whether everything that is told lies inside what is asked."""
     low = asked.low is None or (
-        told.low is not None and (told.low > asked.low or (told.low == asked.low and asked.low_inclusive))
+        told.low is not None
+        and (
+            told.low > asked.low
+            or (told.low == asked.low and (asked.low_inclusive or not told.low_inclusive))
+        )
     )
     high = asked.high is None or (
         told.high is not None
-        and (told.high < asked.high or (told.high == asked.high and asked.high_inclusive))
+        and (
+            told.high < asked.high
+            or (told.high == asked.high and (asked.high_inclusive or not told.high_inclusive))
+        )
     )
     return low and high
 
 
 def _outside(told: Bound, asked: Bound) -> bool:
+    """Whether nothing that is told lies inside what is asked."""
     under = (
         asked.low is not None
         and told.high is not None
-        and (told.high < asked.low or (told.high == asked.low and not asked.low_inclusive))
+        and (
+            told.high < asked.low
+            or (told.high == asked.low and not (asked.low_inclusive and told.high_inclusive))
+        )
     )
     over = (
         asked.high is not None
         and told.low is not None
-        and (told.low > asked.high or (told.low == asked.high and not asked.high_inclusive))
+        and (
+            told.low > asked.high
+            or (told.low == asked.high and not (asked.high_inclusive and told.low_inclusive))
+        )
     )
-    touching = asked.low is not None and told.high is not None and told.high == asked.low and told.low is None
-    return under or over or touching
+    return under or over
 
 
-def _moved(said: Said, items: Items) -> int:
+def moved(said: Said, items: Items) -> int:
     """Which way what the market measures went: the sign of its own noun, not of the news."""
-    text = " ".join(token.word for token in said.title)
     measure = any(key.startswith("measure:") for key in items.subjects)
-    noun = _nouns(items)
+    noun, measures = nouns(items), tables.document("signs.yaml")["measures"]
     total = 0.0
-    for finding in signs.read(text):
+    for finding in signs.read(" ".join(token.word for token in said.title)):
         words = finding.words.split()
-        value = tables.document("signs.yaml")["measures"].get(" ".join(words[:-1])) or tables.document(
-            "signs.yaml"
-        )["measures"].get(words[0])
-        if value is None or (noun and not noun & set(words)):
-            if measure or finding.sign == 0:
-                continue
+        value = measures.get(" ".join(words[:-1])) or measures.get(words[0])
+        if value is not None and noun & set(words):
+            total += finding.sign * int(value) * finding.weight
+        elif not measure and any(key.startswith("coin:") for key in items.subjects):
             total += finding.sign * finding.weight * 0.5  # the news about an asset is the news of its price
-            continue
-        total += finding.sign * int(value) * finding.weight
-    return (total > 0.1) - (total < -0.1)
+    if total:
+        return (total > 0.1) - (total < -0.1)
+    return verb_behind(said, noun)
 
 
-def _nouns(items: Items) -> set[str]:
-    found: set[str] = set()
+def verb_behind(said: Said, noun: Set[str], within: int = 100) -> int:
+    """The first verb of rising or falling so many words behind the noun, in the same part of the headline."""
+    up, down = tables.words("signs.yaml", "up"), tables.words("signs.yaml", "down")
+    met, far = False, 0
+    for token in said.title:
+        far += 1
+        if token.first or token.word in tables.words("signs.yaml", "asides"):
+            met = met and not token.first
+            if met:
+                return 0
+        if token.word in noun:
+            met, far = True, 0
+        elif met and far <= within and (token.word in up) != (token.word in down):
+            return 1 if token.word in up else -1
+    return 0
+
+
+def nouns(items: Items) -> set[str]:
+    """What a headline calls the thing that is measured or traded."""
+    found = {key.partition(":")[2] for key in items.subjects if key.startswith("word:")}
     for key, alias in items.facts.aliases.items():
-        if key.startswith(VALUED):
+        if key.startswith(COUNTED):
             found |= set(alias)
-    if "coin:btc" in items.subjects:
-        found |= {"bitcoin", "btc"}
-    if "coin:eth" in items.subjects:
-        found |= {"ethereum", "ether", "eth"}
-    if "measure:gdp" in items.subjects:
-        found |= {"economy", "gdp", "growth"}
+    for key in items.subjects:
+        found |= set(tables.document("cues.yaml")["nouns"].get(key, ()))
     return found
 
 

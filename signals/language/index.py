@@ -79,7 +79,7 @@ class Index:
         found = {f"{kind}:{value}": 1.0 for kind, values in said.kinds.items() for value in values}
         if "actor" in said.kinds:
             found |= {f"policy:{actor}": 1.0 for actor in said.kinds["actor"]}
-        elif "fed_rate" in said.kinds.get("measure", ()) and said.kinds.get("country", {"us"}) <= {"us"}:
+        elif said.of_money and said.kinds.get("country", {"us"}) <= {"us"}:
             found["policy:fed"] = 0.8
         for word in said.words:
             found[f"word:{word}"] = 1.0

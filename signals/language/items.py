@@ -103,6 +103,10 @@ def read(market: MarketText) -> Items:
                 for office, holder in tables.document("cues.yaml")["holders"].items()
                 if office in contexts
             }
+    if not any(key.partition(":")[0] in kinds("specific") for key in subjects) and "polity" in facts.kinds:
+        subjects |= {
+            f"{kind}:{value}" for kind in ("polity", "office") for value in facts.kinds.get(kind, ())
+        }
     if "party" in facts.kinds and not names and "person" not in facts.kinds:
         subjects |= {f"party:{value}" for value in facts.kinds["party"]}
     if (

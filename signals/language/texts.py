@@ -22,6 +22,9 @@ from signals.language.tables import Entity
 LONGEST_TITLE, LONGEST_SUMMARY = 300, 700  # characters that are read
 MOST_TOKENS = 200
 _TOKEN = re.compile(r"[^\W_]+(?:[.'’&][^\W_]+)*")
+_NUMBERED_CLASS = re.compile(
+    r"\b(category|phase|tier|grade|chapter|article|section|type) \d{1,3}\b"
+)  # no figures
 _ORDINAL_QUARTER = re.compile(r"\b(first|second|third|fourth)[- ]quarter\b")
 _QUARTERS = {"first": "q1", "second": "q2", "third": "q3", "fourth": "q4"}
 # Kinds whose values are names: believed only with a capital letter
@@ -50,10 +53,12 @@ class Said:
     kinds: dict[str, set[str]] = field(default_factory=dict)
     words: frozenset[str] = frozenset()
     bounds: tuple[Bound, ...] = ()
+    title_bounds: tuple[Bound, ...] = ()  # of the headline alone
     when: Dates = field(default_factory=Dates)
     entities: tuple[Entity, ...] = ()
     arenas: frozenset[str] = frozenset()
     attributes: frozenset[str] = frozenset()  # subjects that are only named as whose something is
+    of_money: bool = False  # of a central bank's rate, named or not
     stand_ins: frozenset[str] = frozenset()  # subjects for whom a house speaks: `White House says`
     flat: str = ""  # the headline's words with blanks around them
 
@@ -68,9 +73,14 @@ def read(title: str, summary: str = "", *, at: datetime) -> Said:
     said.entities = mentions.entities(both)
     said.words = frozenset(token.word for token in said.tokens)
     folded = _ORDINAL_QUARTER.sub(lambda match: _QUARTERS[match[1]], fold(mentions.without_nobody(both)))
+    folded = _NUMBERED_CLASS.sub(r"\1", folded)
     named = name_numbers(folded)
     said.when, rest = dates.read(named)
     said.bounds, rest = numbers.read(rest)
+    said.title_bounds = said.bounds
+    if summary:
+        alone = _NUMBERED_CLASS.sub(r"\1", name_numbers(fold(mentions.without_nobody(title))))
+        said.title_bounds = numbers.read(dates.read(alone)[1])[0]
     found, left, aliases = canonical(rest)
     said.words |= frozenset(left)
     said.kinds = _believed(found, aliases, said.tokens)
@@ -84,6 +94,7 @@ def read(title: str, summary: str = "", *, at: datetime) -> Said:
                 _add(said.kinds, fact)
     if phrases(text, tables.words("cues.yaml", "not_leaving")) and "out" in aliases.get("act:leave", ()):
         said.kinds.get("act", set()).discard("leave")
+    said.of_money = bool(phrases(text, tables.words("cues.yaml", "rates_of_money")))
     said.stand_ins = frozenset(
         fact for phrase, fact in tables.document("cues.yaml")["stand_ins"].items() if f" {phrase} " in text
     )
@@ -200,6 +211,7 @@ def _add_teams(said: Said) -> None:
     """Teams by nickname alone: `Knicks`; a nickname that is a word needs a word of sport beside it."""
     everyday = tables.words("cues.yaml", "everyday_nicknames")
     leagues = said.kinds.get("league", set()) | said.kinds.get("title", set())
+    sport = bool(leagues) or bool(said.words & tables.words("cues.yaml", "sure_sport"))
     listed = _nicknames()
     for place, token in enumerate(said.tokens):
         if not token.capital:
@@ -208,7 +220,7 @@ def _add_teams(said: Said) -> None:
             nickname = tuple(one.word for one in said.tokens[place : place + size])
             if len(nickname) < size or nickname not in listed:
                 continue
-            if nickname[-1] in everyday and "sport" not in said.arenas:
+            if nickname[-1] in everyday and not sport:
                 continue
             teams = listed[nickname]
             inside = [team for team in teams if team.split(".")[0] in {one.split("_")[0] for one in leagues}]

@@ -40,9 +40,12 @@ def markets(recorded):
                 else:
                     market_id = str(side.get("ticker") or side.get("market_id") or "")
                     found[(platform, market_id, side["title"], "")] = side.get("date") or ""
-    for number, ((platform, _, title, event), ends) in enumerate(found.items()):
+    for number, ((platform, market_id, title, event), ends) in enumerate(found.items()):
         closes = datetime.fromisoformat(ends).replace(tzinfo=UTC) + GRACE if ends else None
-        yield MarketText(platform, str(number), title, event, ends=closes), name_of(platform, title, event)
+        yield (
+            MarketText(platform, market_id or str(number), title, event, ends=closes),
+            name_of(platform, title, event),
+        )
 
 
 @dataclass

@@ -10,6 +10,7 @@ from signals.language.index import Index
 from signals.language.items import MarketText
 
 JONES = "Will Burt Jones win the 2026 Georgia Governor Republican primary election?"
+TREATY = "Will the number of countries that signed the Quorbix treaty be above 24?"
 AT = datetime(2026, 3, 18, 18, tzinfo=UTC)
 
 
@@ -48,6 +49,14 @@ CASES = [
     ("Bitcoin slides below $58,000", "Will the price of Bitcoin be above $60,000 on July 1?", -1),
     ("Bitcoin plunges as whales sell", "Will Bitcoin dip to $50,000 in July?", 1),
     ("Bitcoin rallies", "Will Bitcoin reach $150,000 in 2026?", 1),
+    # a number that only names the bound is no figure
+    ("Bitcoin surges toward $95,000", "Will the price of Bitcoin be above $95,000 on March 31?", 1),
+    ("Bitcoin slides away from $95,000", "Will the price of Bitcoin be above $95,000 on March 31?", -1),
+    ("CPI unlikely to be above 3.3% in June", "Will CPI inflation be above 3.3% in June 2026?", -1),
+    ("CPI likely to be above 3.3% in June", "Will CPI inflation be above 3.3% in June 2026?", 1),
+    ("CPI forecast cut below 3.3% for June", "Will CPI inflation be above 3.3% in June 2026?", -1),
+    ("Quorbix treaty: 24 countries will not be reached", TREATY, -1),
+    ("Quorbix treaty: 24 countries within reach", TREATY, 1),
     # contests
     ("Burt Jones drops out of Georgia governor race", JONES, -1),
     ("Burt Jones leads in Georgia governor primary poll", JONES, 1),
@@ -61,6 +70,9 @@ CASES = [
     ("Trump pardons Ghislaine Maxwell", "Will Trump pardon Ghislaine Maxwell by end of 2026?", 1),
     ("Putin and Zelensky meet in Istanbul", "Will Zelenskyy and Putin not meet before 2027?", -1),
     ("Congress averts government shutdown", "Government shutdown by March 31, 2026?", -1),
+    ("Ceasefire talks between Russia and Ukraine collapse", "Russia x Ukraine ceasefire by December 31, 2026?", -1),
+    ("Israel and Hamas agree to ceasefire", "Israel x Hamas ceasefire by December 31?", 1),
+    ("Gold tops $4,200 an ounce", "Will the price of gold be above $4,150 on March 29, 2026?", 1),
     # unclear
     ("OpenAI files for IPO", "Will OpenAI or Anthropic IPO first?", 0),
 ]  # fmt: skip

@@ -87,6 +87,11 @@ def test_closed_markets_are_not_linked():
         ("Commuters fed up as fares rise in June", "Will the Fed cut rates in June 2026?"),
         ("Gavin Newsom bans plastic bags", "Will Gavin Newsom win the 2028 Democratic presidential nomination?"),
         ("Ethereum Foundation names director", "Will the price of Ethereum be above $2,000 on July 1?"),
+        ("Kraken lost my $12,000", "Will the Seattle Kraken win the 2026 NHL Stanley Cup?"),
+        ("Shipping rates spike on Hormuz fears", "Will the Fed cut rates in June 2026?"),
+        ("Hurricane nears coast as category 3 storm", "Will there be at least 6 hurricanes in 2026?"),
+        ("Bitcoin miner opens data center as shipping volume falls", "Will the price of Bitcoin be above $60,000?"),
+        ("Democrats favored to win the House in midterms", "Will the 2026 US House turnout be above 120 million?"),
         ("Heat wave grips Miami", "Will the Miami Heat win the 2026 NBA Finals?"),
     ],
 )  # fmt: skip
