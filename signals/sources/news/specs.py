@@ -17,6 +17,8 @@ from signals.sources.news.parts import Parsed
 
 HALF_DAY, DAY, MONTH = 43_200, 86_400, 2_592_000
 SPARE = 1.1  # a cadence that just uses a quota up would break it by one restart
+# A source's name is its row's and its score's: a feed must not take a calendar's
+CALENDARS = frozenset({"fed", "bls", "bea", "fred", "majors"})
 Ask = Callable[[Fetch, Cursor, datetime], Answer]
 Parse = Callable[..., Parsed]
 
@@ -25,7 +27,7 @@ def specs() -> Iterator[Spec]:
     """Every news source of the settings, those that are off as well."""
     news = settings.ARBSITE.news
     for name, url in named_urls(news.feeds).items():
-        yield _page(name, url, _feed, "RSS or Atom feed")
+        yield _page(f"{name}_news" if name in CALENDARS else name, url, _feed, "RSS or Atom feed")
     for name, url in named_urls(news.announcements).items():
         yield _page(name, url, announcements.parse, "announcements of an exchange")
     yield _cryptopanic()

@@ -94,7 +94,11 @@ class Stories:
             self.forget(story_id)
 
     def find(self, title: Title, address: str, at: datetime) -> int | None:
-        """The story that this headline belongs to; None where there is none, or where several fit equally."""
+        """The story that this headline belongs to; None where there is none.
+
+        A cut-off headline may fit several: then its last, perhaps halved word decides, or else the nearest in time.
+        It would be worse to make a story of it that claims everything once more.
+        """
         for story_id in self._at(address, title, at):
             return story_id
         exact = [
@@ -103,13 +107,14 @@ class Stories:
         if exact:
             return min(exact, key=lambda one: abs(self._stories[one].at - at))
         found = [one for one in self._candidates(title, at) if self._fits(one, title)]
-        if len(found) > 1:  # a cut-off title that could be any of them: its last word may tell
-            found = [
+        if len(found) > 1:
+            told = [
                 one
                 for one in found
                 if any(titles.goes_on(title, whole) for whole in self._stories[one].titles)
             ]
-        return found[0] if len(found) == 1 else None
+            found = told or found
+        return min(found, key=lambda one: abs(self._stories[one].at - at), default=None)
 
     def _at(self, address: str, title: Title, at: datetime) -> list[int]:
         """Stories at this address whose headline is not wholly another."""

@@ -4,6 +4,7 @@ import html
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 OUTLETS = (
@@ -105,7 +106,7 @@ def press(seed: int, count: int = 10_000, duplicates: float = 0.3, near: float =
         at = START + timedelta(hours=46) * number / count
         if originals and chance.random() < duplicates:
             # Mostly of what is young, as in life
-            of = originals[-1 - min(int(chance.expovariate(1 / 400)), len(originals) - 1)]
+            of = _young(chance, originals, 400)
             pieces.append(disguised(of, at, chance))
             continue
         title = _near(chance, titles) if titles and chance.random() < near else _title(chance)
@@ -117,6 +118,12 @@ def press(seed: int, count: int = 10_000, duplicates: float = 0.3, near: float =
         originals.append(story)
         pieces.append(story)
     return pieces
+
+
+def _young(chance: random.Random, of: list, typical: int) -> Any:
+    """One of these, mostly from the end of the list: `typical` places back on average."""
+    back = int(chance.expovariate(1 / typical))
+    return of[-1 - back] if back < len(of) else chance.choice(of)
 
 
 def disguised(of: Piece, at: datetime, chance: random.Random) -> Piece:
@@ -187,7 +194,7 @@ DISGUISES = (_reworded, _reordered, _cut, _case, _punctuation, _led, _suffix, _e
 
 def _near(chance: random.Random, titles: list[str]) -> str:
     """Another story that shares most words with a known one."""
-    title = titles[-1 - min(int(chance.expovariate(1 / 300)), len(titles) - 1)]
+    title = _young(chance, titles, 300)
     for change in chance.sample((_other_number, _other_place, _other_name, _negated, _hedged), 5):
         made = change(title, chance)
         if made != title:

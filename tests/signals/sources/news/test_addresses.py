@@ -81,7 +81,9 @@ def test_the_site_of_an_address(url, site):
         ("coindesk", "https://www.coindesk.com/x", "bullish"), ("mondaq.com", "https://www.mondaq.com/x", "mondaq"),
         ("Some Paper", "https://www.somepaper.com/x", "somepaper.com"), ("Some Paper", "", "some paper"),
         ("CryptoPanic", "https://cryptopanic.com/news/1/x", ""), ("CryptoPanic", "https://decrypt.co/1", "dastan"),
-        ("GDELT", "", ""), ("newsapi", "https://unknown.example.org/x", "example.org"),
+        ("GDELT", "", ""),
+        ("wire", "https://wire.sandbox.example/a", "sandbox-wire"),
+        ("newsapi", "https://unknown.example.org/x", "example.org"),
     ],
 )  # fmt: skip
 def test_owners(outlet, url, owner):

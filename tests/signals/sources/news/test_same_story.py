@@ -94,15 +94,18 @@ def test_the_same_in_disguise_is_one_story(one, two):
     assert titles.same(*read, 90) and titles.same(*reversed(read), 90)
 
 
-def test_a_cut_title_that_could_be_either_joins_neither():
+def test_a_cut_title_that_could_be_either_joins_the_nearer_one():
     stories = Stories(ratio=90, span=timedelta(hours=48))
     at = press(1, 1)[0].at
     for number, month in enumerate(("June", "July")):
         stories.add(
-            number, titles.read(f"Bank of Canada cuts interest rates by 25 bps in {month} meeting"), "", at
+            number,
+            titles.read(f"Bank of Canada cuts interest rates by 25 bps in {month} meeting"),
+            "",
+            at + timedelta(hours=number),
         )
     cut = titles.read("Bank of Canada cuts interest rates by 25 bps in …")
-    assert stories.find(cut, "", at) is None
+    assert stories.find(cut, "", at) == 0 and stories.find(cut, "", at + timedelta(hours=2)) == 1
     told = titles.read("Bank of Canada cuts interest rates by 25 bps in Jul…")
     assert stories.find(told, "", at) == 1
 

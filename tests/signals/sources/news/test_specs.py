@@ -47,7 +47,9 @@ def named(name):
 
 def test_every_source_of_the_settings_is_there():
     found = {spec.name: spec for spec in specs()}
-    assert {"coindesk", "theblock", "okx", "binance", "cryptopanic", "newsapi", "gdelt"} <= set(found)
+    assert {"coindesk", "theblock", "fed_news", "okx", "binance", "cryptopanic", "newsapi", "gdelt"} <= set(
+        found
+    )
     assert all(
         spec.kind == NEWS and spec.hosts and spec.budgets and spec.every_seconds >= 1
         for spec in found.values()
