@@ -157,6 +157,29 @@ def test_what_was_taken_is_gone_for_a_while(tmp_path):
     assert found["fills"]["first"]["whole"] < found["fills"]["first"]["sent"]
 
 
+def test_a_basket_of_three_earns_what_was_planned_and_an_unseen_market_does_not_disturb(tmp_path):
+    names = ("KX-A", "KX-B", "KX-C")
+    tape = Tape()
+    for at in range(0, 9_000, 250):
+        for shift, name in enumerate(names):
+            ask = "0.71" if at >= 3_000 else "0.62"  # a bid for NO: YES asks 0.29, all three 0.87
+            tape.kalshi(at + shift, [("0.20", "500")], [(ask, "200")], name)
+    members = ", ".join(f'"kalshi:{name}"' for name in names)
+    bets = tmp_path / "basket.yaml"
+    bets.write_text(
+        f"bets:\n  - {{name: basket, kind: neg_risk, exhaustive: true, members: [{members}]}}\n"
+        f"  - {{name: unseen, kind: neg_risk, exhaustive: true, members: [{members}, 'kalshi:KX-D']}}\nmarkets:\n"
+        + "".join(
+            f'  "kalshi:{name}": {{settles: "2026-10-11T00:00:00Z", pays: "{int(name == "KX-B")}"}}\n'
+            for name in names
+        )
+    )
+    found = backtest(tape.write(tmp_path / "basket.jsonl"), "--bets", bets)
+    assert found["plans_by_end"] == {"FILLED": 1} and list(found["by_kind"]) == ["neg_risk"]
+    assert found["fills"]["further"]["whole"] == 2
+    assert found["profit"]["after_costs"] == found["profit"]["planned"] > 0
+
+
 def test_a_page_stands_alone_with_its_curves(tmp_path):
     page = tmp_path / "page.html"
     call_command(
