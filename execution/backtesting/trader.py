@@ -362,10 +362,10 @@ class Trader:
                 by_market[market] = by_market.get(market, ZERO) + ticket.notional
                 by_platform[ticket.platform] = by_platform.get(ticket.platform, ZERO) + ticket.notional
                 cash[ticket.platform] = cash.get(ticket.platform, ZERO) - ticket.cash
-        groups = frozenset(name for market in bet.markets for name in self.listings[market].groups)
+        groups = frozenset(name for market in bet.markets for name in self._groups(market))
         of_group: dict[str, Decimal] = dict.fromkeys(groups, ZERO)
         for market, amount in by_market.items():
-            for name in self.listings[market].groups if groups else ():
+            for name in self._groups(market) if groups else ():
                 if name in groups:
                     of_group[name] += amount
         late = frozenset(market for market in {*bet.markets, *by_market} if self._late(market))
@@ -376,8 +376,14 @@ class Trader:
             late=late, locked_late=sum((by_market.get(market, ZERO) for market in late), ZERO),
         )  # fmt: skip
 
+    def _groups(self, market: MarketKey) -> tuple[str, ...]:
+        """Of a market of which no frame has been seen nothing is known."""
+        listing = self.listings.get(market)
+        return listing.groups if listing is not None else ()
+
     def _late(self, market: MarketKey) -> bool:
-        settles = self.listings[market].settles
+        listing = self.listings.get(market)
+        settles = listing.settles if listing is not None else None
         return settles is None or settles > _time(self.now_ms) + timedelta(days=self.assumptions.late_days)
 
 
