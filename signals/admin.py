@@ -11,25 +11,27 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-import signals.calendar_admin
-import signals.move_admin
-import signals.news_admin
-import signals.whale_admin  # noqa: F401 - its pages
-import signals.source_admin
-import signals.whale_admin  # noqa: F401 - their pages
 from arbsite.admin import ReadOnlyAdmin, link, list_link, pretty, recent, words
 from markets.models import Bet, Market
 from signals import (
+    calendar_admin,
     decision,
     history,
+    move_admin,
+    news_admin,
     rechecking,
     returns_admin,
-    score_admin,  # noqa: F401 - it registers its pages
+    score_admin,
+    source_admin,
     storing,
+    whale_admin,
 )
 from signals.models import TYPES, Refusal, Signal, SignalSnapshot
 
-__all__ = ["returns_admin"]  # it registers itself
+# They register their pages when they are imported
+__all__ = [
+    "calendar_admin", "move_admin", "news_admin", "returns_admin", "score_admin", "source_admin", "whale_admin",
+]  # fmt: skip
 
 RELEASED_AT_ONCE = 20
 LABELS = (decision.ARBITRAGE, decision.SPREAD)

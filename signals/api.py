@@ -26,11 +26,11 @@ from signals import (
     scanning,
     score_api,
     signal_api,
+    source_api,
     storing,
     webhook_api,
     whale_api,
 )
-from signals import decision, detect_api, history, normalize_api, rules, scanning, source_api, storing
 from signals.models import ARBITRAGE, Signal, SignalSnapshot
 from signals.returns import returns_api
 from signals.signal_api import VoiceSerializer

@@ -8,15 +8,13 @@ from arbsite.registry import Job
 
 def open_all() -> None:
     """Register this room's job and what the demo shows of it."""
-    from signals import benchmarks, detection_benchmarks, panels
+    from signals import benchmarks, detection_benchmarks, panels, score_benchmarks, source_checks
     from signals.language import benchmarks as language_benchmarks
     from signals.moves import benchmarks as move_benchmarks
     from signals.sources import registry as sources
     from signals.sources.calendar import feeds as calendar_feeds
     from signals.sources.news import benchmarks as news_benchmarks
     from signals.sources.news import specs as news_specs
-    from signals import benchmarks, detection_benchmarks, panels, score_benchmarks
-    from signals import benchmarks, detection_benchmarks, panels, source_checks
 
     _open_whales()
     registry.add_benchmark("replay", benchmarks.replay)
@@ -36,7 +34,6 @@ def open_all() -> None:
         Job("correlations", ("correlations", "--refresh"), 600, about="How markets move together")
     )
     registry.add_job(
-        Job("arbitrage-scan", ("scan",), 180, about="Run arbitrage detection over every active bet")
         Job(
             "arbitrage-scan",
             ("arbitrage-scanner",),
@@ -44,6 +41,7 @@ def open_all() -> None:
             about="Run arbitrage detection over every active bet",
         )
     )
+    registry.add_job(
         Job("whale-monitor", ("whale-monitor",), 60, about="Tell of large transfers and repeated flows")
     )
 

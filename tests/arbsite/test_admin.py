@@ -24,11 +24,11 @@ from signals.models import (
     PriceMove,
     Signal,
     SignalSnapshot,
+    Source,
     SourceFit,
     WhaleAlert,
     WhaleTrigger,
 )
-from signals.models import CalendarEvent, NewsEvent, Signal, SignalSnapshot, Source, WhaleAlert
 from tests.arbsite.callers import key, user
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
