@@ -58,7 +58,9 @@ def on(finding: Finding, heard: Heard, seen: Evidence, *, now_ms: int) -> Joined
 def prices(markets: Iterable[MarketKey], heard: Heard, *, now_ms: int) -> Evidence:
     """The recent mids of these markets, as far back as the oldest claim that prices may have answered."""
     claimed = [row.happened_ms for rows in heard.standings.values() for row in rows if row.direction]
-    return tracks.recent(markets, now_ms, since_ms=min(claimed, default=None))
+    if not claimed:
+        return tracks.recent(markets, now_ms)
+    return tracks.recent(markets, now_ms, since_ms=min(claimed))
 
 
 def belief() -> Belief:

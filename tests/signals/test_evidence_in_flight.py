@@ -115,6 +115,9 @@ def test_everybody_hears_of_it_once(redis, client):
     call_command("scan", "--json", stdout=out)
     (shown,) = json.loads(out.getvalue())["opportunities"]
     assert shown["sources"] == ["price", "news"] and shown["evidence"][0]["item"] == "news:1"
+    out = io.StringIO()
+    call_command("scan", stdout=out)
+    assert "with news" in out.getvalue()
     headers = reader("signals.view_signal")
     api = client.get(f"/api/v1/opportunities/{row.id}", headers=headers).json()
     assert api["sources"] == ["price", "news"] and api["evidence"][0]["effect"] == "shrink"

@@ -16,6 +16,7 @@ from arbsite.exact_json import encode
 from markets.platforms.base import PLATFORMS
 from signals import document, scanning, storing, wording
 from signals.decision import SPREAD
+from signals.joining import PRICE
 from signals.models import Signal
 from signals.scanning import Scan
 
@@ -120,6 +121,9 @@ def _cells(row: Signal, now: datetime) -> list[str]:
     half = "-" if row.half_profit is None else f"{row.half_profit:.2f}"
     year = wording.a_year(row)
     state = row.status if row.label != SPREAD else f"{row.status} {SPREAD}"
+    beside = [name for name in row.sources if name != PRICE]
+    if beside:
+        state += f"\nwith {', '.join(beside)}"
     return [
         _legs(row),
         f"{row.size:.0f}\n{figures['limited_by']}",
