@@ -45,6 +45,7 @@ def test_two_hundred_worlds():
     check(*figures(range(200)))
 
 
+@pytest.mark.long
 def test_one_large_world_is_calibrated_by_itself():
     check(*figures([1_000], scale=10))
 
