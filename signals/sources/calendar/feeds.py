@@ -21,7 +21,7 @@ from signals.sources.base import (
     SourceError,
     Spec,
 )
-from signals.sources.calendar import fed, fred, ical, keeping, linking_occasions, majors, platform_times
+from signals.sources.calendar import fed, fred, keeping, linking_occasions, majors, platform_times
 from signals.sources.calendar.topics import LOW
 
 HORIZON = timedelta(days=400)
@@ -106,6 +106,9 @@ def _ical(name: str, url: str) -> Poll:
         answer = fetch.get(url)
         if answer.status == 304:
             return Batch(unchanged=True)
+        # Here, since `icalendar` takes a third of a second to import, which no other process should spend
+        from signals.sources.calendar import ical
+
         found, dropped = ical.occasions(name, answer.body, now=now, horizon=HORIZON)
         return Batch(wanted(found, now), dropped=dropped)
 

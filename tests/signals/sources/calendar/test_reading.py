@@ -1,5 +1,8 @@
 """Calendars as their publishers write them: byte-order marks, lists in strings, unknown zones, endless rules, HTML."""
 
+import csv
+import json
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -137,8 +140,6 @@ def fed_row(**changes):
 
 
 def fed_body(*rows) -> bytes:
-    import json
-
     return json.dumps({"events": list(rows)}).encode()
 
 
@@ -325,3 +326,23 @@ def test_a_rule_that_fits_no_day_ends_and_one_that_counts_stops():
     thrice = event("UID:t", "DTSTART:20261127T083000Z", "RRULE:FREQ=DAILY;COUNT=3", "SUMMARY:T")
     found, dropped = read(never, thrice)
     assert [one.starts_at.day for one in found] == [27, 28, 29] and dropped == 0
+
+
+def test_recorded_titles_are_linked_to_their_releases_and_to_nothing_else(recorded):
+    with (recorded / "kalshi/pairs/title_pairs_2026-01.csv").open() as file:
+        titles = {cell for row in csv.reader(file) for cell in row if len(cell) > 15}
+    for line in (recorded / "kalshi/pairs/ai_labelled_candidates_2026.jsonl").read_text().splitlines():
+        titles |= {text for text in _texts(json.loads(line)) if 15 < len(text) < 200 and "?" in text}
+    told = re.compile(
+        r"\bfed\b|\bfomc\b|federal (reserve|funds)|\bcpi\b|\binflation\b|\bgdp\b", re.IGNORECASE
+    )
+    about = {title for title in titles if told.search(title)} - {"Who will Trump nominate as Fed Chair?"}
+    assert len(titles) > 500 and len(about) > 25
+    assert {title for title in titles if topics.in_text(title)} == about
+
+
+def _texts(value):
+    if isinstance(value, str):
+        return [value]
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [text for part in parts for text in _texts(part)]
