@@ -1,4 +1,4 @@
-"""From the sandbox's Etherscan, Whale Alert and DeFi Llama to rows: one transfer told by three, a block that is replaced."""
+"""From the sandbox's Etherscan, Whale Alert and DeFi Llama to rows: one transfer told by three, a block replaced."""
 
 import threading
 import time
