@@ -22,6 +22,7 @@ EXCHANGES = frozenset(
      "gate", "gate.io", "bitget", "upbit", "bithumb", "bittrex", "poloniex", "crypto.com", "deribit", "bitmex", "mexc",
      "bitflyer", "korbit", "coinone", "robinhood", "bullish", "binance.us", "ftx")
 )  # fmt: skip
+ISSUERS = frozenset(("circle", "tether", "paxos"))  # what they hand out or take back is no flow either
 _NOBODY = ("", "unknown", "unknown wallet", "unknown wallets", "multiple addresses", "multiple")
 _NUMBER_AT_END = re.compile(r"\s*[#(]?\d+\)?$")
 
@@ -59,7 +60,7 @@ def owner_name(label: object) -> str:
 def kind_of(name: str, told: object = "") -> str:
     """What an owner is: as the source says, else by its name."""
     word = told.strip().lower() if isinstance(told, str) else ""
-    if "treasury" in name or word == TREASURY:
+    if "treasury" in name or name in ISSUERS or word == TREASURY:
         return TREASURY
     if "bridge" in name or word == BRIDGE:
         return BRIDGE

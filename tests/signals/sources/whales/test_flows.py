@@ -46,6 +46,7 @@ def test_from_an_exchange_to_outside_is_an_outflow():
         flow(from_address=BINANCE_15), flow(from_address=ZERO), flow(transaction_type="mint"),
         flow(transaction_type="burn"), flow(to_address=ZERO, from_address=BINANCE), flow(transaction_type="lock"),
         named("kraken", "binance"), named("binance", "binance"), named("tether treasury", "binance"),
+        named("circle", "binance"),
         named("binance", "usdc treasury"), named("polygon bridge", "kraken"), named("okx", "x", "", "bridge"),
         named(), named("stuart", "stuart", "exchange", "exchange"),
     ],
