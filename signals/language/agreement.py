@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from markets.matching.dates import AFTER, DAY, DEADLINE, MONTH, QUARTER, YEAR
-from signals.language import figures, signs, tables
+from signals.language import figures, tables
 from signals.language.index import Index
 from signals.language.items import Items, kinds
 from signals.language.texts import Said
@@ -126,7 +126,7 @@ def _moves(said: Said, items: Items) -> bool:
     if figures.verb_behind(said, figures.nouns(items), CLOSE):
         return True
     nouns = figures.nouns(items) | tables.words("cues.yaml", "flows")
-    findings = signs.read(" ".join(token.word for token in said.title))
+    findings = said.findings
     return any(nouns & set(finding.words.split()) for finding in findings)
 
 
@@ -142,7 +142,7 @@ def _release(said: Said, items: Items) -> tuple[float, tuple[str, ...]]:
         return (0.9 if said.kinds.get("move", set()) & items.facts.kinds.get("move", set()) else 0.6), (
             "interest rate",
         )
-    if said.bounds or signs.read(" ".join(token.word for token in said.title)):
+    if said.bounds or said.findings:
         return 0.8, ("figure",)
     return 0.0, ()
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence, Set
 from decimal import Decimal
 
 from markets.matching.numbers import PERCENT, USD, Bound
-from signals.language import denials, signs, tables
+from signals.language import denials, tables
 from signals.language.items import Items
 from signals.language.texts import Said
 
@@ -205,7 +205,7 @@ def moved(said: Said, items: Items) -> int:
     measure = any(key.startswith("measure:") for key in items.subjects)
     noun, measures = nouns(items), tables.document("signs.yaml")["measures"]
     total = 0.0
-    for finding in signs.read(" ".join(token.word for token in said.title)):
+    for finding in said.findings:
         words = finding.words.split()
         value = measures.get(" ".join(words[:-1])) or measures.get(words[0])
         if value is not None and noun & set(words):

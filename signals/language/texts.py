@@ -16,7 +16,8 @@ from markets.matching.dates import Dates
 from markets.matching.numbers import Bound
 from markets.matching.reading import canonical
 from markets.matching.text import fold, name_numbers
-from signals.language import mentions, tables
+from signals.language import mentions, signs, tables
+from signals.language.signs import Finding
 from signals.language.tables import Entity
 
 LONGEST_TITLE, LONGEST_SUMMARY = 300, 700  # characters that are read
@@ -60,6 +61,7 @@ class Said:
     attributes: frozenset[str] = frozenset()  # subjects that are only named as whose something is
     of_money: bool = False  # of a central bank's rate, named or not
     stand_ins: frozenset[str] = frozenset()  # subjects for whom a house speaks: `White House says`
+    findings: tuple[Finding, ...] = ()  # which way which measure went
     flat: str = ""  # the headline's words with blanks around them
 
 
@@ -70,6 +72,7 @@ def read(title: str, summary: str = "", *, at: datetime) -> Said:
     own = tuple(tokens(title))
     said = Said(at, own, own + tuple(tokens(summary)) if summary else own)
     said.flat = f" {' '.join(token.word for token in own)} "
+    said.findings = signs.read(" ".join(token.word for token in own))
     said.entities = mentions.entities(both)
     said.words = frozenset(token.word for token in said.tokens)
     folded = _ORDINAL_QUARTER.sub(lambda match: _QUARTERS[match[1]], fold(mentions.without_nobody(both)))

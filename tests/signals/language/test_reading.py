@@ -3,28 +3,41 @@
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from django.utils import timezone
 
 from markets import catalogue_version, store
 from markets.platforms.base import KALSHI
-from signals.language import agreement, linking, mentions, reading, signs, texts
+from signals.language import agreement, items, linker, linking, mentions, reading, signs, texts
+from signals.language.index import Index
+from signals.language.items import MarketText
 from tests import factories
 
-pytestmark = pytest.mark.django_db(transaction=True)
 NOW = datetime(2026, 6, 17, 18, tzinfo=UTC)
 
 
-@pytest.fixture(autouse=True)
-def _fresh_process(redis):
-    linking.forget()
-    yield
-    linking.forget()
+TITLES = ("Will the Fed cut rates in June 2026?", "Will the price of Bitcoin be above $95,000 on July 1?")
 
 
-def test_the_specifications_own_headline():
+@pytest.fixture(scope="module")
+def read():
+    """Reading against a small index, without a database."""
+    index = Index()
+    for number, title in enumerate(TITLES):
+        index.add(items.read(MarketText(KALSHI, str(number), title)))
+
+    def one(title, summary="", **more):
+        return reading.read_with(partial(linker.links, index=index, now=NOW), title, summary, now=NOW, **more)
+
+    return one
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_specifications_own_headline(redis):
     """`Federal Reserve signals potential rate hike in March`: categories, names, a market, and which way."""
+    linking.forget()
     store.upsert(
         [factories.info(KALSHI, "KXFED", question="Will the Fed raise interest rates in March?")],
         now=timezone.now(),
@@ -41,15 +54,15 @@ def test_the_specifications_own_headline():
     assert "March" in found.facts["dates"] or "03" in found.facts["dates"]
 
 
-def test_hints_add_names_and_topics():
-    found = reading.read("Price jumps 9% in an hour", hints=("BTC", "economy", "<script>"), now=NOW)
+def test_hints_add_names_and_topics(read):
+    found = read("Price jumps 9% in an hour", hints=("BTC", "economy", "<script>"))
     assert "BTC" in found.entities
     assert {"crypto", "economy"} <= set(found.topics)
 
 
-def test_nothing_says_nothing():
-    assert reading.read("", now=NOW) == reading.Reading()
-    assert reading.read("¿¡…!?", now=NOW) == reading.Reading()
+def test_nothing_says_nothing(read):
+    assert read("") == reading.Reading()
+    assert read("¿¡…!?") == reading.Reading()
 
 
 HOSTILE = [
@@ -71,8 +84,8 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:12].encode("unicode_escape").decode())
-def test_twenty_thousand_hostile_characters_are_cut_first(text):
-    found = reading.read(text, text, hints=(text,) * 100, outlet=text, now=NOW)
+def test_twenty_thousand_hostile_characters_are_cut_first(read, text):
+    found = read(text, text, hints=(text,) * 100, outlet=text)
     assert -1 <= found.sentiment_score <= 1
     assert 0 <= found.impact <= 1
     assert len(found.topics) <= reading.MOST_TOPICS
@@ -93,14 +106,13 @@ def test_every_reader_looks_at_a_bounded_part_alone():
     assert mentions.entities(" " * (mentions.LONGEST + 1) + "Bitcoin") == ()
 
 
-def test_hostile_text_takes_no_more_than_ordinary_text_of_the_same_length():
+def test_hostile_text_takes_no_more_than_ordinary_text_of_the_same_length(read):
     """Processor time against ordinary text, not a clock: a pattern that looks back would take thousands of times."""
 
     def spent(text):
-        linking.current()
         began = time.process_time()
         for _ in range(3):
-            reading.read(text, text, now=NOW)
+            read(text, text)
         return time.process_time() - began
 
     ordinary = "Federal Reserve cuts rates by 25 basis points as inflation cools and Bitcoin tops $100,000 in June 2026. "
@@ -109,8 +121,8 @@ def test_hostile_text_takes_no_more_than_ordinary_text_of_the_same_length():
     assert max(spent(text) for text in HOSTILE) < 30 * usual + 1
 
 
-def test_scores_are_exact_decimals():
-    found = reading.read("Stocks plunge as recession fears mount", now=NOW)
+def test_scores_are_exact_decimals(read):
+    found = read("Stocks plunge as recession fears mount")
     assert isinstance(found.sentiment_score, Decimal)
     assert found.sentiment == "negative"
     assert found.sentiment_score.as_tuple().exponent >= -4
