@@ -6,12 +6,21 @@ from arbsite.registry import Broken, Job
 
 def open_all() -> None:
     """Register this room's jobs and what the demo shows of it."""
-    from execution import benchmarks, clearing, leg_benchmarks, panels, risk, risk_benchmarks
+    from execution import (
+        backtest_benchmarks,
+        benchmarks,
+        clearing,
+        leg_benchmarks,
+        panels,
+        risk,
+        risk_benchmarks,
+    )
     from signals import rules
 
     rules.ask_for_order_notional(risk.order_notional)
     registry.add_benchmark("limits", risk_benchmarks.limits)
     registry.add_benchmark("chain", benchmarks.chain)
+    registry.add_benchmark("backtest", backtest_benchmarks.backtest)
     registry.add_benchmark("legs", leg_benchmarks.legs)
     registry.add_panel("halts", panels.halted)
     registry.add_panel("orders", panels.orders)

@@ -90,7 +90,7 @@ def daily_html(found: dict[str, Any]) -> str:
     ]  # fmt: skip
     if comings:
         pictures["Coming free"] = ("What is sure to come, beside what is locked", charts.days(comings[:14]))
-    return _page(report_title(found), found["verdict"], cards, reports.sections(found), pictures)
+    return page(report_title(found), found["verdict"], cards, reports.sections(found), pictures)
 
 
 def report_title(found: dict[str, Any]) -> str:
@@ -118,7 +118,7 @@ def exposure_html(
         for view, lines in seen.views.items()
         if lines
     }
-    return _page(exposure_title(seen), "", cards, [*sections, *more], {**pictures, **(more_pictures or {})})
+    return page(exposure_title(seen), "", cards, [*sections, *more], {**pictures, **(more_pictures or {})})
 
 
 def exposure_title(seen: exposure.Exposure) -> str:
@@ -150,13 +150,14 @@ def as_json(document: Any) -> str:
     return encode(document).decode() + "\n"
 
 
-def _page(
+def page(
     title: str,
     verdict: str,
     cards: Sequence[tuple[str, str]],
     sections: Sequence[Section],
     pictures: dict[str, tuple[str, str]],
 ) -> str:
+    """A page that stands alone: cards of figures, then each section with the picture of its title."""
     parts = [
         f"<h1>{html.escape(title.split(',')[0])}</h1>",
         f'<p class="quiet">{html.escape(title.partition(",")[2])}</p>',
