@@ -17,6 +17,7 @@ from signals.replaying import Replay, Setup
 
 FRAMES = 20_000
 FRAMES_A_SECOND = 70
+OTHER_EVERY = 10  # frames to one of the other platform
 GAP_EVERY = 200  # frames: the other platform's price falls and recovers, so that there is something to trade
 TIMES = 3
 TARGET = 1.5
@@ -45,8 +46,8 @@ def _lines() -> list[tuple[str, Recorded]]:
     for number, raw in enumerate([*first, *changes]):
         at_ms = START_MS + number * 1_000 // FRAMES_A_SECOND
         lines.append((KALSHI, Recorded(at_ms, "kalshi", raw)))
-        if number % GAP_EVERY == 0:
-            ask = "0.36" if number % (2 * GAP_EVERY) else "0.60"
+        if number % OTHER_EVERY == 0:
+            ask = "0.36" if number // GAP_EVERY % 2 else "0.60"
             lines.append((POLYMARKET, Recorded(at_ms, "polymarket", _book(ask, at_ms))))
     return lines
 

@@ -32,7 +32,7 @@ from signals.findings import Finding, Listing
 
 TAKEN_MS = 10_000  # so long the recorded book still shows what we have taken
 POINT_MS = 1_000  # between two points of the equity curve while nothing trades
-PAUSE_MS = 1_000  # until a remainder that could not be traded is looked at again
+PAUSE_MS = 1_000  # until a gap that was refused, or a remainder that could not be traded, is looked at again
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
 TRIES = 5  # orders for one remainder
@@ -112,6 +112,7 @@ class Trader:
     books: Mapping[MarketKey, BookView] = field(default_factory=dict)
     digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     _acted: set[tuple[str, str]] = field(default_factory=set)  # gaps that a plan was made for
+    _ask_again: dict[tuple[str, str], int] = field(default_factory=dict)  # refused gaps: not before, Unix ms
     _due: list[tuple[int, int, int, int]] = field(
         default_factory=list
     )  # ms, running number, attempt, order (-1: look)
@@ -141,9 +142,12 @@ class Trader:
         if verdict.state != ACTIONABLE or key in self._acted:
             return
         self.now_ms = max(self.now_ms, at_ms)
+        if self.now_ms < self._ask_again.get(key, 0):
+            return
         planned = self.planner(bet, finding, self.listings, self.books, self.held(bet), self.now_ms, context)
         if isinstance(planned, NoPlan):
             self.refusals[planned.code] += 1
+            self._ask_again[key] = self.now_ms + PAUSE_MS
             return
         self._acted.add(key)
         number = len(self.attempts)
@@ -158,7 +162,9 @@ class Trader:
 
     def gone(self, bet_id: str, directions: Iterable[str], at_ms: int) -> None:
         """The next gap is another one."""
-        self._acted.difference_update((bet_id, direction) for direction in directions)
+        for direction in directions:
+            self._acted.discard((bet_id, direction))
+            self._ask_again.pop((bet_id, direction), None)
 
     def finish(self) -> None:
         """Let what is under way arrive, settle what is known, mark the rest."""

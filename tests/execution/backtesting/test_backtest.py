@@ -163,7 +163,7 @@ def test_a_basket_of_three_earns_what_was_planned_and_an_unseen_market_does_not_
     for at in range(0, 9_000, 250):
         for shift, name in enumerate(names):
             ask = "0.71" if at >= 3_000 else "0.62"  # a bid for NO: YES asks 0.29, all three 0.87
-            tape.kalshi(at + shift, [("0.20", "500")], [(ask, "200")], name)
+            tape.kalshi(at + shift, [("0.28", "500")], [(ask, "200")], name)
     members = ", ".join(f'"kalshi:{name}"' for name in names)
     bets = tmp_path / "basket.yaml"
     bets.write_text(
