@@ -25,9 +25,10 @@ def acted_on(now: datetime) -> dict[PositionKey, str]:
     """Platform, market and outcome that were bought for signals whose gap still stands, with the signal's id."""
     # By its orders, not its figures: those are refreshed, and the best legs may be others by now
     unseen = Q(signal__status=Signal.EXPIRED, signal__closed_at__gt=now - EXPIRED_COUNTS)
-    acted = Order.objects.filter(Q(signal__status=Signal.EXECUTED) | unseen).values_list(
-        "platform", "market_id", "outcome", "signal_id"
-    )
+    # A proposal that a person placed is no gap: what it took is gone from the books, its evidence stands for hours
+    acted = Order.objects.filter(
+        Q(signal__status=Signal.EXECUTED) | unseen, signal__bet__isnull=False
+    ).values_list("platform", "market_id", "outcome", "signal_id")
     return {(platform, market_id, outcome): signal_id for platform, market_id, outcome, signal_id in acted}
 
 

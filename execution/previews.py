@@ -10,15 +10,16 @@ from execution import holdings, limits, planning
 from execution.limits import Held, Limits
 from execution.planning import Ticket
 from markets.models import Market
-from signals import catalogue, expected, rules, storing
+from signals import catalogue, expected, rules
 from signals.findings import Leg
+from signals.joining import Joined
 from signals.models import Signal
 
 ZERO = Decimal(0)
 
 
-def of(signal: Signal, planned: planning.Plan, held: Held) -> dict[str, Any]:
-    """A plan as a document. Dollars, contracts and fractions are Decimals."""
+def of(signal: Signal, planned: planning.Plan, held: Held, joined: Joined) -> dict[str, Any]:
+    """A plan as a document. Dollars, contracts and fractions are Decimals; `joined` is what evidence did to the plan."""
     finding, values = planned.finding, holdings.limits()
     questions = dict(
         Market.objects.filter(id__in=[ticket.market_id for ticket in planned.tickets]).values_list(
@@ -37,7 +38,7 @@ def of(signal: Signal, planned: planning.Plan, held: Held) -> dict[str, Any]:
         "profit_pct": finding.profit_pct,
         "legs": [_leg(ticket, by_market[ticket.side_of_book], questions) for ticket in planned.tickets],
         "limits": _limits(planned.tickets, held, values, by_market),
-        "waterfall": _waterfall(signal, planned),
+        "waterfall": _waterfall(signal, planned, joined),
     }
 
 
@@ -77,11 +78,10 @@ def _limits(
     return found
 
 
-def _waterfall(signal: Signal, planned: planning.Plan) -> list[dict[str, Any]]:
+def _waterfall(signal: Signal, planned: planning.Plan, joined: Joined) -> list[dict[str, Any]]:
     """From the gross gap to what can be expected of it."""
     finding = planned.finding
     risk = catalogue.current().risk(signal.bet_id or "")
     charges = rules.hurdles().charges
-    joined = storing.joined_of(signal.metadata)
     steps = expected.steps(finding, expected.of(finding, risk.m0, charges, joined.hurdle))
     return [{"name": step.name, "dollars": step.dollars, "per_dollar": step.per_dollar} for step in steps]

@@ -45,6 +45,7 @@ from signals.bearing import Heard
 from signals.catalogue import Catalogue
 from signals.evidence import Evidence
 from signals.findings import Finding
+from signals.joining import Joined
 from signals.judging import VERDICT, found_in
 from signals.models import Signal
 
@@ -127,8 +128,13 @@ def act_on(signal_ids: Iterable[str], *, now_ms: int, asked: Asked | None = None
     return sum(plan.shadow_of_id is None for plan in batch.plans)
 
 
-def look(signal: Signal, *, now_ms: int, asked: Asked | None = None) -> tuple[planning.Plan | NoPlan, Held]:
-    """What would be planned for a signal at this moment, or why nothing; and what is held beside it. Changes nothing."""
+def look(
+    signal: Signal, *, now_ms: int, asked: Asked | None = None
+) -> tuple[planning.Plan | NoPlan, Held, Joined]:
+    """What would be planned for a signal at this moment, or why nothing; what is held beside it, and what evidence does.
+
+    Changes nothing.
+    """
     known = catalogue.current()
     now = datetime.fromtimestamp(now_ms / 1_000, UTC)
     mode = settings.ARBSITE.trading.mode
@@ -136,7 +142,8 @@ def look(signal: Signal, *, now_ms: int, asked: Asked | None = None) -> tuple[pl
     batch = Batch(mode, held=holdings.held(mode, known, bets=concerned), acted_on=overlaps.acted_on(now))
     finding = _wanted(judging.finding_of(signal), asked)
     present = _present([signal], known, now_ms)
-    return _planned(signal, finding, known, present, batch, now_ms, asked), batch.held
+    joined = _joined(finding, present, now_ms, asked)
+    return _planned(signal, finding, known, present, batch, now_ms, joined), batch.held, joined
 
 
 def _present(signals: Iterable[Signal], known: Catalogue, now_ms: int) -> Present:
@@ -175,7 +182,8 @@ def _act(
 ) -> None:
     """Plan one signal: the intent to send its legs, and the reservation of what they may cost."""
     finding = _wanted(judging.finding_of(signal), asked)
-    planned = _planned(signal, finding, known, present, batch, now_ms, asked)
+    joined = _joined(finding, present, now_ms, asked)
+    planned = _planned(signal, finding, known, present, batch, now_ms, joined)
     if isinstance(planned, NoPlan) and asked is not None:
         return
     signal.processed_at = now
@@ -245,7 +253,7 @@ def _planned(
     present: Present,
     batch: Batch,
     now_ms: int,
-    asked: Asked | None,
+    joined: Joined,
 ) -> planning.Plan | NoPlan:
     """What to send for a signal, or why nothing."""
     bet = known.bets.get(signal.bet_id or "")
@@ -259,12 +267,15 @@ def _planned(
     taken = overlaps.refusal(finding, batch.acted_on)
     if taken is not None:
         return taken
-    # Evidence as it is now, not as it was when the signal was judged
-    joined = bearing.on(finding, present.heard, present.seen, now_ms=now_ms)
-    if asked is not None:  # a person wants what the signal shows, no more
-        joined = replace(joined, enlarge=joining.ONE)
     context = judging.context_of(signal, known, now_ms=now_ms, joined=joined)
     return fitting.plan(bet, finding, known, present.books, batch.held, now_ms, context)
+
+
+def _joined(finding: Finding, present: Present, now_ms: int, asked: Asked | None) -> Joined:
+    """What evidence does to a finding as it is now, not as it was when the signal was judged."""
+    joined = bearing.on(finding, present.heard, present.seen, now_ms=now_ms)
+    # A person wants what the signal shows, no more
+    return joined if asked is None else replace(joined, enlarge=joining.ONE)
 
 
 def _write(batch: Batch) -> None:

@@ -61,10 +61,10 @@ def _execute(
         assert refusal is not None
         raise Refused(refusal.code, refusal.sentence)
     asked = services.Asked(by=user.get_username(), most=size, key=key or None)
-    planned, held = services.look(signal, now_ms=now_ms, asked=asked)
+    planned, held, joined = services.look(signal, now_ms=now_ms, asked=asked)
     if isinstance(planned, planning.NoPlan):
         raise Refused(planned.code, planned.sentence)
-    shown = previews.of(signal, planned, held)
+    shown = previews.of(signal, planned, held, joined)
     if dry_run:
         return {"signal_id": signal_id, "dry_run": True, "status": "DRY_RUN", **shown}
     services.act_on([signal_id], now_ms=now_ms, asked=asked)

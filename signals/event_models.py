@@ -29,9 +29,10 @@ class WhaleAlert(models.Model):
     category = models.CharField(max_length=32, null=True)
     sentiment_score = models.DecimalField(max_digits=5, decimal_places=4, null=True)  # -1 to 1
     related_markets = models.JSONField(default=list)
-    processed = models.BooleanField(default=False, db_default=False)
+    processed = models.BooleanField(default=False, db_default=False)  # told to the stream
     created_at = models.DateTimeField(default=timezone.now, db_default=Now())
 
+    followed = models.BooleanField(default=False, db_default=False)  # looked at for repeated flows
     source = models.CharField(max_length=64, blank=True)
     transaction_type = models.CharField(max_length=32, blank=True)  # transfer, mint, burn, lock, …
     contract = models.CharField(max_length=128, blank=True)  # of the token, lower case: its only trusted name
@@ -56,6 +57,7 @@ class WhaleAlert(models.Model):
             models.Index(fields=["processed"], name="idx_whale_alerts_processed"),
             models.Index(fields=["direction"], name="idx_whale_alerts_direction"),
             models.Index(fields=["asset", "-happened_at"], name="idx_whale_alerts_asset"),
+            models.Index(fields=["id"], condition=Q(followed=False), name="idx_whale_alerts_unfollowed"),
             models.Index(fields=["chain", "block_number"], name="idx_whale_alerts_block"),
         ]
         constraints = [

@@ -66,11 +66,16 @@ def measured(mode: str, now: datetime) -> Measured:
     known = _kept.get(key)
     if known is not None and time.monotonic() - known[0] < FRESH_SECONDS:
         return known[1]
-    found = _count(
-        mode, config.fill_bands, config.fill_rate_prior, now - timedelta(days=config.fill_rate_days)
-    )
+    found = measured_by(mode, now)
     _kept[key] = time.monotonic(), found
     return found
+
+
+def measured_by(mode: str, moment: datetime) -> Measured:
+    """What was known at a moment: nothing that came later counts. Not kept: for who looks back."""
+    config = settings.ARBSITE.signals
+    since = moment - timedelta(days=config.fill_rate_days)
+    return _count(mode, config.fill_bands, config.fill_rate_prior, since, moment)
 
 
 def forget() -> None:
@@ -122,14 +127,14 @@ def both_at_once(first: str, second: str, *, mode: str, edge: Decimal, now: date
     return found is not None and found.better
 
 
-def _count(mode: str, prior: FillBands, weight: int, since: datetime) -> Measured:
+def _count(mode: str, prior: FillBands, weight: int, since: datetime, until: datetime) -> Measured:
     starts = [start for start, _ in prior]
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT platform, place = 0, greatest(1, width_bucket(edge, %s::numeric[])), count(*),"
             " sum(least(1, filled / asked)) FROM leg_outcomes"
-            " WHERE mode = %s AND at > %s AND kind = 'LEG' AND asked > 0 GROUP BY 1, 2, 3",
-            [starts, mode, since],
+            " WHERE mode = %s AND at > %s AND at <= %s AND kind = 'LEG' AND asked > 0 GROUP BY 1, 2, 3",
+            [starts, mode, since, until],
         )
         counts = {
             (platform, first, band - 1): Count(sent, filled)
@@ -137,8 +142,8 @@ def _count(mode: str, prior: FillBands, weight: int, since: datetime) -> Measure
         }
         cursor.execute(
             "SELECT count(*), coalesce(sum(loss), 0), coalesce(sum(filled), 0) FROM leg_outcomes"
-            " WHERE mode = %s AND at > %s AND kind = 'UNWIND' AND filled > 0 AND loss IS NOT NULL",
-            [mode, since],
+            " WHERE mode = %s AND at > %s AND at <= %s AND kind = 'UNWIND' AND filled > 0 AND loss IS NOT NULL",
+            [mode, since, until],
         )
         unwound, lost, contracts = cursor.fetchone()
     enough = unwound >= ENOUGH_UNWINDS and contracts > 0

@@ -56,7 +56,7 @@ def merged(named: list[tuple[str, Path]], damage: Damage) -> Iterator[tuple[str,
         lanes.setdefault(platform, []).append(path)
 
     def lane(platform: str) -> Iterator[tuple[int, str, Recorded]]:
-        for path in sorted(lanes[platform], key=_first_ms):
+        for path in sorted(lanes[platform], key=first_ms):
             for recorded in recordings.read(path, damage):
                 # Connections of different files are different connections
                 name = f"{path.name}:{recorded.connection}"
@@ -67,7 +67,8 @@ def merged(named: list[tuple[str, Path]], damage: Damage) -> Iterator[tuple[str,
         yield platform, recorded
 
 
-def _first_ms(path: Path) -> int:
+def first_ms(path: Path) -> int:
+    """When a recording begins, Unix ms; 0 for an empty one."""
     return next((recorded.at_ms for recorded in recordings.read(path, Damage())), 0)
 
 

@@ -11,19 +11,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import F, Q, QuerySet
 
 from arbsite.models import HIGH, LOW, MEDIUM, SEVERITIES, Notice
 from signals import decision, scanning
-from signals.models import FlowPattern, Signal, WhaleAlert, WhaleTrigger
+from signals.models import FlowPattern, Signal, WhaleAlert
+from signals.sources.whales import saying, tables
+from signals.sources.whales.triggering import Trigger
 
 SCANNER, MONITOR = "arbitrage-scanner", "whale-monitor"
 COMPLETED = "completed"
 STARTED, DONE, FAILED = "subagent_started", "subagent_completed", "subagent_failed"
 LARGE_TRANSACTION, PATTERN_DETECTED = "large_transaction", "pattern_detected"
-LOG = "log"  # the action of a trigger that only notes: nobody is told
 FOUND = (Signal.PENDING, Signal.ACTIONABLE, Signal.EXECUTED)  # open, and not refused: as GET /opportunities
 RESULTS = 50
 LOOK_BACK = timedelta(hours=1)  # a monitor that was away for longer does not tell old transfers as news
@@ -82,6 +85,8 @@ def _opportunity(row: Signal) -> dict[str, Any]:
 def watch(*, now: datetime) -> dict[str, Any]:
     """Tell of large transfers and repeated flows that nobody was told of; the output in the form of 6.1.1.
 
+    Nobody else tells people of them: transfers are stored and patterns found without a notice.
+
     `large_transaction`: a transfer that meets a trigger (`whale_triggers`, the thresholds of 6.1.2) whose action is more
     than to log, first seen within the hour, late ones and those whose block was replaced left out.
     `pattern_detected`: a row of `flow_patterns` (the same asset, exchange and direction more often than usual) whose
@@ -90,8 +95,8 @@ def watch(*, now: datetime) -> dict[str, Any]:
     began = time.perf_counter()
     with _failure_told(MONITOR, now), transaction.atomic():
         alone = _alone()
-        seen = _recent(now) if alone else []
-        large = _large(seen, now) if alone else []
+        seen = _recent(now) if alone else WhaleAlert.objects.none()
+        large = _large(seen, now)
         patterns = _patterns(now) if alone else []
         Notice.objects.bulk_create(
             [*(_told(one, now) for one in large), *(_told(one, now) for one in patterns)]
@@ -100,7 +105,7 @@ def watch(*, now: datetime) -> dict[str, Any]:
     return {
         "subagent_id": f"sa_whale_{int(os.environ.get('ARBSITE_JOB', '1')):03d}",
         "status": COMPLETED,
-        "transactions_seen": len(seen),
+        "transactions_seen": seen.count(),
         "large_transactions": len(large),
         "pattern_detected": bool(patterns),
         "execution_time_ms": round((time.perf_counter() - began) * 1_000),
@@ -115,43 +120,39 @@ def _alone() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def _recent(now: datetime) -> list[WhaleAlert]:
-    rows = WhaleAlert.objects.filter(
+def _recent(now: datetime) -> QuerySet[WhaleAlert]:
+    return WhaleAlert.objects.filter(
         created_at__gte=now - LOOK_BACK, created_at__lte=now, fresh=True, gone_at__isnull=True,
         chained_to__isnull=True,
     )  # fmt: skip
-    return list(rows.order_by("-amount", "pk")[:MOST_AT_ONCE])
 
 
-def _large(seen: list[WhaleAlert], now: datetime) -> list[dict[str, Any]]:
-    """Transfers that meet a trigger and that nobody was told of, the largest first."""
-    triggers = list(
-        WhaleTrigger.objects.filter(enabled=True).exclude(action=LOG).order_by("-above_usd", "name")
+def _large(seen: QuerySet[WhaleAlert], now: datetime) -> list[dict[str, Any]]:
+    """Transfers that meet a trigger and that nobody was told of, the largest first; the rest waits for the next run."""
+    triggers = saying.telling(tables.triggers())
+    if not triggers:
+        return []
+    told = Notice.objects.filter(
+        kind=LARGE_TRANSACTION, created_at__gte=now - 2 * LOOK_BACK, subject__startswith=_name("whale", "")
+    ).values_list("subject", flat=True)
+    least = min(trigger.above_usd for trigger in triggers)
+    large = Q(amount__gt=least) | Q(amount__isnull=True) if least == 0 else Q(amount__gt=least)
+    rows = (
+        seen.filter(large)
+        .exclude(pk__in=[int(subject.rpartition(":")[2]) for subject in told])
+        .order_by(F("amount").desc(nulls_last=True), "pk")
     )
-    met = [(row, trigger) for row in seen if (trigger := _trigger(row, triggers)) is not None]
-    told = _already(LARGE_TRANSACTION, [_name("whale", row.pk) for row, _ in met])
-    return [_transaction(row, trigger) for row, trigger in met if _name("whale", row.pk) not in told]
+    met = ((row, saying.pulled(row, triggers)) for row in rows.iterator(chunk_size=MOST_AT_ONCE))
+    return [_transaction(row, pulled) for row, pulled in islice((one for one in met if one[1]), MOST_AT_ONCE)]
 
 
-def _trigger(row: WhaleAlert, triggers: list[WhaleTrigger]) -> WhaleTrigger | None:
-    """The highest threshold that a transfer passes; an empty word of a trigger fits any."""
-    for trigger in triggers:
-        words = (
-            (trigger.category, row.category), (trigger.direction, row.direction), (trigger.asset, row.asset),
-        )  # fmt: skip
-        if all(not wanted or wanted.lower() == (has or "").lower() for wanted, has in words) and (
-            (row.amount or Decimal(0)) > trigger.above_usd
-        ):
-            return trigger
-    return None
-
-
-def _transaction(row: WhaleAlert, trigger: WhaleTrigger) -> dict[str, Any]:
+def _transaction(row: WhaleAlert, pulled: list[Trigger]) -> dict[str, Any]:
+    """The most urgent trigger is the one it is told by."""
     return {
-        "event": LARGE_TRANSACTION, "alert_id": row.pk, "trigger": trigger.name, "action": trigger.action,
-        "priority": trigger.priority, "asset": row.asset, "amount_usd": row.amount, "direction": row.direction,
-        "exchange": row.exchange, "category": row.category, "chain": row.chain,
-        "transaction_hash": row.transaction_hash, "markets": row.related_markets,
+        "event": LARGE_TRANSACTION, "alert_id": row.pk, "trigger": pulled[0].name, "action": pulled[0].action,
+        "priority": pulled[0].priority, "triggers": [trigger.name for trigger in pulled], "asset": row.asset,
+        "amount_usd": row.amount, "direction": row.direction, "exchange": row.exchange, "category": row.category,
+        "chain": row.chain, "transaction_hash": row.transaction_hash, "markets": row.related_markets,
     }  # fmt: skip
 
 
@@ -175,7 +176,7 @@ def _already(kind: str, subjects: list[str]) -> set[str]:
     return set(Notice.objects.filter(kind=kind, subject__in=subjects).values_list("subject", flat=True))
 
 
-def _name(what: str, pk: int) -> str:
+def _name(what: str, pk: int | str) -> str:
     return f"{what}:{pk}"
 
 
@@ -185,7 +186,8 @@ def _told(found: dict[str, Any], now: datetime) -> Notice:
     )
     if found["event"] == LARGE_TRANSACTION:
         subject, severity = _name("whale", found["alert_id"]), found["priority"]
-        message = f"${found['amount_usd']:,.0f} of {flow} ({found['trigger']})"
+        usd = found["amount_usd"]
+        message = f"{'an unknown value' if usd is None else f'${usd:,.0f}'} of {flow} ({found['trigger']})"
     else:
         subject, severity = _name("pattern", found["pattern_id"]), MEDIUM
         message = f"{found['count']} transfers of {flow} where {found['usual']:.1f} are usual, ${found['amount_usd']:,.0f}"

@@ -23,7 +23,7 @@ def assumptions(*, seed: int, measured_until: datetime | None = None) -> Assumpt
     bands = config.trading.paper_bands
     first = further = dict.fromkeys(PLATFORMS, bands)
     if measured_until is not None:
-        known = fill_rates.measured(config.trading.mode, measured_until)
+        known = fill_rates.measured_by(config.trading.mode, measured_until)
         first = {name: known.bands(first=True, platform=name) for name in PLATFORMS}
         further = {name: known.bands(first=False, platform=name) for name in PLATFORMS}
     return Assumptions(

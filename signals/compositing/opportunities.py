@@ -23,6 +23,7 @@ from signals.compositing.windows import Window
 from signals.expected import Step
 from signals.findings import BUY, Listing
 
+SELL = "SELL"
 ZERO, ONE = Decimal(0), Decimal(1)
 CHANCE_STEP = Decimal("0.0001")
 
@@ -141,10 +142,11 @@ def propose(
     probability = _chance(confidence.probability)
     cost = listing.fees.order_cost(BUY, [Level(found.ask, size)])
     move = size * (probability * moves.hit - (ONE - probability) * moves.miss)
-    spread, fees = size * (found.ask - found.bid), cost.fee + size * found.exit_fee
+    spread = size * (found.ask - found.bid)
+    fees = cost.fee + listing.fees.order_cost(SELL, [Level(found.bid, size)]).fee
+    if size * (lower * moves.hit - (ONE - lower) * moves.miss) <= spread + fees:
+        return None  # the platform's rounding took it
     lines = (("move", move), ("spread", -spread), ("fees", -fees), ("expected", move - spread - fees))
-    if lines[-1][1] <= 0:  # the platform's rounding took it
-        return None
     return Proposal(
         market=window.market,
         direction=window.direction,

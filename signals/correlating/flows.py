@@ -1,4 +1,8 @@
-"""Repeated flows among new transfers: stored as patterns, told once, and what their transfers claimed is claimed again."""
+"""Repeated flows among new transfers: stored as patterns, and what their transfers claimed is claimed again.
+
+People are told of a pattern by the whale monitor (`signals.subagents`), nobody else. `followed` is this module's own
+mark: `processed` says that the stream was told, which happens at once after a transfer is stored.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -7,7 +11,6 @@ from typing import NamedTuple
 
 from django.db import transaction
 
-from arbsite.models import MEDIUM, Notice
 from signals.correlating import patterns, predictions
 from signals.correlating.patterns import Repeated
 from signals.models import FlowPattern, Prediction, WhaleAlert
@@ -46,13 +49,13 @@ def follow(*, now: datetime) -> list[FlowPattern]:
     with transaction.atomic():
         rows = list(
             WhaleAlert.objects.select_for_update(skip_locked=True)
-            .filter(processed=False)
+            .filter(followed=False)
             .order_by("pk")
             .values(
                 "pk", "asset", "exchange", "direction", "happened_at", "fresh", "chained_to_id", "gone_at"
             )[:BATCH]
         )
-        WhaleAlert.objects.filter(pk__in=[row["pk"] for row in rows]).update(processed=True)
+        WhaleAlert.objects.filter(pk__in=[row["pk"] for row in rows]).update(followed=True)
         newest: dict[Flow, datetime] = {}
         for row in rows:
             if _counts(row):
@@ -60,7 +63,7 @@ def follow(*, now: datetime) -> list[FlowPattern]:
                 newest[flow] = max(newest.get(flow, row["happened_at"]), row["happened_at"])
         found, transfers = [], _transfers(newest)
         for flow, repeated in _repeated(transfers).items():
-            pattern = _stored(flow, repeated, transfers[flow], now)
+            pattern = _stored(flow, repeated, transfers[flow])
             if pattern is not None:
                 found.append((pattern, flow))
     for pattern, flow in found:
@@ -106,8 +109,8 @@ def _repeated(transfers: Mapping[Flow, Sequence[Seen]]) -> dict[Flow, Repeated]:
     return {flow: repeated for flow, repeated in found.items() if repeated is not None}
 
 
-def _stored(flow: Flow, found: Repeated, seen: Iterable[Seen], now: datetime) -> FlowPattern | None:
-    """The new pattern, told; None where one that goes on was only brought up to date."""
+def _stored(flow: Flow, found: Repeated, seen: Iterable[Seen]) -> FlowPattern | None:
+    """The new pattern; None where one that goes on was only brought up to date."""
     figures = {
         "last_at": utc(found.last_ms),
         "count": found.count,
@@ -125,19 +128,9 @@ def _stored(flow: Flow, found: Repeated, seen: Iterable[Seen], now: datetime) ->
             FlowPattern.objects.filter(pk=going_on.pk).update(**figures)
         return None
     pattern, made = FlowPattern.objects.get_or_create(
-        **flow._asdict(), began_at=utc(found.began_ms), defaults={**figures, "told": True}
+        **flow._asdict(), began_at=utc(found.began_ms), defaults=figures
     )
-    if not made:
-        return None
-    message = (
-        f"{found.count} times {flow.asset} {flow.direction.lower()} at {flow.exchange} within an hour, "
-        f"${pattern.usd:,.0f} in all, where {found.usual:.1f} are usual"
-    )
-    Notice.objects.record(
-        "whale_pattern", f"{flow.asset} {flow.exchange} {flow.direction}", message, severity=MEDIUM, at=now,
-        pattern=pattern.pk, count=found.count, chance=float(pattern.chance),
-    )  # fmt: skip
-    return pattern
+    return pattern if made else None
 
 
 def _claim(pattern: FlowPattern, seen: Iterable[Seen], now: datetime) -> None:

@@ -10,7 +10,7 @@ from arbsite import keys
 from arbsite.connections import redis_client
 from markets.models import Market
 from signals.correlating import flows, publishing
-from signals.models import NewsEvent, Prediction
+from signals.models import Prediction
 from signals.times import unix_ms, utc
 
 MARKETS_AT_ONCE = 500
@@ -32,14 +32,15 @@ class Followed:
 
     markets: int
     patterns: int
-    news: int
 
 
 def follow(*, now: datetime) -> Followed:
-    """Publish what changed since the last look, find patterns in new transfers, and tick off what was looked at."""
+    """Find patterns in new transfers, and publish what changed since the last look.
+
+    Whether a story was read (`NewsEvent.processed`) is said by who read it: a mark set here would hide it from them.
+    """
     found = len(flows.follow(now=now))
-    news = NewsEvent.objects.filter(processed=False).update(processed=True)
-    return Followed(refresh(now=now), found, news)
+    return Followed(refresh(now=now), found)
 
 
 def refresh(*, now: datetime) -> int:

@@ -2,13 +2,15 @@
 
 import time
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.utils import timezone
+from redis.exceptions import ConnectionError as RedisGone
 
 from arbsite import keys
 from execution import holdings, overlaps, pauses, services
-from execution.models import Plan
+from execution.models import Order, Plan
 from markets.models import Bet
 from markets.platforms.base import KALSHI, POLYMARKET
 from markets.platforms.trading import PlatformState
@@ -17,6 +19,7 @@ from signals import services as detection
 from signals.models import Signal
 from tests import factories
 from tests.factories import IDS
+from tests.signals.standings import said, stand
 from tests.signals.windows import *  # noqa: F403
 from tests.signals.windows import GAP, detect_and_judge, show
 
@@ -88,6 +91,38 @@ def test_what_fell_silent_for_long_is_not_bought_again_when_it_comes_back(redis)
     assert again.reasons[0]["code"] == "levels_taken"
     Signal.objects.filter(pk=row.pk).update(closed_at=timezone.now() - 2 * overlaps.EXPIRED_COUNTS)
     assert overlaps.acted_on(timezone.now()) == {}
+
+
+def test_a_proposal_that_a_person_placed_speaks_for_no_levels(redis):
+    row = an_actionable_signal()
+    proposed = Signal.objects.create(
+        id="sig_by_hand", type="news", kind="proposal", status=Signal.EXECUTED, direction=f"{POLYMARKET}:YES",
+        market_a=IDS[POLYMARKET],
+    )  # fmt: skip
+    Order.objects.create(
+        id="by_hand", signal=proposed, role=Order.MANUAL, platform=POLYMARKET, market_id=IDS[POLYMARKET], outcome="YES",
+        side="BUY", quantity=10, price=Decimal("0.42"), order_type="LIMIT", status="PLANNED", mode="paper",
+        client_order_id="by_hand",
+    )  # fmt: skip
+    assert overlaps.acted_on(timezone.now()) == {}
+    assert services.act_on([row.id], now_ms=factories.unix_ms()) == 1
+
+
+@pytest.mark.parametrize("away", ["bearing", "tracks"])
+def test_what_bears_on_a_signal_cannot_be_read_so_nothing_is_planned(redis, monkeypatch, away):
+    row = an_actionable_signal()
+    stand(said(probability=0.65))  # with a direction, so that prices are asked for, too
+
+    class Away:
+        def __getattr__(self, name):
+            raise RedisGone("away")
+
+    with monkeypatch.context() as patch, pytest.raises(RedisGone):
+        patch.setattr(f"signals.{away}.redis_client", Away)
+        services.act_on([row.id], now_ms=factories.unix_ms())
+    row.refresh_from_db()
+    assert row.status == Signal.ACTIONABLE and not Plan.objects.exists()
+    assert services.act_on([row.id], now_ms=factories.unix_ms()) == 1  # back again
 
 
 def test_nothing_is_planned_while_one_of_the_platforms_pauses(redis):

@@ -133,6 +133,15 @@ def test_a_person_is_told_of_a_veto(signal):
     assert error.value.code == "evidence_veto"
 
 
+def test_a_person_is_shown_the_waterfall_of_the_plan_not_of_the_verdict(signal):
+    schedule(WIDEN, hurdle="0.01")  # since it was judged
+    shown = signals_by_hand.execute(
+        signal.id, user("trader", "execution.can_trade"), timezone.now(), dry_run=True
+    )
+    steps = {step["name"]: step["dollars"] for step in shown["waterfall"]}
+    assert steps["evidence"] == -shown["size"] / 100
+
+
 def test_who_decides_again_must_say_what_evidence_there_is():
     with pytest.raises(TypeError, match="joined"):
         judging.context_of(Signal(), None, now_ms=0)

@@ -15,9 +15,11 @@ from execution.models import Fill, Order, Plan, PlanStep, Position, Settling
 from markets.platforms.base import KALSHI, POLYMARKET
 from markets.platforms.trading import INSUFFICIENT_BALANCE, NOT_FILLABLE, RATE_LIMITED, Declined, OrderReport
 from signals.models import LegOutcome
+from signals.sources.calendar.guards import SUSPEND
 from tests.execution.plans import *  # noqa: F403
 from tests.execution.plans import a_plan, by_role, ledger, legs, show, tune, worked
 from tests.factories import IDS
+from tests.signals.standings import said, schedule, stand
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -223,6 +225,22 @@ def test_a_refused_second_leg_is_sold_back_where_completing_costs_more(venues):
     assert plan.profit < 0
     outcome = LegOutcome.objects.get(kind="UNWIND")
     assert outcome.loss > 0 and abs(outcome.loss + plan.profit) < D("0.01")
+
+
+def test_neither_a_near_event_nor_a_story_keeps_a_lone_leg_from_being_sold_back(venues):
+    plan = a_plan()
+    first, second = order_of_legs(plan)
+    venues[second].answers.append(Declined(NOT_FILLABLE, "nothing on offer"))
+    for leg in plan.legs:
+        market = leg["platform"], leg["market_id"]
+        schedule(SUSPEND, market=market)
+        stand(said(), market=market)
+    if first == POLYMARKET:
+        show(poly=("0.42", "0.43"), kalshi=("0.30", "0.31"))
+    else:
+        show(poly=("0.58", "0.60"), kalshi=("0.50", "0.51"))
+    venues[first].price = None
+    assert worked(plan).status == Plan.UNWOUND and not ledger()
 
 
 def test_what_has_not_settled_is_not_offered_for_sale(venues):

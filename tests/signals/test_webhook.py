@@ -7,12 +7,13 @@ from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
+from django.utils import timezone
 from pydantic import SecretStr
 from redis.exceptions import ConnectionError as RedisGone
 
 from arbsite import keys
 from arbsite.models import Notice
-from signals import webhook_api
+from signals import subagents, webhook_api
 from signals.models import WhaleAlert
 from signals.sources.whales import defaults, signing, storing, webhook
 from tests.arbsite.callers import key, user
@@ -67,7 +68,9 @@ def test_a_transfer_is_accepted_stored_and_told(client, headers, redis):
         "0.75"
     )  # what it claims of itself does not count
     assert redis.xlen(keys.WHALE_STREAM) == 1
-    assert Notice.objects.get(kind="whale_alert").severity == "HIGH"
+    assert not Notice.objects.exists()
+    subagents.watch(now=timezone.now())
+    assert Notice.objects.get(kind="large_transaction").severity == "HIGH"
 
 
 def test_the_same_again_is_the_same_with_and_without_the_filter(client, headers, redis):
@@ -90,7 +93,8 @@ def test_whale_alerts_own_shape_is_read_too(client, headers):
 
 def test_a_small_one_is_stored_since_its_sender_wants_it(client, headers):
     assert post(client, headers, {**EVENT, "amount": 10}).status_code == 200
-    assert not Notice.objects.filter(kind="whale_alert").exists()
+    subagents.watch(now=timezone.now())
+    assert not Notice.objects.exists()
 
 
 def test_a_defi_transfer_keeps_its_category(client, headers):

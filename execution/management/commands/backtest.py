@@ -43,7 +43,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--measured",
             action="store_true",
-            help="fill rates as they were measured, not TRADING_PAPER_FILL_RATES",
+            help="fill rates as they had been measured when the history begins, not TRADING_PAPER_FILL_RATES",
         )
         parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with charts")
         parser.add_argument("--json", action="store_true", help="print one JSON document")
@@ -60,10 +60,7 @@ class Command(BaseCommand):
             raise CommandError(
                 "--bets, --pair, --platform and --shared-seq go with files: stored bets are known."
             )
-        measured = timezone.now() if options["measured"] else None
-        assumed = assuming.assumptions(seed=options["seed"], measured_until=measured)
-        found = self._stored(assumed, options) if options["since"] else self._files(assumed, options)
-        found["assumptions"] = assuming.as_json(assumed)
+        found = self._stored(options) if options["since"] else self._files(options)
         if options["html"]:
             _write(options["html"], pages.html(found))
             self.stderr.write(f"written to {options['html']}")
@@ -72,10 +69,12 @@ class Command(BaseCommand):
         else:
             self.stdout.write(pages.text(found), ending="")
 
-    def _files(self, assumed: Assumptions, options: dict[str, Any]) -> dict[str, Any]:
+    def _files(self, options: dict[str, Any]) -> dict[str, Any]:
         written = replay_files.read_bets(options["bets"]) if options["bets"] else None
         damage = Damage()
         try:
+            began_ms = min(replay_files.first_ms(path) for path in options["files"])
+            assumed = _assumed(options, datetime.fromtimestamp(began_ms / 1_000, UTC))
             named = [(options["platform"] or replay_files.guess(path), path) for path in options["files"]]
             setups = replay_files.setups({name for name, _ in named}, options, written)
             replay = Replay(setups, written.risks if written else None)
@@ -85,27 +84,35 @@ class Command(BaseCommand):
         except Unreadable as error:
             raise CommandError(str(error)) from error
         found = finished(replay, trader)
+        found["assumptions"] = assuming.as_json(assumed)
         found["source"] = f"{len(named)} files"
         found["damaged_lines"] = damage.lines
         if damage.truncated:
             self.stderr.write("a file ends in the middle: everything before that was replayed")
         return found
 
-    def _stored(self, assumed: Assumptions, options: dict[str, Any]) -> dict[str, Any]:
+    def _stored(self, options: dict[str, Any]) -> dict[str, Any]:
         since = _moment(options["since"], "--since")
         until = _moment(options["until"], "--until") if options["until"] else timezone.now()
         if since >= until:
             raise CommandError("--since must be before --until.")
+        assumed = _assumed(options, since)
         history = stored.read(since, until)
         replay = stored.replay_of(history)
         trader = trader_of(replay, assumed, rules.hurdles(settings_only=True), dict(history.pays))
         for at_ms, views in stored.books(history):
             replay.show(views, at_ms)
         found = finished(replay, trader)
+        found["assumptions"] = assuming.as_json(assumed)
         found["source"] = f"stored history from {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC"
         found["refusals"]["stored"] = dict(history.refusals)
         found["cannot_say"] = stored.CANNOT_SAY
         return found
+
+
+def _assumed(options: dict[str, Any], began: datetime) -> Assumptions:
+    """What is assumed. Measured fill rates are those of before the history: what its own orders did is not known yet."""
+    return assuming.assumptions(seed=options["seed"], measured_until=began if options["measured"] else None)
 
 
 def trader_of(

@@ -1,16 +1,14 @@
-"""What an alert says: claims about markets, notices to people, and how urgent it is."""
+"""What an alert says: claims about markets, a sentence for people, and how urgent it is."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
-from arbsite.models import Notice
 from signals.language.base import Link
 from signals.models import WhaleAlert
 from signals.sources.base import Claim
 from signals.sources.whales import flows, triggering
 
-NOTICE = "whale_alert"
 QUIET = Decimal("0.25")  # of its size: how strongly a flow without a sign says that prices will move at all
 STEP = Decimal("0.0001")
 MOST_CLAIMS = 5  # of one alert, about the surest markets: those of one ladder move together anyway
@@ -78,18 +76,6 @@ def priority(found: Sequence[triggering.Trigger]) -> str:
     return found[0].priority if found else "LOW"
 
 
-def notice(alert: WhaleAlert, found: Sequence[triggering.Trigger], now: datetime) -> Notice | None:
-    """The notice of an alert, not stored yet; None where no trigger tells anybody (those that only log do not)."""
-    telling = [trigger for trigger in found if trigger.action != triggering.LOG]
-    if not telling:
-        return None
-    return Notice(
-        kind=NOTICE, severity=telling[0].priority, subject=f"whale:{alert.pk}", message=sentence(alert), created_at=now,
-        data={
-            "alert_id": alert.pk, "triggers": [trigger.name for trigger in telling],
-            "actions": sorted({trigger.action for trigger in telling}), "asset": alert.asset,
-            "amount": None if alert.amount is None else str(alert.amount), "direction": alert.direction,
-            "exchange": alert.exchange, "category": alert.category, "chain": alert.chain,
-            "transaction_hash": alert.transaction_hash or "", "sentiment_score": str(alert.sentiment_score),
-        },
-    )  # fmt: skip
+def telling(found: Iterable[triggering.Trigger]) -> list[triggering.Trigger]:
+    """Those that tell people (`signals.subagents`), the most urgent first; some only log."""
+    return [trigger for trigger in found if trigger.action != triggering.LOG]

@@ -1,4 +1,6 @@
-"""Keeping transfers: each once, valued, linked to markets, said to whom it concerns. Safe to repeat after a crash.
+"""Keeping transfers: each once, valued, linked to markets, with its claims. Safe to repeat after a crash.
+
+People are told of the large ones by the whale monitor (`signals.subagents`), nobody else.
 
 PostgreSQL's unique key stops duplicates. A filter in Redis stands in front of it (5.1: one minute): an exact key for each
 transfer, read before the insert and set after the commit, so that nothing that was not stored is ever held back by it.
@@ -17,7 +19,6 @@ from django.db import transaction
 
 from arbsite import bulk, keys
 from arbsite.connections import REDIS_GONE, redis_client
-from arbsite.models import Notice
 from signals.correlating import predictions
 from signals.language.base import Link
 from signals.models import WhaleAlert
@@ -72,7 +73,7 @@ def keep(records: Sequence[Any], now: datetime, *, links: Links | None = None) -
 def take(
     transfers: Iterable[Transfer], now: datetime, *, links: Links | None = None, least: Decimal | None = None
 ) -> Stored:
-    """Store those that count (`least` dollars, WHALES_MIN_USD where not given), each once, with claims and notices."""
+    """Store those that count (`least` dollars, WHALES_MIN_USD where not given), each once, with its claims."""
     told = list(transfers)
     stored = Stored()
     for start in range(0, len(told), CHUNK):
@@ -258,11 +259,9 @@ def _say(
     new: list[WhaleAlert], judged: Mapping[str, rows.Judged], now: datetime, usual: Mapping[str, sizes.Usual],
     signs: Mapping[tuple[str, str], int], cached: Mapping[str, list[Link]],
 ) -> None:  # fmt: skip
-    """Claims and notices, in the transaction that stores the rows."""
+    """Claims, in the transaction that stores the rows."""
     config = settings.ARBSITE.whales
-    triggers = tables.triggers()
     claims: list[Claim] = []
-    notices: list[Notice] = []
     for row in new:
         if row.chained_to_id is None:
             claims += saying.claims(
@@ -270,9 +269,5 @@ def _say(
                 size=rows.size(judged[str(row.key)], usual), links=cached.get(row.asset, ()),
                 horizon=timedelta(minutes=config.horizon_minutes), half_life=timedelta(minutes=config.half_life_minutes),
             )  # fmt: skip
-        told = saying.notice(row, saying.pulled(row, triggers), now)
-        if told is not None:
-            notices.append(told)
     if claims:
         predictions.record(claims, now=now)
-    Notice.objects.bulk_create(notices)

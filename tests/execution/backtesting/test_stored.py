@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 
 from markets.models import Market, Price
-from signals.models import Refusal, Signal, SignalSnapshot
+from signals.models import LegOutcome, Refusal, Signal, SignalSnapshot
 from tests.execution.ledgers import a_pair
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -100,3 +101,23 @@ def test_a_period_without_signals_is_said_so(gap):
 def test_measured_fill_rates_take_the_place_of_the_assumed(gap):
     assumed = backtest("--measured")["assumptions"]
     assert assumed["first_leg_fills"] != backtest()["assumptions"]["first_leg_fills"]
+
+
+def test_what_was_measured_later_than_the_history_begins_is_not_known(gap):
+    before = backtest("--measured")["assumptions"]
+    outcome(AT)  # within the period: it may be of the very orders that are tried again
+    assert backtest("--measured")["assumptions"] == before
+    outcome(AT - timedelta(days=2))
+    assert backtest("--measured")["assumptions"] != before
+
+
+def outcome(at):
+    """Two hundred first legs on Polymarket that filled nothing."""
+    mode = settings.ARBSITE.trading.mode
+    LegOutcome.objects.bulk_create(
+        LegOutcome(
+            mode=mode, plan="plan", order=f"{at:%d}-{number}", platform="polymarket", place=0, edge=D("0.05"),
+            asked=D(10), filled=D(0), at=at,
+        )
+        for number in range(200)
+    )  # fmt: skip

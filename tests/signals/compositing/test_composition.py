@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from markets.platforms.kalshi.fees import BROKER_GRID, KalshiFees
 from signals import kelly
 from signals.compositing import confidence, opportunities, weights, windows
 from signals.compositing.opportunities import Moves, Stake
@@ -171,6 +172,15 @@ def test_the_lower_bound_decides_not_the_probability():
     moves = Moves(D("0.04"), D("0.02"), 500)
     assert proposal(moves=moves) is not None
     assert proposal(said(lower=0.4), moves=moves) is None
+
+
+def test_the_rounding_of_both_orders_is_paid_at_the_lower_bound_too():
+    """One contract: 0.75 · 7.3 c - 0.25 · 2 c = 4.975 c. By the formula it costs 1 c and 3.4 c, by the platform 5 c."""
+    one = book(A, bids=[("0.41", 1_000)], asks=[("0.42", 1)])
+    fees = KalshiFees("quadratic", D(1), balance_grid=BROKER_GRID)
+    assert proposal(view=one, moves=Moves(D("0.073"), D("0.02"), 500), fees=fees) is None
+    found = proposal(view=one, moves=Moves(D("0.074"), D("0.02"), 500), fees=fees)
+    assert {step.name: step.dollars for step in found.steps}["fees"] == D("-0.04")
 
 
 def test_it_takes_no_more_than_the_best_level_and_whole_cents_where_they_must_be():

@@ -1,5 +1,6 @@
 """What is published stays true: emptied Redis, silent sources, words that run out; and patterns of flows."""
 
+import time
 from datetime import timedelta
 from decimal import Decimal
 
@@ -7,9 +8,12 @@ import pytest
 
 from arbsite.models import Notice
 from markets.platforms.base import KALSHI
+from signals import subagents
 from signals.correlating import flows, following, predictions, standing
 from signals.correlating import tasks as correlating_tasks
 from signals.models import FlowPattern, NewsEvent, Prediction, Source, WhaleAlert
+from signals.sources.news import telling
+from signals.sources.whales import publishing as whale_stream
 from signals.times import unix_ms
 from tests.signals.correlating.stored import HOUR, NOW, claim, fit, market, prediction
 
@@ -80,11 +84,33 @@ def test_everything_is_published_again_before_its_keys_expire(redis):
     assert following.follow(now=NOW + 7 * HOUR).markets == 1
 
 
-def test_what_was_looked_at_is_ticked_off(redis):
+def test_each_mark_belongs_to_who_does_the_work(redis):
     NewsEvent.objects.create(headline="Rates held")
     transfer(1)
-    assert following.follow(now=NOW).news == 1
-    assert not NewsEvent.objects.filter(processed=False) and not WhaleAlert.objects.filter(processed=False)
+    following.follow(now=NOW)
+    assert not WhaleAlert.objects.filter(followed=False)
+    # Who reads stories and tells the stream finds its work by `processed`: nobody else may set it
+    assert NewsEvent.objects.filter(processed=False) and WhaleAlert.objects.filter(processed=False)
+
+
+def test_a_story_that_a_crash_left_unread_is_still_read_after_a_look(redis):
+    source = Source.objects.create(name="wire", kind="news", state=Source.OK)
+    story = NewsEvent.objects.create(
+        headline="Rates held", via=source.name, source="wire", seen_at=NOW, published_at=NOW, fresh=True
+    )
+    following.follow(now=NOW)
+    assert telling.serve((), now=NOW, began=time.monotonic()) == 1
+    story.refresh_from_db()
+    assert story.processed
+
+
+def test_transfers_that_were_told_to_the_stream_still_make_patterns(redis):
+    for number in range(3):
+        row = transfer(number, number - 10, key=f"k{number}")
+    assert whale_stream.publish() == 3
+    row.refresh_from_db()
+    assert row.processed
+    assert len(flows.follow(now=NOW)) == 1
 
 
 def test_the_doors_open(redis):
@@ -113,16 +139,17 @@ def test_flows_that_repeat_are_told_once(redis):
     for number in range(3):
         transfer(number, number - 10)
     (found,) = flows.follow(now=NOW)
-    assert (found.count, found.usd, found.told) == (3, Decimal(6_000_000), True) and found.chance < Decimal(
-        "0.0001"
-    )
+    assert (found.count, found.usd) == (3, Decimal(6_000_000)) and found.chance < Decimal("0.0001")
+    assert not Notice.objects.exists()  # the whale monitor tells, nobody else
+    assert subagents.watch(now=NOW)["pattern_detected"]
     transfer(4, -2)
     assert flows.follow(now=NOW) == []
     found.refresh_from_db()
     assert found.count == 4 and found.last_at == NOW - timedelta(minutes=2)
-    notice = Notice.objects.get(kind="whale_pattern")
-    assert "3 times USDC inflow at binance within an hour, $6,000,000 in all" in notice.message
     assert flows.follow(now=NOW) == []
+    assert not subagents.watch(now=NOW)["pattern_detected"]
+    notice = Notice.objects.get(kind="pattern_detected")
+    assert notice.message.startswith("3 transfers of USDC INFLOW binance where 0.0 are usual, $6,000,000")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +162,7 @@ def test_flows_that_repeat_are_told_once(redis):
 def test_what_is_no_fresh_flow_of_an_exchange_is_no_pattern(redis, changes):
     for number in range(5):
         transfer(number, number - 10, **changes)
-    assert flows.follow(now=NOW) == [] and not WhaleAlert.objects.filter(processed=False)
+    assert flows.follow(now=NOW) == [] and not WhaleAlert.objects.filter(followed=False)
 
 
 def test_a_busy_exchange_is_no_pattern(redis):
@@ -164,7 +191,7 @@ def test_a_pattern_says_again_what_its_transfers_said(redis):
 
 def test_a_flow_costs_the_same_however_many_days_are_stored(redis, django_assert_num_queries):
     for number in range(300):
-        transfer(1_000 + number, -60 * 25 - 60 * number, processed=True)
+        transfer(1_000 + number, -60 * 25 - 60 * number, followed=True)
     transfer(1)
     with django_assert_num_queries(5):  # savepoint, new ones, ticked off, one day of theirs, release
         flows.follow(now=NOW)

@@ -10,6 +10,7 @@ from redis.exceptions import ConnectionError as RedisGone
 from arbsite import keys
 from arbsite.models import Notice
 from markets.models import Market
+from signals import subagents
 from signals.models import AssetFlow, FlowSign, Prediction, WhaleAlert, WhaleTrigger
 from signals.sources.whales import defaults, publishing, storing
 from signals.sources.whales.reorganising import Vanished
@@ -80,7 +81,7 @@ def test_the_same_again_is_stopped_by_the_filter_and_behind_it_by_the_key(
         assert keep(transfer()).repeats == 1
     redis.flushdb()
     assert keep(transfer(source="whale_alert_rest")).repeats == 1
-    assert WhaleAlert.objects.count() == 1 and Notice.objects.filter(kind="whale_alert").count() == 1
+    assert WhaleAlert.objects.count() == 1 and len(notices()) == 1
     assert stream(redis) == []  # told once, before the flush
 
 
@@ -133,7 +134,7 @@ def test_a_transfer_of_two_hours_ago_raises_nothing(redis):
     assert (kept.new, kept.late) == (1, 1)
     row = WhaleAlert.objects.get()
     assert not row.fresh and row.processed
-    assert stream(redis) == [] and not Notice.objects.filter(kind="whale_alert").exists()
+    assert stream(redis) == [] and notices() == {}
     assert not Prediction.objects.exists() and redis.llen(keys.WHALE_RECENT) == 0
 
 
@@ -150,7 +151,7 @@ def test_an_unknown_value_stays_unknown_and_raises_nothing(redis):
     assert keep(transfer(usd=None)).new == 1
     row = WhaleAlert.objects.get()
     assert row.amount is None and row.sentiment_score == 0 and row.units == 6_000_000
-    assert not Notice.objects.filter(kind="whale_alert").exists()
+    assert notices() == {}
     assert AssetFlow.objects.get(asset="USDC").weight == 0
     (entry,) = stream(redis)
     assert (entry["amount"], entry["priority"]) == ("", "LOW")
@@ -177,10 +178,13 @@ def test_absurd_numbers_do_no_harm():
 # --- triggers and notices
 
 
-def notices():
+def notices(now=NOW):
+    """What the whale monitor tells people: it alone does."""
+    assert not Notice.objects.exclude(kind="large_transaction").exists()
+    subagents.watch(now=now)
     return {
         row.data["alert_id"]: (row.severity, row.data["triggers"])
-        for row in Notice.objects.filter(kind="whale_alert")
+        for row in Notice.objects.filter(kind="large_transaction")
     }
 
 
@@ -283,7 +287,7 @@ def test_a_peel_chain_is_one_movement_also_over_two_answers(redis):
     head = WhaleAlert.objects.get(from_address="1A")
     assert head.chained_to_id is None
     assert set(WhaleAlert.objects.exclude(pk=head.pk).values_list("chained_to", flat=True)) == {head.pk}
-    assert len(stream(redis)) == 1 and list(notices()) == [head.pk]
+    assert len(stream(redis)) == 1 and list(notices(NOW + MINUTE)) == [head.pk]
     assert AssetFlow.objects.get(asset="BTC").weight == 1
 
 
