@@ -27,6 +27,7 @@ EFFECTS = (VETO, SUSPEND, SHRINK, HURDLE, ENLARGE, NOTED)
 
 PRICE, WHALE, NEWS, CALENDAR = "price", "whale", "news", "calendar"
 SOURCES = (PRICE, WHALE, NEWS, CALENDAR)  # the specification's words, in its order
+STORIES = ("news", "confirmed")  # kinds of items that tell a story: by its number they are one
 EVEN = 0.5  # what an unscored claim is worth without its strength
 ZERO, ONE = Decimal(0), Decimal(1)
 FACTOR_STEP, HURDLE_STEP = Decimal("0.0001"), Decimal("0.000001")
@@ -289,15 +290,28 @@ def _answered(leg: Leg, way: int, since_ms: int, seen: Evidence) -> bool:
 
 
 def _together(claims: Iterable[_Weighed]) -> float:
-    """The doubt of several sources: 1 - Π(1 - doubt), with one say for each source however often it speaks."""
+    """The doubt of several sources: 1 - Π(1 - doubt), with one say for each source however often it speaks, and one for each
+    story however many tell it.
+    """
     strongest: dict[str, float] = {}
-    for claim in claims:
+    for claim in _once_a_story(claims):
         name = claim.said.source
         strongest[name] = max(claim.doubt, strongest.get(name, 0.0))
     remains = 1.0
     for _, doubt in sorted(strongest.items()):
         remains *= 1.0 - doubt
     return 1.0 - remains
+
+
+def _once_a_story(claims: Iterable[_Weighed]) -> Iterable[_Weighed]:
+    """The strongest claim of each story: `news:5` and `confirmed:5` are one."""
+    found: dict[str, _Weighed] = {}
+    for claim in claims:
+        kind, _, number = claim.said.item.partition(":")
+        name = f"story:{number}" if kind in STORIES else claim.said.item + claim.said.source
+        if name not in found or claim.doubt > found[name].doubt:
+            found[name] = claim
+    return found.values()
 
 
 def _vetoes(claims: Iterable[_Weighed], belief: Belief) -> Iterable[Veto]:

@@ -190,6 +190,14 @@ def test_a_source_that_repeats_itself_counts_once_and_two_sources_twice():
 # --- scheduled events
 
 
+def test_one_story_has_one_say_however_many_tell_it():
+    one = said(probability=0.5, base_rate=0.3, item="news:5")
+    again = said(source="news:sec", probability=0.5, base_rate=0.3, item="confirmed:5", kind="confirmed")
+    other = said(source="news:sec", probability=0.5, base_rate=0.3, item="news:6")
+    alone, copied, two = (join({A: list(claims)}) for claims in ((one,), (one, again), (one, other)))
+    assert alone.hurdle == copied.hurdle < two.hurdle
+
+
 def test_an_event_suspends_widens_or_only_marks():
     near = join(guards={A: [guard(SUSPEND, hurdle="0")], B: [guard(SUSPEND, hurdle="0")]})
     assert codes(near) == [EVENT_NEAR] and near.sources == ("price", "calendar")
