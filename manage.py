@@ -16,7 +16,8 @@ def main() -> None:
         sys.exit(
             f"Django is not installed here. Run `make setup`, then `{here / '.venv/bin/python'} manage.py …`."
         )
-    from django.db.utils import OperationalError
+    from django.db.utils import OperationalError, ProgrammingError
+    from psycopg.errors import UndefinedColumn, UndefinedTable
     from redis.exceptions import ConnectionError as RedisGone
 
     try:
@@ -27,6 +28,12 @@ def main() -> None:
         sys.exit(
             f"PostgreSQL or Redis does not answer ({str(error).splitlines()[0]}). Start a demo or"
             " `manage.py stack`, or set DATABASE_URL and REDIS_URL; `manage.py doctor` says more."
+        )
+    except ProgrammingError as error:
+        if "--traceback" in sys.argv or not isinstance(error.__cause__, UndefinedTable | UndefinedColumn):
+            raise
+        sys.exit(
+            f"The database is not prepared for this version ({str(error).splitlines()[0]}). Run `manage.py migrate`."
         )
 
 

@@ -107,6 +107,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = "arbsite.formats"  # the admin writes times with their zone
 STATIC_URL = "static/"
 STATIC_ROOT = _core.data_dir / "static"
 WHITENOISE_USE_FINDERS = not PRODUCTION

@@ -28,6 +28,7 @@ def open_all() -> None:
     registry.add_panel("opportunities", panels.opportunities)
     registry.add_summary("signals", panels.summary)
     registry.add_panel("sources", source_checks.sources)
+    registry.add_sweep("source heartbeats", source_checks.keep_counting)
     for name in source_checks.KINDS:
         registry.add_check(f"sources: {name}", getattr(source_checks, name), needed=False)
     registry.add_job(

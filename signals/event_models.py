@@ -70,7 +70,8 @@ class WhaleAlert(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount} {self.token_symbol}"
+        dollars = "an unknown amount" if self.amount is None else f"${self.amount:,.0f}"
+        return f"{dollars} of {self.token_symbol}, {self.direction} {self.exchange}".strip()
 
 
 class NewsEvent(models.Model):

@@ -4,11 +4,10 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from arbsite.admin import ReadOnlyAdmin, pretty, recent, words
-from signals.models import NewsCarrier, NewsEvent
+from arbsite.admin import ReadOnlyAdmin, list_link, pretty, recent, words
+from signals.models import NewsCarrier, NewsEvent, Prediction
 from signals.normalize import URGENCIES
 
 
@@ -77,6 +76,7 @@ class NewsEventAdmin(ReadOnlyAdmin):
         return pretty(event.related_markets)
 
     @admin.display(description="predictions")
-    def predictions(self, event: NewsEvent) -> SafeString | str:
+    def predictions(self, event: NewsEvent) -> SafeString:
         """What it claimed and what became of that: their item is `news:<id>`."""
-        return format_html("news:{}", event.pk)
+        item = f"news:{event.pk}"
+        return list_link(Prediction, item, item=item)

@@ -6,7 +6,8 @@ from typing import Any
 
 from arbsite.registry import Panel
 from signals import wording
-from signals.models import Signal
+from signals.compositing.composing import KIND as PROPOSAL
+from signals.models import NewsEvent, Prediction, Signal, WhaleAlert
 
 SHOWN = 8
 
@@ -40,5 +41,13 @@ def _short(price: str) -> str:
 
 
 def summary(began: datetime) -> dict[str, Any]:
-    """How many signals were opened."""
-    return {"signals_opened": Signal.objects.filter(created_at__gte=began).count()}
+    """How many signals were opened, and what evidence came and was judged meanwhile."""
+    predictions = Prediction.objects.filter(created_at__gte=began)
+    return {
+        "signals_opened": Signal.objects.filter(created_at__gte=began).exclude(kind=PROPOSAL).count(),
+        "stories": NewsEvent.objects.filter(created_at__gte=began).count(),
+        "transfers": WhaleAlert.objects.filter(created_at__gte=began).count(),
+        "predictions": predictions.count(),
+        "predictions_judged": predictions.exclude(outcome="OPEN").count(),
+        "proposals": Signal.objects.filter(created_at__gte=began, kind=PROPOSAL).count(),
+    }

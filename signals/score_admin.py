@@ -19,6 +19,7 @@ from signals.scoring import drawing, reading
 from signals.scoring.brier import Bin
 
 PAGE_DAYS = 30
+ID_SHOWN = 24  # characters of a market's id in a list
 
 
 @admin.register(Prediction)
@@ -26,7 +27,7 @@ class PredictionAdmin(ReadOnlyAdmin):
     """What sources claimed, and what became of it."""
 
     list_display = [
-        "seen_at", "source", "kind", "item", "market_link", "direction", "probability", "outcome", "moved_first",
+        "seen_at", "source", "kind", "item", "market_short", "direction", "probability", "outcome", "moved_first",
         "peak_move", "profit", "base_hit", "note",
     ]  # fmt: skip
     list_filter = [words("outcome", Prediction.OUTCOMES), recent("seen_at")]
@@ -45,6 +46,12 @@ class PredictionAdmin(ReadOnlyAdmin):
     def market_link(self, row: Prediction) -> SafeString | str:
         """The market's page."""
         return link(Market, row.market_id)
+
+    @admin.display(description="market")
+    def market_short(self, row: Prediction) -> SafeString | str:
+        """The same in a list, where a whole condition id would push everything else out of sight."""
+        shown = row.market_id if len(row.market_id) <= ID_SHOWN else row.market_id[:ID_SHOWN] + "…"
+        return link(Market, row.market_id, shown)
 
     @admin.display(description="fit")
     def fit_link(self, row: Prediction) -> SafeString | str:

@@ -19,8 +19,8 @@ class SourceAdmin(ReadOnlyAdmin):
     """What is read besides prices: when each source was asked, what it said, how much of it was of use."""
 
     list_display = [
-        "name", "kind", "state", "answered", "newest", "next_at", "failures", "items", "repeats", "late", "lies", "dropped",
-        "latency", "why",
+        "name", "kind", "state", "why", "answered", "newest", "next_at", "failures", "items", "repeats", "late", "lies",
+        "dropped", "latency",
     ]  # fmt: skip
     list_filter = [words("kind", KINDS), words("state", Source.STATES)]
     search_fields = ["name"]

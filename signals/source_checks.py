@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import datetime
 
 from arbsite.components import DATABASE_GONE
+from arbsite.models import Heartbeat
 from arbsite.registry import Broken, Panel
 from signals.models import Source
 from signals.sources import registry
@@ -31,6 +32,21 @@ def kind(name: str) -> str:
         worst = next(row for row in rows if row.state in ILL)
         raise Broken(f"{said}: {worst.why}", f"Read: python manage.py source show {worst.name}")
     return ", ".join(part for part in (said, f"{waiting} not asked yet" if waiting else "") if part)
+
+
+def keep_counting(now: datetime) -> int:
+    """Heartbeats of sources that are well in a minute without a poll; returns how many were written.
+
+    A poll writes a heartbeat, and most sources are asked more seldom than once a minute: between two answers that could be
+    read one is as well as the row says, and a calendar that is asked every six hours was not down all day.
+    """
+    minute = now.replace(second=0, microsecond=0)
+    names = {f"source-{name}" for name, spec in registry.all_specs().items() if not spec.off}
+    well = Source.objects.filter(state=Source.OK, asked_at__isnull=False).values_list("name", flat=True)
+    told = Heartbeat.objects.filter(minute=minute, component__in=names).values_list("component", flat=True)
+    missing = sorted(({f"source-{name}" for name in well} & names) - set(told))
+    rows = [Heartbeat(component=name, minute=minute, healthy=True) for name in missing]
+    return len(Heartbeat.objects.bulk_create(rows, ignore_conflicts=True))
 
 
 def whales() -> str:

@@ -8,8 +8,8 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from arbsite.admin import BigTableAdmin, ReadOnlyAdmin, link, recent, words
-from signals.models import AssetFlow, ExchangeWallet, FlowSign, WhaleAlert, WhaleTrigger
+from arbsite.admin import BigTableAdmin, ReadOnlyAdmin, link, list_link, recent, words
+from signals.models import AssetFlow, ExchangeWallet, FlowSign, Prediction, WhaleAlert, WhaleTrigger
 from signals.sources.whales import assets, flows, triggering, wallet_files, wire
 
 ASSETS = ("BTC", "ETH", *sorted(assets.STABLECOINS))
@@ -33,6 +33,13 @@ class WhaleAlertAdmin(ReadOnlyAdmin):
     search_fields = ["transaction_hash", "exchange", "token_symbol"]
     search_help_text = "A transaction's hash, an exchange or a token."
     ordering = ["-created_at"]
+    readonly_fields = ["predictions"]
+
+    @admin.display(description="predictions")
+    def predictions(self, alert: WhaleAlert) -> Any:
+        """What it claimed of markets and what became of that: their item is `whale:<id>`."""
+        item = f"whale:{alert.pk}"
+        return list_link(Prediction, item, item=item)
 
     @admin.display(description="continues")
     def chain_link(self, alert: WhaleAlert) -> Any:

@@ -40,7 +40,8 @@ PACE = {
     "CRYPTOPANIC_CALLS_PER_MONTH": "260000", "NEWSAPI_PLAN": "business", "NEWSAPI_CALLS_PER_DAY": "8640",
     "NEWSAPI_QUERY": "(bitcoin OR ether OR inflation OR index OR treaty OR launches OR rainfall OR temperature)",
     "GDELT_QUERY": "(bitcoin OR ether OR inflation OR index OR treaty OR launches) sourcelang:eng",
-    "GDELT_EVERY_SECONDS": "15", "CALENDARS_EVERY_SECONDS": "30", "CALENDARS_WIDEN_MINUTES": "3",
+    "GDELT_EVERY_SECONDS": "15", "EVIDENCE_PRICE_HORIZON_MINUTES": "2",
+    "CALENDARS_EVERY_SECONDS": "30", "CALENDARS_WIDEN_MINUTES": "3",
     "CALENDARS_SUSPEND_BEFORE_MINUTES": "1", "CALENDARS_SUSPEND_AFTER_MINUTES": "1",
 }  # fmt: skip
 
@@ -62,6 +63,7 @@ def run(
     flower_port: int,
     say: Say,
     mode: str = "paper",
+    news_every: float = NEWS_EVERY,
 ) -> int:
     """Run the demo until it is interrupted or `seconds` have passed; returns the exit status."""
     web_port, flower_port = free_port(web_port, "WEB_PORT"), free_port(flower_port, "FLOWER_PORT")
@@ -77,7 +79,7 @@ def run(
     try:
         base = environment(data, services.database_url, services.redis_url, mode)
         say("starting the sandbox exchange")
-        exchange = Supervisor(data / "exchange", [sandbox_program(data, base, pairs, rate)])
+        exchange = Supervisor(data / "exchange", [sandbox_program(data, base, pairs, rate, news_every)])
         exchange.start()
         places = sandbox_environment(_await_urls(data / "exchange" / "urls.json", began, interrupted), data)
         base |= places
@@ -161,12 +163,14 @@ def leave_settings(data: Path, places: dict[str, str]) -> None:
     (data / RUNNING_DEMO).write_text("\n".join(lines) + "\n")
 
 
-def sandbox_program(data: Path, base: dict[str, str], pairs: int, rate: float) -> Program:
+def sandbox_program(
+    data: Path, base: dict[str, str], pairs: int, rate: float, news_every: float = NEWS_EVERY
+) -> Program:
     """The exchange; it comes back on the same ports."""
     folder = data / "exchange"
     command = [
         *MANAGE, "sandbox", "--ports-file", str(folder / "urls.json"), "--keys-dir", str(folder / "keys"),
-        "--pairs", str(pairs), "--rate", str(rate), "--news-every", str(NEWS_EVERY),
+        "--pairs", str(pairs), "--rate", str(rate), "--news-every", str(news_every),
     ]  # fmt: skip
     return Program("sandbox", command, env=base)
 

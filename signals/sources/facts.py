@@ -9,6 +9,7 @@ from signals.models import Source
 from signals.sources import budgets, polling, registry
 from signals.sources.base import Spec
 
+NOT_ASKED = "not asked yet: it is on, and its turn comes within seconds of a worker and beat"
 MINUTES_TARGET = 5  # the specification's: from first available to seen
 
 
@@ -30,7 +31,8 @@ def one(name: str, *, now: datetime) -> dict[str, Any]:
 def of(row: Source, spec: Spec | None) -> dict[str, Any]:
     """A row with what its specification adds; without one the source has left the settings."""
     return {
-        "name": row.name, "kind": row.kind, "state": row.state, "why": row.why,
+        "name": row.name, "kind": row.kind, "state": row.state,
+        "why": row.why or (NOT_ASKED if spec and not spec.off and row.asked_at is None else ""),
         "about": spec.about if spec else "", "every_seconds": spec.every_seconds if spec else None,
         "hosts": list(spec.hosts) if spec else [], "quotas": quotas(spec) if spec else [],
         "asked_at": row.asked_at, "answered_at": row.answered_at, "next_at": row.next_at, "item_at": row.item_at,

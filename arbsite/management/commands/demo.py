@@ -19,6 +19,10 @@ class Command(BaseCommand):
         parser.add_argument("--pairs", type=int, default=20, help="pairs of markets on the sandbox")
         parser.add_argument("--rate", type=float, default=60, help="book changes a second on the sandbox")
         parser.add_argument(
+            "--news-every", type=float, default=6.0, metavar="SECONDS",
+            help="between two acts of the sandbox's newsroom: news, transfers, scheduled events; 0: none",
+        )  # fmt: skip
+        parser.add_argument(
             "--mode",
             choices=("paper", "sandbox"),
             default="paper",
@@ -54,7 +58,8 @@ class Command(BaseCommand):
         try:
             status = launch.run(
                 data, seconds=options["seconds"], pairs=options["pairs"], rate=options["rate"], web_port=8000,
-                flower_port=5555, mode=options["mode"], say=lambda text: self.stdout.write(f"· {text}"),
+                flower_port=5555, mode=options["mode"], news_every=options["news_every"],
+                say=lambda text: self.stdout.write(f"· {text}"),
             )  # fmt: skip
         except launch.DemoError as error:
             raise CommandError(str(error)) from error

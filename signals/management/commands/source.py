@@ -1,4 +1,4 @@
-"""`manage.py source list|show NAME|poll NAME`: what is read besides prices, and how it is doing."""
+"""`manage.py source [list]|show NAME|poll NAME`: what is read besides prices, and how it is doing."""
 
 from datetime import datetime
 from typing import Any
@@ -29,7 +29,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """What to do, with which source."""
-        parser.add_argument("what", choices=(LIST, SHOW, POLL))
+        parser.add_argument("what", nargs="?", choices=(LIST, SHOW, POLL), default=LIST)
         parser.add_argument("name", nargs="?", help="the source, as `list` spells it")
         parser.add_argument("--json", action="store_true", help="print one JSON document")
 

@@ -43,7 +43,10 @@ class Command(BaseCommand):
 
     def _list(self, *, owner: str, **_: Any) -> None:
         if owner:
-            for row in ExchangeWallet.objects.filter(owner=owner.lower()).order_by("chain", "address"):
+            rows = list(ExchangeWallet.objects.filter(owner=owner.lower()).order_by("chain", "address"))
+            if not rows:
+                raise CommandError(f"No wallet of {owner!r} is loaded; `wallets list` names the owners.")
+            for row in rows:
                 self.stdout.write(f"{row.chain:10} {row.address}  {row.kind:9} {row.dated}  {row.label}")
             return
         groups = ExchangeWallet.objects.values("owner", "kind", "source", "licence").order_by(

@@ -180,3 +180,11 @@ def test_the_page_shows_scores_charts_and_objectives(client):
 def test_the_page_is_closed_to_who_may_not_see_predictions(client):
     client.force_login(user("clerk", "signals.view_signal", is_staff=True))
     assert client.get(reverse("admin:signals_prediction_scorecard")).status_code == 403
+
+
+def test_the_list_of_predictions_leads_to_the_scorecard_and_shortens_ids(client):
+    row = prediction("news:7", seen_at=timezone.now() - timedelta(hours=5))
+    client.force_login(user("owner", is_superuser=True, is_staff=True))
+    text = client.get(reverse("admin:signals_prediction_changelist") + "?item=news:7").content.decode()
+    assert reverse("admin:signals_prediction_scorecard") in text and "news:7" in text
+    assert f"{row.seen_at:%Y-%m-%d %H:%M:%S} UTC" in text

@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from arbsite import registry as doors
+from arbsite.models import Heartbeat
 from arbsite.registry import Broken
 from signals import source_checks
 from signals.models import Source
@@ -152,3 +153,25 @@ def test_the_demo_shows_those_in_trouble_first(made):
     assert [row[0] for row in panel.rows] == ["ill", "made"]
     assert panel.rows[1][8] == "3 s"
     assert all(len(row) == len(panel.columns) for row in panel.rows)
+
+
+def test_without_a_word_the_command_lists(made):
+    assert command() == command("list") and "Set KEYED_API_KEY." in command()
+
+
+def test_a_source_that_is_on_and_was_never_asked_says_so(made):
+    row = json.loads(command("show", "made", "--json"))
+    assert row["asked_at"] is None and row["why"].startswith("not asked yet")
+
+
+def test_a_source_that_is_asked_seldom_is_not_down_between_its_polls(made):
+    made.answers, made.kept = [Batch(records=[1])], Kept(new=1)
+    polling.poll("made", now=NOW)
+    later = NOW + timedelta(minutes=3)
+    assert source_checks.keep_counting(later) == 1 and source_checks.keep_counting(later) == 0
+    assert list(Heartbeat.objects.filter(component="source-made", minute=later).values_list("healthy")) == [
+        (True,)
+    ]
+    Source.objects.filter(name="made").update(state=Source.BROKEN)
+    assert source_checks.keep_counting(later + timedelta(minutes=1)) == 0
+    assert "source heartbeats" in doors.sweeps

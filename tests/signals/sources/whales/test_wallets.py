@@ -2,11 +2,12 @@
 
 import json
 from datetime import date
+from decimal import Decimal
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from signals.models import ExchangeWallet
+from signals.models import ExchangeWallet, WhaleAlert
 from signals.sources.whales import flows, wallet_files, wallets
 from tests.signals.sources.whales.given import BINANCE, NOW, STRANGER, transfer
 
@@ -132,3 +133,16 @@ def test_the_command(path, capsys):
     assert BINANCE in capsys.readouterr().out
     with pytest.raises(CommandError, match="licence"):
         call_command("wallets", "load", str(path), "--source", "s", "--dated", "2026-01-31")
+
+
+def test_an_owner_that_is_not_loaded_is_named(path):
+    with pytest.raises(CommandError, match="No wallet of 'nobody' is loaded"):
+        call_command("wallets", "list", "--owner", "nobody")
+
+
+def test_an_alert_is_called_by_its_dollars():
+    alert = WhaleAlert(
+        amount=Decimal("33287254.00"), token_symbol="ETH", direction="INFLOW", exchange="binance"
+    )
+    assert str(alert) == "$33,287,254 of ETH, INFLOW binance"
+    assert str(WhaleAlert(token_symbol="ETH", direction="NEUTRAL")).startswith("an unknown amount of ETH")
