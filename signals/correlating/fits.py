@@ -7,6 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from django.conf import settings
+from django.db.models import F
 
 from signals.correlating import calibrating
 from signals.correlating.calibrating import Sample
@@ -42,13 +43,17 @@ def fit_all(*, now: datetime, every: timedelta = timedelta(0)) -> list[SourceFit
 
     With `every`, those that have a fit younger than that keep it.
 
-    Nothing after `now` exists yet, and they speak from `now` on: what they are scored on they have not seen.
+    Nothing after `now` exists yet, and they speak from `now` on: what they are scored on they have not seen. As on the
+    scorecard, what was written down after it was due teaches nothing.
     """
     config = settings.ARBSITE.evidence
     start = now - timedelta(days=config.fit_days)
     rows = (
         Prediction.objects.filter(
-            seen_at__gte=start, judged_at__lte=now, outcome__in=(Prediction.HIT, Prediction.MISS)
+            seen_at__gte=start,
+            judged_at__lte=now,
+            outcome__in=(Prediction.HIT, Prediction.MISS),
+            created_at__lt=F("due_at"),
         )
         .order_by("source", "kind", "seen_at")
         .values_list(*FIELDS)

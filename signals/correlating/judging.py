@@ -1,4 +1,4 @@
-"""Judging the predictions that are due, by the stored prices: two queries for the prices and rows of a whole batch."""
+"""Judging the predictions that are due, by the stored prices: three queries for rows, prices and feeds of a whole batch."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,8 +10,9 @@ from arbsite import bulk
 from markets import clients
 from markets.models import Market
 from markets.platforms.base import CLOSED, DETERMINED, DISPUTED, PAUSED, SETTLED, UNOPENED, FeeSchedule
-from signals.correlating import current, outcomes
+from signals.correlating import current, feeds, outcomes
 from signals.correlating.current import Span
+from signals.correlating.feeds import Stretch
 from signals.correlating.outcomes import Asked, Outcome
 from signals.models import Prediction
 from signals.times import unix_ms, utc
@@ -52,33 +53,54 @@ def judge_due(*, now: datetime, batches: int = 20) -> int:
 def _judge(rows: Sequence[Prediction], now: datetime) -> None:
     """Fill in what became of each."""
     asked = [_asked(row) for row in rows]
+    controls = [
+        utc(outcomes.control_moment(f"{row.item} {row.market_id}", one))
+        for row, one in zip(rows, asked, strict=True)
+    ]
+    befores = [utc(outcomes.preceding(one)) for one in asked]
     spans = [_around(row) for row in rows]
-    for row, one in zip(rows, asked, strict=True):
-        moment = utc(outcomes.control_moment(f"{row.item} {row.market_id}", one))
-        spans.append(Span(row.market_id, moment, moment + timedelta(seconds=row.horizon_seconds)))
+    spans += [Span(row.market_id, at, at + _horizon(row)) for row, at in zip(rows, controls, strict=True)]
     paths = current.paths(spans)
+    seen = [row.seen_at for row in rows]
+    fed = feeds.heard([one for moments in (seen, controls, befores) for one in _stretches(rows, moments)])
     for number, (row, one) in enumerate(zip(rows, asked, strict=True)):
-        found = _stopped(row.market) or outcomes.judge(one, paths[number], fees=_fees(row.market))
+        found = _stopped(row.market)
+        if found is None and not fed[number]:
+            found = Outcome(outcomes.VOID, outcomes.NO_FEED)
+        found = found or outcomes.judge(one, paths[number], fees=_fees(row.market))
         if found.outcome != Prediction.VOID:
-            control, drawn = paths[len(rows) + number], spans[len(rows) + number].start
-            base = outcomes.controlled(one, unix_ms(drawn), control)
-            if base is None:  # no prices at the drawn moment: the window before the item
+            base = None
+            if fed[len(rows) + number]:
+                base = outcomes.controlled(one, unix_ms(controls[number]), paths[len(rows) + number])
+            if (
+                base is None and fed[2 * len(rows) + number]
+            ):  # no prices at the drawn moment: the window before the item
                 base = outcomes.controlled(one, outcomes.preceding(one), paths[number])
             found = replace(found, base_hit=base)
         _write(row, found, now)
+
+
+def _stretches(rows: Sequence[Prediction], moments: Sequence[datetime]) -> list[Stretch]:
+    return [
+        Stretch(row.market.platform, at, at + _horizon(row)) for row, at in zip(rows, moments, strict=True)
+    ]
+
+
+def _horizon(row: Prediction) -> timedelta:
+    return timedelta(seconds=row.horizon_seconds)
 
 
 def _asked(row: Prediction) -> Asked:
     seen_ms = unix_ms(row.seen_at)
     return Asked(
         row.direction, unix_ms(row.happened_at), seen_ms, row.horizon_seconds * 1_000,
-        outcomes.noted(seen_ms, row.mid, row.spread),
+        outcomes.noted(unix_ms(row.created_at), row.mid, row.spread),
     )  # fmt: skip
 
 
 def _around(row: Prediction) -> Span:
     """The window before the item and its horizon; of a very late item, no more than a day before it was seen."""
-    horizon = timedelta(seconds=row.horizon_seconds)
+    horizon = _horizon(row)
     start = max(row.happened_at - horizon, row.seen_at - max(LONGEST_BEFORE, 2 * horizon))
     return Span(row.market_id, min(start, row.seen_at - horizon), row.due_at)
 

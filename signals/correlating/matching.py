@@ -62,7 +62,7 @@ def _found(rows: Iterable[Prediction], now: datetime) -> dict[int, Outcome]:
         seen_ms = unix_ms(row.seen_at)
         asked = Asked(
             row.direction, unix_ms(row.happened_at), seen_ms, max(0, unix_ms(until[row.pk]) - seen_ms),
-            outcomes.noted(seen_ms, row.mid, row.spread),
+            outcomes.noted(unix_ms(row.created_at), row.mid, row.spread),
         )  # fmt: skip
         found[row.pk] = outcomes.judge(asked, path)
     return found
@@ -147,13 +147,14 @@ def _standing(now: datetime, most: int) -> list[dict[str, Any]]:
 def together(words: Sequence[standing.Standing], *, now_ms: int) -> Together:
     """The probability that a market moves up, and down, from everything that stands for and against it.
 
+    Probabilities are as of when an item was seen (its delay is in them already), so age counts from there.
     Words of one family (news, whales, …) about one market are not independent and count as one group.
     """
     return weighing.together(
         [
             Word(
                 word.source.partition(":")[0], word.direction, word.probability, word.base_rate, word.weight,
-                float(now_ms - word.happened_ms), float(max(1, word.half_life_ms)),
+                float(now_ms - word.seen_ms), float(max(1, word.half_life_ms)),
             )
             for word in words
         ],

@@ -2,7 +2,7 @@
 
 Right is: the market's mid moved in the stated direction (with direction 0: either way) by more than the spread at the
 moment we had seen the item, at some time within the stated horizon. The control is the same claim about the same market at
-a moment that has nothing to do with the item; how often controls are right is the base rate.
+about the same time of the day before; how often controls are right is the base rate.
 
 Times are Unix milliseconds, prices inside millionths of a dollar; what comes out for the ledger is Decimal dollars.
 """
@@ -18,18 +18,22 @@ from signals.correlating.windows import Path, Point
 
 HIT, MISS, VOID = "HIT", "MISS", "VOID"
 NO_PRICE, NO_SPREAD, CROSSED, NO_ROOM = "no_price", "spread_unknown", "crossed", "no_room"
-MARKET_CLOSED, MARKET_PAUSED = "market_closed", "market_paused"
+MARKET_CLOSED, MARKET_PAUSED, NO_FEED = "market_closed", "market_paused", "no_feed"
 
 MICRO = 1_000_000
 EDGE = 10_000  # a cent from 0 or 1 nothing can move by more than a spread
 LOT = Decimal(100)  # profit is that of an order for so many, per contract: one alone is mostly rounding
 DAY_MS = 86_400_000
+AROUND_MS = 3_600_000  # a control begins at the item's time of day, give or take so much
 SIX = Decimal("0.000001")
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A claim as it is judged. `quote` is the price that was noted when it was seen, None where there was no live book."""
+    """A claim as it is judged. `quote` is the price that was noted when it was written down, None where there was none.
+
+    A move counts from the quote on: what happened between seeing an item and noting the price is no move away from it.
+    """
 
     direction: int
     happened_ms: int
@@ -41,6 +45,11 @@ class Asked:
     def due_ms(self) -> int:
         """The end of what was claimed."""
         return self.seen_ms + self.horizon_ms
+
+    @property
+    def since_ms(self) -> int:
+        """When moves begin to count."""
+        return self.seen_ms if self.quote is None else max(self.seen_ms, self.quote.at_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +79,14 @@ def judge(asked: Asked, path: Path, *, fees: FeeSchedule | None = None) -> Outco
     why = unusable(start, asked.direction)
     if why or start is None:
         return Outcome(VOID, why)
-    begin2, spread, due = _mid2(start), _spread(start), asked.due_ms
-    when = windows.crossing(path, asked.seen_ms, due, begin2, asked.direction, spread)
+    begin2, spread, due, since = _mid2(start), _spread(start), asked.due_ms, asked.since_ms
+    when = windows.crossing(path, since, due, begin2, asked.direction, spread)
     peak = 0
-    for point in path.between(asked.seen_ms, due):
+    for point in path.between(since, due):
         if point.mid2 is not None:
             peak = max(peak, windows.moved(asked.direction, begin2, point.mid2))
     who = windows.first(path, asked.direction, asked.happened_ms, due, asked.horizon_ms, spread)
-    end = path.at(due) if path.between(asked.seen_ms, due) else start
+    end = path.at(due) if path.between(since, due) else start
     return Outcome(
         HIT if when is not None else MISS,
         mid=_dollars2(begin2),
@@ -138,16 +147,13 @@ def profit(direction: int, start: Point, end: Point, fees: FeeSchedule | None) -
 
 
 def control_moment(name: str, asked: Asked) -> int:
-    """When the control begins: within the day before, drawn by the claim's name, and over before the item happened.
+    """When the control begins: at the same time of the day before, within `AROUND_MS` of it as the claim's name draws.
 
-    Where the day before is shorter than the horizon, it is the window of equal length just before the item.
+    Markets are lively at the hours at which sources speak. Drawn from the whole day, quiet nights would make the base
+    rate low, and noise that speaks by day look informed. It is over before the item happened.
     """
-    last = preceding(asked)
-    earliest = asked.seen_ms - DAY_MS
-    if last <= earliest:
-        return last
-    drawn = int.from_bytes(sha256(name.encode()).digest()[:8], "big")
-    return earliest + drawn % (last - earliest + 1)
+    drawn = int.from_bytes(sha256(name.encode()).digest()[:8], "big") % (2 * AROUND_MS + 1)
+    return min(asked.seen_ms - DAY_MS - AROUND_MS + drawn, preceding(asked))
 
 
 def preceding(asked: Asked) -> int:

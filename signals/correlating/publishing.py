@@ -24,11 +24,18 @@ def publish(platforms: Mapping[str, str], *, now: datetime) -> int:
 
 
 def put(rows: Iterable[Prediction], platforms: Mapping[str, str], mute: set[str]) -> int:
-    """Write these predictions as what stands for their markets; a market without any loses what it had."""
+    """Write these predictions as what stands for their markets; a market without any loses what it had.
+
+    A source that is not OK has no say. Its scored words stay, with weight 0. Its unscored ones are left out: they would be
+    taken at their word (`signals.joining`), and a feed that lies must not stop trades.
+    """
     found: dict[MarketKey, list[Standing]] = {(platform, name): [] for name, platform in platforms.items()}
     count = 0
     for row in rows:
-        found[platforms[row.market_id], row.market_id].append(stands(row, mute))
+        said = stands(row, mute)
+        if said.lower is None and not believed(row.source, mute):
+            continue
+        found[platforms[row.market_id], row.market_id].append(said)
         count += 1
     standing.put(found)
     return count

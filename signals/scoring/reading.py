@@ -148,15 +148,28 @@ def latencies(since: datetime, until: datetime) -> dict[str, Latency]:
 
 
 def alive(since: datetime, until: datetime) -> dict[str, Alive]:
-    """Each component's healthy minutes, and the minutes from its first heartbeat in the period to the newest of all."""
-    rows = list(
-        Heartbeat.objects.filter(minute__gte=since, minute__lt=until)
+    """Each component's healthy minutes, and the minutes it should have had, up to the newest heartbeat of all.
+
+    They count from its first heartbeat in the period; from the beginning where it was alive in the day before: what was
+    down when the period began, or all of it, was down.
+    """
+    rows = {
+        name: (first, last, up)
+        for name, first, last, up in Heartbeat.objects.filter(minute__gte=since, minute__lt=until)
         .values("component")
         .annotate(first=Min("minute"), last=Max("minute"), up=Count("pk", filter=Q(healthy=True)))
         .values_list("component", "first", "last", "up")
-    )
-    end = max((last for _, _, last, _ in rows), default=until)
-    return {name: Alive(up, int((end - first).total_seconds() // 60) + 1) for name, first, _, up in rows}
+    }
+    end = max((last for _, last, _ in rows.values()), default=None)
+    if end is None:
+        return {}
+    before = Heartbeat.objects.filter(minute__gte=since - timedelta(days=1), minute__lt=since)
+    known = set(before.values_list("component", flat=True).distinct())
+    begins = {name: since if name in known else rows[name][0] for name in known | set(rows)}
+    return {
+        name: Alive(rows[name][2] if name in rows else 0, int((end - begin).total_seconds() // 60) + 1)
+        for name, begin in begins.items()
+    }
 
 
 def period(since: datetime | None, now: datetime) -> tuple[datetime, datetime]:

@@ -53,8 +53,9 @@ def prediction(item="news:1", market_id="KXRAIN-1", **changes):
     values = {
         "source": "news:wire", "kind": "headline", "direction": 1, "strength": Decimal("0.8"),
         "probability": Decimal("0.5"), "happened_at": NOW, "seen_at": NOW, "horizon_seconds": 3_600,
-        "half_life_seconds": 1_800, "created_at": NOW,
+        "half_life_seconds": 1_800,
     }  # fmt: skip
     values |= changes
+    values.setdefault("created_at", values["seen_at"])
     values.setdefault("due_at", values["seen_at"] + timedelta(seconds=values["horizon_seconds"]))
     return Prediction.objects.create(item=item, market_id=market_id, **values)

@@ -31,6 +31,10 @@ def test_a_fit_is_made_of_what_was_judged_before_it():
     prediction("news:open")
     prediction("news:later", outcome="HIT", judged_at=NOW + timedelta(seconds=1))
     prediction("news:void", outcome="VOID", judged_at=NOW)
+    past = NOW - 2 * HOUR
+    prediction(
+        "news:knew", outcome="HIT", seen_at=past, created_at=NOW, judged_at=NOW
+    )  # written when it was over
     prediction("news:old", outcome="HIT", seen_at=NOW - timedelta(days=61), judged_at=NOW)
     (made,) = fits.fit_all(now=NOW)
     assert (made.samples, made.hits, made.base_hits) == (150, 105, 30)

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from arbsite.models import Heartbeat
 from markets import partitions
 from markets.models import Market
 from signals.correlating import current, judging
@@ -100,6 +101,61 @@ def test_unknown_fees_have_no_profit(fees):
     assert Prediction.objects.get().outcome == "HIT" and Prediction.objects.get().profit is None
 
 
+def alive(*hours, healthy=True):
+    """The connector's heartbeats of these hours after NOW."""
+    Heartbeat.objects.bulk_create(
+        Heartbeat(
+            component="stream-kalshi", minute=NOW + timedelta(minutes=60 * hour + minute), healthy=healthy
+        )
+        for hour in hours
+        for minute in range(60)
+    )
+
+
+def only():
+    return Prediction.objects.values_list("outcome", "why_void", "base_hit").get()
+
+
+def test_a_gap_in_the_prices_is_no_quiet_market():
+    a_quiet_day()
+    alive(-30)
+    prediction()
+    judging.judge_due(now=DUE)
+    assert only() == ("VOID", "no_feed", None)
+
+
+def test_a_connector_that_was_not_well_had_a_gap():
+    a_quiet_day()
+    alive(-30)
+    alive(0, healthy=False)
+    prediction()
+    judging.judge_due(now=DUE)
+    assert only() == ("VOID", "no_feed", None)
+
+
+def test_a_control_in_a_gap_is_none():
+    price("KXRAIN-1", -60 * 28, "0.50", "0.52")
+    price("KXRAIN-1", -61, "0.50", "0.52")
+    price("KXRAIN-1", -30, "0.60", "0.62")
+    alive(-40, -1, 0)  # nothing was heard the day before: the control is the hour before
+    prediction()
+    judging.judge_due(now=DUE)
+    assert only() == ("MISS", "", True)
+    Prediction.objects.all().delete()
+    Heartbeat.objects.filter(minute__gte=NOW - HOUR, minute__lt=NOW).delete()
+    prediction()
+    judging.judge_due(now=DUE)
+    assert only() == ("MISS", "", None)
+
+
+def test_prices_that_no_connector_brought_are_prices_too():
+    a_quiet_day()
+    alive(1)
+    prediction()
+    judging.judge_due(now=DUE)
+    assert only()[0] == "HIT"
+
+
 def test_prices_of_other_markets_and_other_times_change_nothing():
     a_quiet_day()
     prediction()
@@ -114,11 +170,11 @@ def test_prices_of_other_markets_and_other_times_change_nothing():
 def test_a_batch_costs_the_same_whatever_its_size(django_assert_num_queries):
     a_quiet_day()
     prediction()
-    with django_assert_num_queries(5):  # savepoint, rows, prices, update, release
+    with django_assert_num_queries(6):  # savepoint, rows, prices, feeds, update, release
         judging.judge_due(now=DUE)
     for number in range(2, 60):
         prediction(f"news:{number}")
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         assert judging.judge_due(now=DUE) == 58
 
 

@@ -156,11 +156,12 @@ def _turned(found):
 
 
 @given(st.text(), st.integers(0, 100_000), st.integers(60, 50_000))
-def test_a_control_is_over_before_the_item_and_within_the_day(name, delay, horizon):
+def test_a_control_is_over_before_the_item_at_its_time_of_day(name, delay, horizon):
     one = Asked(1, SEEN - delay * 1_000, SEEN, horizon * 1_000)
     moment = outcomes.control_moment(name, one)
     assert moment + one.horizon_ms <= one.happened_ms
-    assert moment >= min(SEEN - outcomes.DAY_MS, outcomes.preceding(one))
+    day_before = SEEN - outcomes.DAY_MS
+    assert moment == outcomes.preceding(one) or abs(moment - day_before) <= outcomes.AROUND_MS
     assert moment == outcomes.control_moment(name, one)
 
 
@@ -174,3 +175,12 @@ def test_a_control_is_the_same_claim_elsewhere():
     assert outcomes.controlled(asked(), before, path) is True
     assert outcomes.controlled(asked(-1), before, path) is False
     assert outcomes.controlled(asked(), SEEN - 9_000_000, path) is None  # no price then
+
+
+def test_a_move_before_the_price_was_noted_is_none_away_from_it():
+    """Seen, then the market jumps, then we note the price: claims of the opposite did not come true."""
+    path = Path([at(-900, 50, 52), at(1, 50, 52), at(10, 60, 62)])
+    late = outcomes.noted(SEEN + 30_000, Decimal("0.61"), Decimal("0.02"))
+    found = outcomes.judge(asked(-1, quote=late), path)
+    assert found.outcome == MISS and found.peak_move == 0
+    assert outcomes.judge(asked(1, quote=late), path).outcome == MISS

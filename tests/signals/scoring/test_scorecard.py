@@ -119,6 +119,20 @@ def test_uptime_counts_the_minutes_since_a_component_was_first_seen():
     assert (found["worker"].healthy, found["worker"].minutes) == (48, 50)
 
 
+def test_what_was_down_when_the_period_began_was_down():
+    for minute in range(100):
+        at = NOW - timedelta(minutes=100 - minute)
+        Heartbeat.objects.create(component="beat", minute=at)
+        if minute < 20 or minute >= 70:
+            Heartbeat.objects.create(component="worker", minute=at)
+        if minute < 20:
+            Heartbeat.objects.create(component="gone", minute=at)
+    found = reading.alive(NOW - timedelta(minutes=60), NOW)
+    assert (found["beat"].healthy, found["beat"].minutes) == (60, 60)
+    assert (found["worker"].healthy, found["worker"].minutes) == (30, 60)
+    assert (found["gone"].healthy, found["gone"].minutes) == (0, 60)
+
+
 def test_the_command_prints_a_table_and_a_document():
     out = io.StringIO()
     call_command("scorecard", stdout=out)

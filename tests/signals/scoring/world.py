@@ -1,7 +1,8 @@
 """A seeded world without servers: markets that wander, items of which some truly move them, and the road that is scored.
 
 The same core is driven as in production: claims are judged by prices, a fit is made of the first half, and the second half,
-with probabilities of that frozen fit, is scored. What the fit sees ends before the first claim that it speaks on.
+with probabilities of that frozen fit, is scored. What the fit sees ends before the first claim that it speaks on. That the
+tables in between change nothing is the matter of `test_stored_world.py`.
 """
 
 from dataclasses import dataclass
@@ -46,14 +47,14 @@ def claims_and_paths(seed, scale=1):
     """What is claimed, in the order in which it is seen, and each market's prices."""
     draw = np.random.default_rng(seed)
     minutes = DAYS * 24 * 60
-    markets = MARKETS * scale
+    markets = int(MARKETS * scale)
     jumps = np.zeros((markets, minutes))
     said = []
     for source, count, chance in (
         (WIRE, 500, lambda s: 0.15 + 0.6 * s), (CHAIN, 600, lambda s: 0.1 + 0.5 * s), (LIAR, 300, lambda s: 0.5),
         (RUMOUR, 500, None), (WHALES, 500, None),
     ):  # fmt: skip
-        for number in range(count * scale):
+        for number in range(int(count * scale)):
             minute, market = int(draw.integers(180, minutes - 60)), int(draw.integers(markets))
             way, strength = int(draw.choice((-1, 1))), float(draw.uniform(0.1, 1))
             at = BEGAN + minute * MINUTE_MS
