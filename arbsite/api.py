@@ -4,6 +4,7 @@
 views live in `arbsite.endpoints`.
 """
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -67,22 +68,10 @@ class Filters(BaseFilterBackend):
 
     def filter_queryset(self, request: Request, queryset: models.QuerySet, view: Any) -> models.QuerySet:
         """The rows that every given parameter lets through. Raises ValidationError naming the wrong ones."""
-        wanted: dict[str, Any] = {}
-        errors: dict[str, list[str]] = {}
-        for name, text in request.query_params.items():
-            if name in (Cursor.cursor_query_param, Cursor.page_size_query_param):
-                continue
-            if name not in view.filters:
-                errors[name] = ["This parameter is unknown here."]
-                continue
-            lookup, kind = view.filters[name]
-            try:
-                wanted[lookup] = parsed(text, kind)
-            except ValueError as error:
-                errors[name] = [str(error)]
-        if errors:
-            raise ValidationError(errors)
-        return queryset.filter(**wanted)
+        kinds = {name: kind for name, (_, kind) in view.filters.items()}
+        pages = (Cursor.cursor_query_param, Cursor.page_size_query_param)
+        wanted = asked(request, kinds, beside=pages)
+        return queryset.filter(**{view.filters[name][0]: value for name, value in wanted.items()})
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         """The parameters for the API description."""
@@ -90,6 +79,28 @@ class Filters(BaseFilterBackend):
             {"name": name, "in": "query", "required": False, "schema": _schema(kind)}
             for name, (_, kind) in view.filters.items()
         ]
+
+
+def asked(request: Request, kinds: Mapping[str, Any], *, beside: Iterable[str] = ()) -> dict[str, Any]:
+    """The address's parameters, each by its kind; those named `beside` are read elsewhere.
+
+    Raises ValidationError naming every one that is wrong or unknown.
+    """
+    found: dict[str, Any] = {}
+    errors: dict[str, list[str]] = {}
+    for name, text in request.query_params.items():
+        if name in beside:
+            continue
+        if name not in kinds:
+            errors[name] = ["This parameter is unknown here."]
+            continue
+        try:
+            found[name] = parsed(text, kinds[name])
+        except ValueError as error:
+            errors[name] = [str(error)]
+    if errors:
+        raise ValidationError(errors)
+    return found
 
 
 def parsed(text: str, kind: Any) -> Any:

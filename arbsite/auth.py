@@ -42,20 +42,23 @@ def touch(key: ApiKey, *, now: datetime) -> None:
         ApiKey.objects.filter(earlier, pk=key.pk).update(last_used_at=now)
 
 
+def proven(text: str) -> tuple[Any, ApiKey]:
+    """The user of a key that was sent just now, and the key. Raises AuthenticationFailed."""
+    now = timezone.now()
+    key = key_of(text, now=now)
+    if key is None:
+        raise AuthenticationFailed("The API key is unknown, expired or revoked.", code="bad_api_key")
+    touch(key, now=now)
+    return key.user, key
+
+
 class ApiKeyAuthentication(BaseAuthentication):
     """The `X-Clawdbot-Key` header; a wrong key is refused even where another proof came along."""
 
     def authenticate(self, request: Request) -> tuple[Any, ApiKey] | None:
         """The key's user and the key; None without the header. Raises AuthenticationFailed."""
         text = request.headers.get(HEADER)
-        if text is None:
-            return None
-        now = timezone.now()
-        key = key_of(text, now=now)
-        if key is None:
-            raise AuthenticationFailed("The API key is unknown, expired or revoked.", code="bad_api_key")
-        touch(key, now=now)
-        return key.user, key
+        return None if text is None else proven(text)
 
     def authenticate_header(self, request: Request) -> str:
         """What a 401 asks for."""

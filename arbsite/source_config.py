@@ -89,7 +89,6 @@ class DefiLlama(Section):
     model_config = SettingsConfigDict(env_prefix="DEFILLAMA_")
     stablecoins_url: str = "https://stablecoins.llama.fi"
     coins_url: str = "https://coins.llama.fi"
-    api_url: str = "https://api.llama.fi"
     enabled: bool = True
     every_seconds: int = Field(600, ge=1)
 

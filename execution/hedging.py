@@ -13,7 +13,8 @@ from signals import catalogue, rules
 from signals.catalogue import Catalogue
 from signals.edge import unix_ms
 from signals.findings import Listing
-from signals.returns import hedging, returns_api, stored
+from signals.returns import heat as heat_map
+from signals.returns import hedging, stored
 from signals.returns.hedging import Hedge, Stake
 
 MOST_EACH = 3  # hedges shown of one position
@@ -89,7 +90,7 @@ def _listings(known: Catalogue, wanted: set[MarketKey]) -> dict[MarketKey, Listi
 def heat(mode: str, *, most: int = 16) -> dict[str, Any]:
     """The heat map of what is held; of whatever is tied most where nothing is."""
     held = sorted({hedging.name_of(key[:2]) for key, row in holdings.rows_of(mode).items() if row.quantity})
-    return returns_api.document("market", most, beside=held)
+    return heat_map.document("market", most, beside=held)
 
 
 def correlated_groups(mode: str) -> list[tuple[str, int, Decimal]]:

@@ -12,7 +12,7 @@ from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from arbsite.api import PERIOD, Millis, parsed
+from arbsite.api import PERIOD, Millis, asked
 from arbsite.auth import READ, TRADE
 from arbsite.endpoints import Endpoint, ListEndpoint
 from execution import actions, calendar, equity, exits, exposure, portfolio
@@ -41,20 +41,7 @@ class View(Endpoint):
 
     def asked(self, request: Request, **others: Any) -> dict[str, Any]:
         """The query's parameters, `mode` among them. Raises ValidationError for what is wrong or unknown."""
-        kinds = {"mode": MODES, **others}
-        found: dict[str, Any] = {"mode": portfolio.trading_mode()}
-        errors: dict[str, list[str]] = {}
-        for name, text in request.query_params.items():
-            if name not in kinds:
-                errors[name] = ["This parameter is unknown here."]
-                continue
-            try:
-                found[name] = parsed(text, kinds[name])
-            except ValueError as error:
-                errors[name] = [str(error)]
-        if errors:
-            raise ValidationError(errors)
-        return found
+        return {"mode": portfolio.trading_mode(), **asked(request, {"mode": MODES, **others})}
 
 
 def in_millis(document: Any) -> Any:

@@ -3,7 +3,6 @@
 import time
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from django.urls import path
 from django.utils import timezone
@@ -13,7 +12,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from arbsite.api import Cursor, Millis, parsed
+from arbsite.api import Cursor, Millis, asked
 from arbsite.auth import READ
 from arbsite.endpoints import Endpoint, ListEndpoint
 from markets.platforms.base import PLATFORMS
@@ -74,25 +73,6 @@ class Detect(Endpoint):
         return Response(scanning.as_json(scan, timezone.now()))
 
 
-def _period(request: Request, *others: str) -> dict[str, Any]:
-    """`since` and `until` of the address. Raises ValidationError for what is wrong or unknown."""
-    found: dict[str, Any] = {}
-    errors: dict[str, list[str]] = {}
-    for name, text in request.query_params.items():
-        if name in others:
-            continue
-        if name not in TIMES:
-            errors[name] = ["This parameter is unknown here."]
-            continue
-        try:
-            found[name] = parsed(text, TIMES[name])
-        except ValueError as error:
-            errors[name] = [str(error)]
-    if errors:
-        raise ValidationError(errors)
-    return found
-
-
 _TIMES = [OpenApiParameter(name, datetime, required=False) for name in TIMES]
 
 
@@ -130,7 +110,7 @@ class Lifetimes(Endpoint):
     )
     def get(self, request: Request) -> Response:
         """Milliseconds from found to gone, of the gaps that ended in the period."""
-        period = _period(request, "by")
+        period = asked(request, TIMES, beside=("by",))
         try:
             by = request.query_params.get("by", ",".join(history.GROUPS)).split(",")
             rows = history.lifetimes(by=by, **period)
@@ -211,7 +191,7 @@ class RefusalReport(Endpoint):
     @extend_schema(parameters=_TIMES, responses=ReasonsSerializer)
     def get(self, request: Request) -> Response:
         """How often each reason refused, how many gaps vanished or lasted, and what those would have earned."""
-        return Response({"results": fates.report(**_period(request))})
+        return Response({"results": fates.report(**asked(request, TIMES))})
 
 
 urlpatterns = [

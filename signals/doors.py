@@ -50,9 +50,10 @@ def open_all() -> None:
 def _open_whales() -> None:
     """The whale sources, their stream, and what their tables begin with."""
     from signals.sources import registry as sources
-    from signals.sources.whales import benchmarks, defaults, specs, streaming
+    from signals.sources.whales import benchmarks, defaults, defillama, specs, streaming
 
     sources.add("whales", specs.specs)
+    sources.tell(defillama.SOURCE, specs.told)
     registry.add_stream("whale_alert", streaming.run)
     registry.add_benchmark("whales", benchmarks.whales)
     post_migrate.connect(defaults.after_migrate, dispatch_uid="whales", weak=False)

@@ -12,10 +12,12 @@ Probabilities are statistics and may be floats; what leaves here is Decimal, rou
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from math import prod
 from typing import Protocol
 
 from markets.bets import MarketKey
 from signals import evidence
+from signals.correlating import weighing
 from signals.evidence import Evidence
 from signals.findings import Finding, Leg
 
@@ -217,8 +219,7 @@ def sources_of(names: Iterable[str]) -> tuple[str, ...]:
 
 def left(said: Said, now_ms: int) -> float:
     """What age has left of a claim, 0 to 1: half after each half-life."""
-    age = max(0, now_ms - said.seen_ms)
-    return float(2.0 ** (-age / max(1, said.half_life_ms)))
+    return weighing.decay(now_ms - said.seen_ms, max(1, said.half_life_ms))
 
 
 def chance(said: Said, now_ms: int) -> float:
@@ -290,17 +291,16 @@ def _answered(leg: Leg, way: int, since_ms: int, seen: Evidence) -> bool:
 
 
 def _together(claims: Iterable[_Weighed]) -> float:
-    """The doubt of several sources: 1 - Π(1 - doubt), with one say for each source however often it speaks, and one for each
-    story however many tell it.
-    """
+    """The doubt of several claims together, with one say for each story however many tell it."""
+    return 1.0 - remains((claim.said.source, claim.doubt) for claim in _once_a_story(claims))
+
+
+def remains(doubts: Iterable[tuple[str, float]]) -> float:
+    """What doubts (source, doubt) leave, 0 to 1: Π(1 - doubt), with one say for each source however often it speaks."""
     strongest: dict[str, float] = {}
-    for claim in _once_a_story(claims):
-        name = claim.said.source
-        strongest[name] = max(claim.doubt, strongest.get(name, 0.0))
-    remains = 1.0
-    for _, doubt in sorted(strongest.items()):
-        remains *= 1.0 - doubt
-    return 1.0 - remains
+    for source, doubt in doubts:
+        strongest[source] = max(doubt, strongest.get(source, 0.0))
+    return float(prod(1.0 - doubt for _, doubt in sorted(strongest.items())))
 
 
 def _once_a_story(claims: Iterable[_Weighed]) -> Iterable[_Weighed]:

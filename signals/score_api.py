@@ -7,11 +7,10 @@ from django.urls import path
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from arbsite.api import Cursor, Millis, parsed
+from arbsite.api import Cursor, Millis, asked
 from arbsite.auth import READ
 from arbsite.endpoints import Endpoint, ListEndpoint
 from signals.models import Prediction
@@ -40,14 +39,7 @@ class Scorecard(Endpoint):
     )
     def get(self, request: Request) -> Response:
         """The scorecard since a time, or of all that is kept."""
-        since = None
-        for name, text in request.query_params.items():
-            if name != "since":
-                raise ValidationError({name: ["This parameter is unknown here."]})
-            try:
-                since = parsed(text, datetime)
-            except ValueError as error:
-                raise ValidationError({name: [str(error)]}) from error
+        since = asked(request, {"since": datetime}).get("since")
         start, until = reading.period(since, timezone.now())
         found: dict[str, Any] = reading.document(since=start, until=until)
         return Response(found)

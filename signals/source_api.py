@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.urls import path
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -45,9 +46,10 @@ class SourceDetailSerializer(SourceSerializer):
     about = serializers.SerializerMethodField()
     every_seconds = serializers.SerializerMethodField()
     quotas = serializers.SerializerMethodField()
+    tells = serializers.SerializerMethodField()
 
     class Meta(SourceSerializer.Meta):
-        fields = [*SourceSerializer.Meta.fields, "about", "every_seconds", "quotas"]
+        fields = [*SourceSerializer.Meta.fields, "about", "every_seconds", "quotas", "tells"]
 
     def get_about(self, source: Source) -> str:
         """What it is."""
@@ -64,6 +66,11 @@ class SourceDetailSerializer(SourceSerializer):
         """How much is used."""
         spec = registry.all_specs().get(source.name)
         return facts.quotas(spec) if spec else []
+
+    @extend_schema_field(serializers.DictField())
+    def get_tells(self, source: Source) -> dict[str, Any]:
+        """What it says as a whole: of `defillama`, how the supply of stablecoins changes."""
+        return registry.told(source.name, timezone.now())
 
 
 class Sources(ListEndpoint):

@@ -54,11 +54,6 @@ def _lower(said: Said, now_ms: int) -> float:
 
 def _remains(against: tuple[Said, ...], now_ms: int) -> float:
     """What claims of the opposite leave: each source takes its strongest doubt off, scored or not."""
-    strongest: dict[str, float] = {}
-    for said in against:
-        doubt = joining.doubt_of(said, joining.chance(said, now_ms))
-        strongest[said.source] = max(doubt, strongest.get(said.source, 0.0))
-    remains = 1.0
-    for _, doubt in sorted(strongest.items()):
-        remains *= 1.0 - doubt
-    return remains
+    return joining.remains(
+        (said.source, joining.doubt_of(said, joining.chance(said, now_ms))) for said in against
+    )

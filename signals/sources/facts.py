@@ -25,7 +25,7 @@ def one(name: str, *, now: datetime) -> dict[str, Any]:
     found = {row["name"]: row for row in listing(now=now)}
     if name not in found:
         registry.spec(name)
-    return found[name]
+    return {**found[name], "tells": registry.told(name, now)}
 
 
 def of(row: Source, spec: Spec | None) -> dict[str, Any]:

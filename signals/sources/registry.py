@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import datetime
+from typing import Any
 
 from signals.sources.base import Spec
 
 Maker = Callable[[], Iterable[Spec]]
+Teller = Callable[[datetime], dict[str, Any]]
 _makers: dict[str, Maker] = {}
+_tellers: dict[str, Teller] = {}
 
 
 class UnknownSource(ValueError):
@@ -16,6 +20,16 @@ class UnknownSource(ValueError):
 def add(package: str, maker: Maker) -> None:
     """Have a package's sources polled; called from `signals.doors`."""
     _makers[package] = maker
+
+
+def tell(name: str, teller: Teller) -> None:
+    """Have what a source keeps in its place shown with it: of one that makes no rows there is nothing else to see."""
+    _tellers[name] = teller
+
+
+def told(name: str, now: datetime) -> dict[str, Any]:
+    """What a source's place says, for people and machines; empty where it says nothing or is too old."""
+    return _tellers[name](now) if name in _tellers else {}
 
 
 def all_specs() -> dict[str, Spec]:

@@ -48,7 +48,7 @@ def test_every_setting_with_an_address_points_at_the_sandbox(places):
         for name, field in variables(section).items()
         if "://" in str(field.default)
     }
-    assert len(with_address) >= 15
+    assert len(with_address) >= 14
     for name in with_address:
         assert name in places, f"the demo would ask the real {name}"
         assert "127.0.0.1:4711" in places[name]

@@ -28,7 +28,6 @@ def addresses(base: str) -> dict[str, str]:
         "ETHERSCAN_API_KEY": KEY,
         "DEFILLAMA_STABLECOINS_URL": f"{base}/defillama",
         "DEFILLAMA_COINS_URL": f"{base}/defillama",
-        "DEFILLAMA_API_URL": f"{base}/defillama",
         "NEWS_FEEDS": ",".join(f"{name}={base}/feeds/{name}.xml" for name in FEED_OUTLETS),
         "NEWS_ANNOUNCEMENTS": f"okx={base}/okx/api/v5/support/announcements,binance={base}/binance{binance}",
         "CRYPTOPANIC_URL": f"{base}/cryptopanic",

@@ -9,8 +9,8 @@ from rich.markup import escape  # headlines and questions come from outside
 from rich.table import Table
 
 from arbsite.exact_json import encode
+from arbsite.moments import since_when
 from signals.correlating import fits, following, judging, matching
-from signals.management.commands.refusals import since_when
 from signals.models import SourceFit
 
 ARROWS = {1: "up", -1: "down", 0: "moves"}

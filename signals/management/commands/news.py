@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from arbsite.exact_json import encode
-from signals.management.commands.refusals import since_when
+from arbsite.moments import since_when
 from signals.models import NewsCarrier, NewsEvent
 from signals.sources.news import latency
 

@@ -1,20 +1,17 @@
 """`manage.py refusals`: why nothing was done, and what would have become of it."""
 
-import re
-from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
 from rich.console import Console
 from rich.table import Table
 
 from arbsite.exact_json import encode
+from arbsite.moments import since_when
 from signals import fates, refusing
 
-UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 COLUMNS = (
     "reason", "stage", "refused", "gaps", "bets", "open", "vanished", "lasted", "best edge", "settled", "would have",
     "of those lost", "for example",
@@ -68,20 +65,3 @@ def _cents(edge: Decimal | None) -> str:
 
 def _dollars(amount: Decimal | None) -> str:
     return "-" if amount is None else f"${amount:,.2f}"
-
-
-def since_when(text: str, now: datetime) -> datetime:
-    """A span back from now, a date, or a time. Raises CommandError."""
-    span = re.fullmatch(r"(\d{1,6})([mhdw])", text)
-    try:
-        if span:
-            return now - timedelta(**{UNITS[span[2]]: int(span[1])})
-        moment = parse_datetime(text)
-        day = None if moment else parse_date(text)
-    except (ValueError, OverflowError):
-        moment = day = None
-    if moment is None and day is not None:
-        moment = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - its zone is set below
-    if moment is None:
-        raise CommandError(f"--since {text}: write 90m, 24h, 7d, a date such as 2026-11-24, or a time.")
-    return moment if moment.tzinfo else timezone.make_aware(moment)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from arbsite.exact_json import encode
-from signals.management.commands.refusals import since_when
+from arbsite.moments import since_when
 from signals.scoring import reading
 
 WORDS = {True: "met", False: "MISSED", None: "not measured"}

@@ -1,4 +1,4 @@
-"""News that follows a scheduled event: which event a story is about, and a sweep that marks stories."""
+"""News that follows a scheduled event: a sweep that marks each story with the event that it is about."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -12,19 +12,6 @@ from signals.sources.calendar.topics import Topic
 EARLY = timedelta(minutes=1)  # a clock of theirs that is ahead, or an embargo that ends a moment too soon
 SWEPT = timedelta(hours=3)
 MOST_STORIES = 500
-
-
-def event_for(words: Iterable[str], published_at: datetime, text: str = "") -> CalendarEvent | None:
-    """The scheduled event that a story with these topics and entities follows, published within two hours of it.
-
-    `text` is the headline: a story about consumer prices follows the CPI whatever its topics are called.
-    """
-    about = _topics(words, text)
-    if not about:
-        return None
-    return next(
-        (row for row in _events(published_at, published_at, about) if _follows(row, published_at)), None
-    )
 
 
 def sweep(*, now: datetime) -> int:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from signals.correlating import weighing
+
 # Before anything is known of an asset: $100,000 counts nothing, $100,000,000 fully (log10 of dollars)
 SCALE_FROM, SCALE_TO = Decimal(5), Decimal(8)
 PRIOR_WEIGHT = 20.0  # transfers that the scale above counts as
@@ -65,7 +67,7 @@ def share(usd: Decimal, usual: Usual | None = None) -> Decimal:
 
 def decay(age: timedelta, half_life: timedelta) -> Decimal:
     """How much a transfer of this age still counts, 1 (now) to 0; the future counts as now."""
-    return Decimal(0.5 ** (max(age, timedelta(0)) / half_life)).quantize(STEP)
+    return Decimal(weighing.decay(age.total_seconds(), half_life.total_seconds())).quantize(STEP)
 
 
 def sentiment(sign: int, size: Decimal, age: timedelta, half_life: timedelta) -> Decimal:

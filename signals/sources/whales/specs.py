@@ -12,6 +12,7 @@ from signals.models import Source
 from signals.sources.base import WHALES, Budget, Kept, Spec
 from signals.sources.whales import defillama, etherscan, etherscan_poll, rest_v2, storing, wallets
 from signals.sources.whales.assets import CHAIN_IDS
+from signals.times import unix_ms
 
 
 def specs() -> list[Spec]:
@@ -22,6 +23,14 @@ def specs() -> list[Spec]:
 def regime(now: datetime) -> defillama.Regime | None:
     """How the supply of stablecoins changed in a day; None where nobody knows."""
     return defillama.regime(_place(), now)
+
+
+def told(now: datetime) -> dict[str, Any]:
+    """The regime as it is shown with its source: change of supply in a day by peg, a fraction, as of a time (Unix ms)."""
+    found = regime(now)
+    return (
+        {} if found is None else {"supply_change_a_day": dict(found.change), "supply_at": unix_ms(found.at)}
+    )
 
 
 def prices(now: datetime) -> etherscan.Prices:

@@ -289,14 +289,22 @@ def story(headline="Fed cuts rates by a quarter point", at=FOMC + timedelta(minu
     return NewsEvent.objects.create(**(values | changes))
 
 
-def test_a_story_after_the_decision_follows_it():
+@pytest.mark.parametrize(
+    ("words", "after", "headline", "follows"),
+    [
+        (["Federal Reserve"], timedelta(minutes=3), "", True),
+        ([], timedelta(0), "Fed holds rates steady, sees fewer cuts", True),
+        (["Federal Reserve"], timedelta(minutes=-5), "", False),
+        (["Federal Reserve"], timedelta(hours=3), "", False),
+        (["bitcoin"], timedelta(minutes=3), "", False),
+    ],
+)
+def test_a_story_after_the_decision_follows_it(words, after, headline, follows):
     keep(occasion())
-    event = CalendarEvent.objects.get()
-    assert marking.event_for(["Federal Reserve"], FOMC + timedelta(minutes=3)) == event
-    assert marking.event_for([], FOMC, "Fed holds rates steady, sees fewer cuts") == event
-    assert marking.event_for(["Federal Reserve"], FOMC - timedelta(minutes=5)) is None
-    assert marking.event_for(["Federal Reserve"], FOMC + timedelta(hours=3)) is None
-    assert marking.event_for(["bitcoin"], FOMC + timedelta(minutes=3)) is None
+    told = story(headline, FOMC + after, categories=[], entities=words)
+    assert marking.sweep(now=FOMC + after) == follows
+    told.refresh_from_db()
+    assert told.calendar_event == (CalendarEvent.objects.get() if follows else None)
 
 
 def test_the_sweep_marks_each_story_once(django_assert_max_num_queries):

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from signals.models import Source, WhaleAlert
-from signals.sources import polling, registry
+from signals.sources import facts, polling, registry
 from signals.sources.base import Answer, Budget
 from signals.sources.whales import defaults, specs, storing
 from tests.signals.sources.whales.given import BINANCE, NOW, SECONDS, STRANGER, USDC
@@ -74,6 +74,11 @@ def test_prices_and_regime_come_from_the_sources_cursor(db):
     Source.objects.create(name="defillama", kind="whales", cursor=place)
     assert specs.prices(NOW) == {("ethereum", USDC): Decimal("0.97")}
     assert specs.regime(NOW).dollars == Decimal("0.002")
+    shown = facts.one("defillama", now=NOW)["tells"]
+    assert shown == {
+        "supply_change_a_day": {"peggedUSD": Decimal("0.002")}, "supply_at": (SECONDS - 3_600) * 1_000
+    }  # fmt: skip
+    assert facts.one("defillama", now=NOW + timedelta(days=3))["tells"] == {}
 
 
 def test_a_poll_from_the_wire_to_the_row(db, redis, with_key, monkeypatch):
