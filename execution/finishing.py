@@ -1,6 +1,7 @@
 """The end of a plan: its state, what its fills have made sure of, and what fill rates are measured from."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -9,7 +10,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from arbsite.models import LOW, MEDIUM, Notice
-from execution import lifecycle, ordering, publishing, saga
+from execution import lifecycle, ordering, publishing, remainders, saga
 from execution.models import Fill, Order, Plan, PlanStep
 from execution.planning import Ticket
 from signals import fill_rates
@@ -87,7 +88,7 @@ def _names(rest: saga.Remainder | None) -> list[dict[str, str]]:
     return [
         {"platform": one.ticket.platform, "market": one.ticket.market_id, "outcome": one.ticket.outcome,
          "contracts": str(one.contracts)}
-        for one in rest.alone
+        for one in rest.open
     ]  # fmt: skip
 
 
@@ -106,6 +107,19 @@ def average_flow(orders: Sequence[Order], ticket: Ticket) -> Decimal:
     worth = sum((order.filled_qty * (order.avg_fill_price or ZERO) for order in orders), ZERO)
     fees = sum((order.fee for order in orders), ZERO)
     return (sign * worth + fees) / filled
+
+
+def paid_for(rest: saga.Remainder, orders: Sequence[Order]) -> Decimal:
+    """Dollars that a remainder has cost until now, fees included; negative for what was sold and is owed."""
+    paid = ZERO
+    for piece in rest.open:
+        rows = [
+            order for order in orders
+            if order.leg == piece.leg and (order.role == Order.UNWIND) == rest.owed
+        ]  # fmt: skip
+        way = replace(piece.ticket, side=remainders.side(piece.ticket, rest.owed))
+        paid += piece.contracts * average_flow(rows, way)
+    return paid
 
 
 def lost_so_far(orders: Sequence[Order]) -> Decimal:
@@ -135,8 +149,8 @@ def profit_of(
 ) -> Decimal | None:
     """What the fills have made sure of, in dollars: the payoff that all legs reached, less what it cost.
 
-    Contracts that are still alone are left out, at what they cost. None for what has no payoff of its own, and while
-    fills are missing.
+    Contracts that are still alone are left out, at what they cost; so is what was got for contracts that are owed. None
+    for what has no payoff of its own, and while fills are missing.
     """
     if plan.kind != Plan.ARBITRAGE or not tickets:
         return None
@@ -145,10 +159,7 @@ def profit_of(
     cash = Fill.objects.filter(order__plan_id=plan.pk, kind__in=(Fill.TRADE, Fill.REVERSAL)).aggregate(
         sum=Sum("cash")
     )
-    alone = ZERO
-    for piece in rest.alone if rest is not None else ():
-        rows = [order for order in orders if order.leg == piece.leg and order.role != Order.UNWIND]
-        alone += piece.contracts * average_flow(rows, piece.ticket)
+    alone = paid_for(rest, orders) if rest is not None else ZERO
     share = _share(orders, tickets)
     payoff = Decimal((share * Fraction(plan.size)).numerator) / (share * Fraction(plan.size)).denominator
     return (payoff + (cash["sum"] or ZERO) + alone).quantize(MONEY_STEP)

@@ -6,6 +6,8 @@ done, as far as it loses no more than `limit` on the whole remainder. Where neit
 sentence says why.
 
 An exit is the same with the signs turned: what is alone was sold, completing sells the rest, going back buys it again.
+
+What is owed (`Remainder.owed`) has one way only: to be had again. Its sale brought something, so `paid` is negative.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,7 +30,7 @@ SELL = "SELL"
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """What a remainder is about, in dollars. For an exit, `paid` and `payoff` are negative."""
+    """What a remainder is about, in dollars. For an exit, `paid` and `payoff` are negative; what is owed has no payoff."""
 
     paid: Decimal  # that the contracts that are alone have cost, fees included
     payoff: Decimal  # of the whole share, once completed
@@ -82,7 +84,8 @@ def decide(
     """
     whys: list[str] = []
     ways = []
-    for role, pieces, turned in ((COMPLETE, rest.lacking, False), (UNWIND, rest.alone, True)):
+    roads = ((COMPLETE, rest.lacking, False), (UNWIND, rest.alone, True))
+    for role, pieces, turned in roads[:1] if rest.owed else roads:
         if role in rest.refused:
             whys.append(f"{role.lower()}: our own checks refused it")
             continue
@@ -95,7 +98,12 @@ def decide(
         else:
             ways.append(way)
     if not ways:
-        return Hold("held, for it can neither be completed nor sold back: " + "; ".join(whys))
+        held = (
+            "owed, for a trade failed after its contracts were passed on, and they cannot be had again now"
+            if rest.owed
+            else "held, for it can neither be completed nor sold back"
+        )
+        return Hold(f"{held}: " + "; ".join(whys))
     best = max(ways, key=lambda way: (way.per_part(), way.part))
     loses = _share(money.paid, best.part, up=True) - best.ends
     others = [

@@ -193,7 +193,11 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Remainder:
-    """What is alone, and what would complete it: both for `share` of the plan, above the `reached` that all legs have."""
+    """What is alone, and what would complete it: both for `share` of the plan, above the `reached` that all legs have.
+
+    Or, `owed`: more of a leg was taken back than its trades brought in the end, for one of them failed. Then nothing is
+    alone, and what is lacking has to be had again whatever the other legs have: it was somebody else's.
+    """
 
     reached: Fraction
     share: Fraction
@@ -201,6 +205,12 @@ class Remainder:
     lacking: tuple[Piece, ...]
     patient: bool  # still within the time in which it is tried at once
     refused: frozenset[str]  # roles that our own checks have refused lately
+    owed: bool = False
+
+    @property
+    def open(self) -> tuple[Piece, ...]:
+        """The contracts that are the matter."""
+        return self.lacking if self.owed else self.alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -451,8 +461,14 @@ def ended(at: Standing) -> Finish:
 
 
 def remainder(at: Standing, patience: Patience) -> Remainder | None:
-    """What is alone; None where it is nothing, or crumbs."""
+    """What is owed, and if nothing is, what is alone; None where it is nothing, or crumbs."""
     legs = range(len(at.tickets))
+    debts = [max(Fraction(0), -share_of(at, leg)) for leg in legs]
+    owed = tuple(
+        piece for leg in legs if (piece := _piece(at, leg, debts[leg])) is not None and not is_dust(piece)
+    )
+    if owed:
+        return Remainder(Fraction(0), max(debts), (), owed, *_tries(at, patience), owed=True)
     shares = [max(Fraction(0), share_of(at, leg)) for leg in legs]
     low, high = min(shares), max(shares)
     alone = tuple(
@@ -463,6 +479,11 @@ def remainder(at: Standing, patience: Patience) -> Remainder | None:
     if not alone:
         return None
     lacking = tuple(piece for leg in legs if (piece := _piece(at, leg, high - shares[leg])) is not None)
+    return Remainder(low, high - low, alone, lacking, *_tries(at, patience))
+
+
+def _tries(at: Standing, patience: Patience) -> tuple[bool, frozenset[str]]:
+    """Whether a remainder is still tried at once, and the roles that our own checks have refused lately."""
     last = max(
         (line.answered_at or line.sent_at or at.created_at for line in at.lines if line.role in LEGS),
         default=at.created_at,
@@ -472,7 +493,7 @@ def remainder(at: Standing, patience: Patience) -> Remainder | None:
         line.role for line in at.lines
         if line.status == REJECTED and line.role in (COMPLETE, UNWIND) and (line.created_at or last) > lately
     )  # fmt: skip
-    return Remainder(low, high - low, alone, lacking, at.now - last < patience.unwind, refused)
+    return not _old(at, last, patience.unwind), refused
 
 
 def _piece(at: Standing, leg: int, share: Fraction) -> Piece | None:

@@ -34,7 +34,7 @@ from execution import (
     saga,
     storing,
 )
-from execution.models import Fill, Order, Plan, PlanStep
+from execution.models import Fill, Order, Plan, PlanStep, Settling
 from execution.planning import Ticket
 from execution.remainders import Act, Money
 from execution.saga import Line, Patience, Piece, Remainder, Standing
@@ -411,7 +411,7 @@ class _Worker:
         if not still_held(self.plan, rest.alone):
             return remainders.Hold("the account does not hold these contracts any more")
         money = money_of(self.plan, self.orders, self.tickets, rest)
-        waits = not_for_sale_yet(self.plan, rest.alone)
+        waits = not_for_sale_yet(self.plan, self.orders, rest.alone)
         return remainders.decide(rest, money, self._books(), self.listings, unsettled=waits)
 
     def _tried_in_vain(self) -> int:
@@ -559,8 +559,10 @@ def figures_of(rest: Remainder) -> dict[str, object]:
     """A remainder as a step keeps it."""
     return {
         "reached": f"{float(rest.reached):.6f}",
-        "alone": [{"leg": one.leg, "market": one.ticket.market_id, "outcome": one.ticket.outcome,
-                   "contracts": str(one.contracts)} for one in rest.alone],
+        "owed" if rest.owed else "alone": [
+            {"leg": one.leg, "market": one.ticket.market_id, "outcome": one.ticket.outcome, "contracts": str(one.contracts)}
+            for one in rest.open
+        ],
     }  # fmt: skip
 
 
@@ -573,31 +575,45 @@ def still_held(plan: Plan, alone: Sequence[Piece]) -> bool:
     )
 
 
-def not_for_sale_yet(plan: Plan, alone: Sequence[Piece]) -> bool:
-    """Whether some of what is alone has matched but not settled: the platform refuses to have it sold."""
+def not_for_sale_yet(plan: Plan, orders: Sequence[Order], alone: Sequence[Piece]) -> bool:
+    """Whether some of what is alone has matched but not settled: the platform refuses to have it sold.
+
+    Where the account has settled contracts of other plans, too, it would take the sale; but if our own trade then failed,
+    theirs would be gone. So a plan sells only what is final of its own.
+    """
     return any(
-        holdings.sellable(plan.mode, piece.ticket.side_of_book)
-        - holdings.unsettled(plan.mode, piece.ticket.side_of_book)
+        min(
+            holdings.sellable(plan.mode, piece.ticket.side_of_book)
+            - holdings.unsettled(plan.mode, piece.ticket.side_of_book),
+            _final(orders, piece.leg),
+        )
         < piece.contracts
         for piece in alone
         if piece.ticket.side == Order.BUY
     )
 
 
+def _final(orders: Sequence[Order], leg: int) -> Decimal:
+    """Contracts of a leg that its own trades brought for good, less what was sold of them."""
+    undecided = (Settling.MATCHED, Settling.MINED, Settling.RETRYING, Settling.FAILED)
+    bought = [order.pk for order in orders if order.leg == leg and order.role != Order.UNWIND]
+    rows = Fill.objects.filter(order_id__in=bought, kind=Fill.TRADE)
+    sums = rows.aggregate(
+        all=Sum("quantity"), undecided=Sum("quantity", filter=Q(settling__status__in=undecided))
+    )
+    lines = [line_of(order) for order in orders if order.leg == leg]
+    sold = sum((line.filled for line in lines if line.role == Order.UNWIND), ZERO)
+    return (sums["all"] or ZERO) - (sums["undecided"] or ZERO) - sold
+
+
 def money_of(plan: Plan, orders: Sequence[Order], tickets: Sequence[Ticket], rest: Remainder) -> Money:
     """What a remainder is about."""
-    paid = sum((piece.contracts * flow_per_contract(orders, piece) for piece in rest.alone), ZERO)
+    paid = finishing.paid_for(rest, orders)
     whole = plan.size if plan.kind == Plan.ARBITRAGE else -plan.size
-    payoff = dollars(int(rest.share * int(whole * 1_000_000)))
+    payoff = ZERO if rest.owed else dollars(int(rest.share * int(whole * 1_000_000)))
     pct = settings.ARBSITE.execution.loss_limit_pct
     limit = plan.loss_limit if plan.loss_limit is not None else abs(paid) * pct
     return Money(paid, payoff, max(ZERO, limit - finishing.lost_so_far(orders)))
-
-
-def flow_per_contract(orders: Sequence[Order], piece: Piece) -> Decimal:
-    """Dollars that one contract of a leg has cost on average, fees included; negative for what was sold."""
-    rows = [order for order in orders if order.leg == piece.leg and order.role != Order.UNWIND]
-    return finishing.average_flow(rows, piece.ticket)
 
 
 def pick_up_remainders(now: datetime, mode: str | None = None) -> int:

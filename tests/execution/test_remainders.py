@@ -93,6 +93,16 @@ def test_an_exit_is_the_same_with_the_signs_turned():
     assert (found.role, found.ticket.side, found.ends) == (UNWIND, "BUY", D("-28.20"))
 
 
+def test_what_is_owed_is_had_again_within_the_loss_limit_or_held():
+    owed = replace(rest(lacking=D(40)), alone=(), share=Fraction(2, 5), owed=True)
+    got = money(paid="-17.60", payoff="0")  # sold at 0.44
+    found = decide(owed, got, books(no_ask="0.50"), LISTINGS)
+    assert (found.role, found.leg, found.ticket.side, found.ticket.size) == (COMPLETE, 1, "BUY", D(40))
+    assert (found.ends, found.loses) == (D(-20), D("2.40"))
+    held = decide(owed, got, books(no_ask="0.60"), LISTINGS)
+    assert isinstance(held, Hold) and held.sentence.startswith("owed, ") and "unwind" not in held.sentence
+
+
 def test_an_order_trades_at_its_limit_or_better():
     assert marketable(ticket(A, "YES"), D("0.45")) and not marketable(ticket(A, "YES"), D("0.46"))
     sale = ticket(A, "YES", side="SELL")

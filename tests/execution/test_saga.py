@@ -189,6 +189,19 @@ def test_what_is_alone_and_what_it_lacks():
     assert not late.patient
 
 
+def test_more_taken_back_than_its_trades_brought_is_owed_whatever_the_other_legs_have():
+    """A trade failed after its contracts were sold: they were another plan's."""
+    failed, sold = line(0, "FAILED", D(0)), line(0, "FILLED", D(40), D(40), "UNWIND")
+    for other in (D(0), D(60)):
+        rest = next_step(at(failed, line(1, "FILLED", other), sold), PATIENCE)
+        assert (rest.owed, rest.alone, rest.share) == (True, (), Fraction(2, 5))
+        ((piece),) = rest.open
+        assert (piece.leg, piece.contracts, piece.ticket.side) == (0, D(40), "BUY")
+    again = line(0, "FILLED", D(40), D(40), "COMPLETE")
+    assert next_step(at(failed, line(1, "REJECTED"), sold, again), PATIENCE).status == "UNWOUND"
+    assert not next_step(at(failed, line(1, "FILLED", D(60)), sold, again), PATIENCE).owed
+
+
 def test_completed_or_sold_back_it_ends():
     base = (line(0, "FILLED", D(100)), line(1, "CANCELLED", D(40)))
     done = next_step(at(*base, line(1, "FILLED", D(60), D(60), role="COMPLETE")), PATIENCE)

@@ -262,6 +262,19 @@ def test_what_has_not_settled_is_not_offered_for_sale(venues):
     assert plan.status == Plan.UNWOUND and not ledger()
 
 
+def test_no_plan_sells_what_others_have_settled_in_the_place_of_its_own(venues, monkeypatch):
+    """The account holds enough for it; but if our own trade then failed, theirs would be gone."""
+    monkeypatch.setattr(working.holdings, "sellable", lambda *_, **__: D(1000))
+    plan = a_plan()
+    first, second = order_of_legs(plan)
+    venues[first].settles = "MATCHED"
+    venues[second].answers.append(Declined(NOT_FILLABLE, "nothing on offer"))
+    show(poly=("0.42", "0.43"), kalshi=("0.30", "0.31"))
+    plan = worked(plan)
+    assert plan.status == Plan.PARTIAL and "not settled" in plan.reason
+    assert not by_role(plan, Order.UNWIND) and len(venues[first].sent) == 1
+
+
 def test_what_settles_while_it_waits_is_sold_at_once(venues):
     """Nobody else needs to bring the news: whoever wants to sell asks whether the trade is final by now."""
     plan = a_plan()

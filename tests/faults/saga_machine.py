@@ -18,6 +18,8 @@ from execution.lifecycle import ABANDONED, CANCELLING, PLANNED, REJECTED, SUBMIT
 from execution.planning import Ticket
 from execution.remainders import Act, Money
 from execution.saga import ARBITRAGE, Line, Patience, Standing
+from markets.bets import MarketKey
+from markets.books import BookView
 from markets.platforms.base import KALSHI, POLYMARKET
 from markets.platforms.kalshi.fees import KalshiFees
 from markets.platforms.polymarket.fees import PolymarketFees
@@ -37,6 +39,10 @@ LATEST = timedelta(seconds=30)  # that a platform takes an order after its sende
 LOSS_LIMIT = Decimal(3)
 DUST = Decimal("0.02")
 MANY_STEPS = 400
+DEAR = {
+    A: book(A, bids=[("0.39", 200)], asks=[("0.60", 500)]),
+    B: book(B, bids=[("0.36", 500)], asks=[("0.57", 50)]),
+}
 
 # What becomes of a request
 OK, DROPPED, ANSWER_LOST, LATE, REFUSED, DELAYED = (
@@ -113,7 +119,23 @@ class Platform:
     on_the_way: list[tuple[datetime, Row, Ticket, Decimal]] = field(default_factory=list)
     away: bool = False  # cannot be asked
 
-    def take(self, row: Row, ticket: Ticket, part: Decimal) -> Theirs:
+    others: Decimal = (
+        ZERO  # settled contracts of the same outcome, which other plans hold on the same account
+    )
+
+    def free(self) -> Decimal:
+        """Contracts that the account can sell: what an order offers already is not free."""
+        bought = sum((one.matched - one.failed for one in self.orders if one.ticket.side == "BUY"), ZERO)
+        sold = sum(
+            (one.matched - one.failed + (one.will_match if one.matches_at is not None else ZERO)
+             for one in self.orders if one.ticket.side == "SELL"), ZERO,
+        )  # fmt: skip
+        return self.others + bought - sold
+
+    def take(self, row: Row, ticket: Ticket, part: Decimal) -> Theirs | None:
+        """Take an order; None where Polymarket refuses it, for the account does not hold what it would sell."""
+        if self.name == POLYMARKET and ticket.side == "SELL" and ticket.size > self.free():
+            return None
         size = (ticket.size * part).quantize(Decimal("0.01"))
         if row.by_cash and part == ONE:
             size += Decimal("0.01")  # a better price brings more for the same cash
@@ -121,9 +143,11 @@ class Platform:
         self.orders.append(made)
         return made
 
-    def hold(self, row: Row, ticket: Ticket, part: Decimal, until: datetime) -> Theirs:
+    def hold(self, row: Row, ticket: Ticket, part: Decimal, until: datetime) -> Theirs | None:
         """Take an order, and match it later."""
         made = self.take(row, ticket, part)
+        if made is None:
+            return None
         made.matches_at, made.will_match = until, made.matched
         made.matched, made.status = ZERO, "DELAYED"
         return made
@@ -146,6 +170,7 @@ class Desk:
         self.halted = False
         self.sent_while_halted = 0
         self.thin = False  # books with nothing to trade on
+        self.dear = False  # going on costs more than going back
         self.held: list[str] = []
         self.begin()
 
@@ -216,7 +241,9 @@ class Desk:
     def _send(self, row: Row, ticket: Ticket, fate: str, part: Decimal, dies: str) -> None:
         if self.halted:
             self.sent_while_halted += 1
-        row.ticket = ticket
+        if row.role == saga.LEG:
+            row.ticket = ticket  # everything else is sent as its row says
+        ticket = row.ticket
         row.move(SUBMITTED)
         row.sent_at, row.sends = self.now(), row.sends + 1
         self.missing.pop(row.id, None)
@@ -237,10 +264,10 @@ class Desk:
             raise Crash
         if fate in (DROPPED, ANSWER_LOST, LATE):
             row.move(UNKNOWN)
-        elif fate == REFUSED:
-            row.move(REJECTED)
         elif told is not None:
             self.hear(row, told)
+        else:
+            row.move(REJECTED)
 
     def _resend(self, row: Row, fate: str, part: Decimal, dies: str) -> None:
         """The very same order once more."""
@@ -258,7 +285,10 @@ class Desk:
             row.answered_at = row.answered_at or self.now()
         back = before[2] in lifecycle.DONE and row.status in lifecycle.AT_PLATFORM
         if row.matched > before[0] or row.failed > before[1] or back:
-            self.finished = ""  # a plan that was done is looked at again
+            self.finished = (
+                ""  # a plan that was done is looked at again, and needs a new reason to hold anything
+            )
+            self.held.clear()
 
     def _look_up(self, row: Row) -> None:
         platform = self.platforms[row.ticket.platform]
@@ -285,13 +315,9 @@ class Desk:
     def _remainder(self, rest: saga.Remainder) -> None:
         if self.halted:
             return
-        payoff = _six(self.plan.finding.size * _decimal(rest.share))
+        payoff = ZERO if rest.owed else _six(self.plan.finding.size * _decimal(rest.share))
         money = Money(self._paid(rest), payoff, _six(LOSS_LIMIT * _decimal(rest.share)))
-        books = (
-            {key: replace(view, bids=(), asks=()) for key, view in self.views.items()}
-            if self.thin
-            else self.views
-        )
+        books = self._books()
         made = remainders.decide(rest, money, books, KNOWN)
         if isinstance(made, Act):
             assert made.loses <= LOSS_LIMIT, made
@@ -301,8 +327,20 @@ class Desk:
             self.held.append(made.sentence)
             self.finished = lifecycle.PARTIAL
 
+    def _books(self) -> dict[MarketKey, BookView]:
+        if self.thin:
+            return {key: replace(view, bids=(), asks=()) for key, view in self.views.items()}
+        return DEAR if self.dear else self.views
+
     def _paid(self, rest: saga.Remainder) -> Decimal:
-        """What the contracts that are alone have cost at most, fees included."""
+        """What the contracts that are alone have cost at most, fees included; or what was got for those that are owed."""
+        if rest.owed:
+            got = {
+                row.leg: row.ticket.limit_price
+                for row in self.rows
+                if row.role == saga.UNWIND and row.matched
+            }
+            return -_six(sum((got[piece.leg] * piece.contracts for piece in rest.lacking), ZERO))
         return _six(sum((p.ticket.cash * p.contracts / p.ticket.size for p in rest.alone), ZERO))
 
     # --- what happens to it
@@ -334,13 +372,12 @@ class Desk:
 
     def fail_a_trade(self) -> bool:
         """A matched trade of Polymarket does not settle."""
-        orders = self.platforms[POLYMARKET].orders
-        sold = sum(one.matched - one.failed for one in orders if one.ticket.side == "SELL")
-        bought = sum(one.matched - one.failed for one in orders if one.ticket.side == "BUY")
-        # Only settled contracts can be sold there, so what was sold since did settle
+        platform = self.platforms[POLYMARKET]
+        orders, free = platform.orders, platform.free()
+        # Only settled contracts can be sold there, so what was sold since, or is on offer, did settle
         whole = [
             one for one in orders
-            if one.matched and not one.failed and (one.ticket.side == "SELL" or bought - one.matched >= sold)
+            if one.matched and not one.failed and (one.ticket.side == "SELL" or free >= one.matched)
         ]  # fmt: skip
         if not whole or len(orders) > 4:
             return False
@@ -371,7 +408,8 @@ class Desk:
 
     def end(self, more: Callable[[], None] | None = None) -> None:
         """The night is over: nothing is broken any more, and the plan must come to an end that adds up."""
-        self.halted, self.thin, self.skew = False, False, max(self.skew, timedelta(0))
+        self.halted, self.thin, self.dear = False, False, False
+        self.skew = max(self.skew, timedelta(0))
         for platform in self.platforms.values():
             platform.away = False
         for _ in range(MANY_STEPS):

@@ -7,11 +7,12 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from tests.faults import saga_machine as m
 
 PARTS = st.sampled_from([Decimal(1), Decimal(1), Decimal("0.5"), Decimal("0.25"), Decimal(0)])
+FATES = st.lists(st.sampled_from(m.FATES), min_size=4, max_size=8)
 
 
 class Machine(m.Desk, RuleBasedStateMachine):
@@ -33,6 +34,18 @@ class Machine(m.Desk, RuleBasedStateMachine):
     @rule(fate=st.sampled_from(m.FATES), part=PARTS)
     def executor_steps_on(self, fate, part):
         for _ in range(3):
+            self.step(fate, part)
+            self.wait(0.05)
+
+    @initialize(fates=FATES, part=PARTS, dear=st.booleans())
+    def the_night_begins(self, fates, part, dear):
+        self.dear = dear
+        self.each_request_has_its_fate(fates, part)
+
+    @rule(fates=FATES, part=PARTS)
+    def each_request_has_its_fate(self, fates, part):
+        """One leg is there and the next is not: what this is all about."""
+        for fate in (m.OK, *fates):
             self.step(fate, part)
             self.wait(0.05)
 
@@ -65,8 +78,17 @@ class Machine(m.Desk, RuleBasedStateMachine):
         self.thin = not self.thin
 
     @rule()
+    def books_turn(self):
+        self.dear = not self.dear
+
+    @rule()
     def a_trade_fails(self):
         self.fail_a_trade()
+
+    @rule()
+    def other_plans_buy_the_same(self):
+        """What they hold can be sold by an order of ours, too: the platform sees one account."""
+        self.platforms[m.POLYMARKET].others = m.Decimal(100)
 
     @rule()
     def the_next_plan(self):
@@ -153,3 +175,43 @@ def test_a_clock_that_jumps_is_no_proof_that_an_order_is_not_there():
         desk.check()
         desk.wait(1)
     desk.end()
+
+
+def a_sale_is_prepared_and_then_the_purchase_fails(others):
+    """Half of the plan fills on Polymarket and less on Kalshi; before the rest is sold, the purchase fails, unheard of."""
+    desk = Machine()
+    desk.platforms[m.POLYMARKET].others = Decimal(others)
+    desk.executor_steps_on("ok", Decimal("0.5"))
+    desk.executor_steps_on("ok", Decimal("0.25"))
+    desk.a_trade_fails()
+    desk.executor_steps_on("refused", Decimal("0.25"))
+    return desk
+
+
+def test_what_was_sold_before_its_purchase_failed_is_bought_again():
+    """The account took the sale, for another plan holds the same outcome: what is missing there is owed."""
+    desk = a_sale_is_prepared_and_then_the_purchase_fails(others=100)
+    desk.end()
+    (sale,) = [row for row in desk.rows if row.role == "UNWIND" and row.leg == 0 and row.matched]
+    again, *_ = [row for row in desk.rows if row.role == "COMPLETE" and row.leg == 0]
+    assert (sale.ticket.side, again.ticket.side) == ("SELL", "BUY")
+    assert abs(again.matched - sale.matched) <= m.DUST and again.created_at > sale.created_at
+    assert desk.finished == "UNWOUND" and not desk.held
+
+
+def test_what_is_owed_and_cannot_be_bought_is_held_with_its_reason():
+    desk = a_sale_is_prepared_and_then_the_purchase_fails(others=100)
+    for _ in range(40):
+        desk.step()
+    assert desk.finished == "UNWOUND"
+    desk.thin = True
+    desk.private_news(duplicated=False)
+    desk.wait(30)
+    desk.step()
+    assert desk.finished == "PARTIAL" and desk.held[-1].startswith("owed, ")
+
+
+def test_a_platform_sells_nothing_that_has_failed():
+    desk = a_sale_is_prepared_and_then_the_purchase_fails(others=0)
+    desk.end()
+    assert not any(row.role == "UNWIND" and row.leg == 0 and row.matched for row in desk.rows)
