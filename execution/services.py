@@ -40,7 +40,7 @@ from markets import live
 from markets.bets import MarketKey
 from markets.books import BookView
 from markets.models import Bet
-from signals import bearing, catalogue, joining, judging, refusing
+from signals import bearing, catalogue, joining, judging, refusing, scanning
 from signals.bearing import Heard
 from signals.catalogue import Catalogue
 from signals.evidence import Evidence
@@ -106,10 +106,13 @@ def act_on(signal_ids: Iterable[str], *, now_ms: int, asked: Asked | None = None
             Signal.objects.select_related("bet")
             .select_for_update(of=("self",), skip_locked=True)
             .filter(id__in=list(signal_ids), status=Signal.ACTIONABLE, plan__isnull=True)
-            .order_by("-net_profit")
+            .order_by("id")
         )
         if not signals:
             return 0
+        signals.sort(
+            key=scanning.rank
+        )  # the best first, for what it buys and spends is not there for the next
         holdings.lock_ledger()
         # Somebody else may have held the ledger for long: books are as old as they are now
         now_ms += int((time.monotonic() - began) * 1_000)

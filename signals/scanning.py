@@ -72,11 +72,13 @@ def best(
         for row in rows.order_by("-profit_pct")
         if all(leg["platform"] in allowed for leg in row.metadata.get("legs", []))
     ]
-    return sorted(found, key=_order)[:most]
+    return sorted(found, key=rank)[:most]
 
 
-def _order(row: Signal) -> tuple[Decimal, Decimal, str]:
-    """By the waterfall's end over the outlay; ties by profit, then by id."""
+def rank(row: Signal) -> tuple[Decimal, Decimal, str]:
+    """The order in which signals are shown and acted on: by the waterfall's end, in which evidence has a say, over the
+    outlay; ties by profit, then by id.
+    """
     cost = 1 - (row.edge or Decimal(0))
     expected = row.expected_edge if row.expected_edge is not None else Decimal(-1)
     return -(expected / cost if cost > 0 else expected), -(row.net_profit or Decimal(0)), row.id

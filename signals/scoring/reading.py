@@ -32,7 +32,9 @@ FROM news_carriers c JOIN news_events e ON e.id = c.event_id
 LEFT JOIN LATERAL (
   SELECT MIN(created_at) AS made FROM predictions WHERE item = 'news:' || e.id AND created_at >= c.seen_at
 ) p ON e.via = c.via
+JOIN LATERAL (SELECT MIN(seen_at) AS at FROM news_carriers WHERE via = c.via) began ON TRUE
 WHERE c.seen_at >= %s AND c.seen_at < %s AND c.published_at IS NOT NULL AND e.exact_time AND c.published_at <= c.seen_at
+  AND c.published_at >= began.at  -- what a feed held when it was first read is no delay of ours
 GROUP BY c.via
 """
 

@@ -1,7 +1,7 @@
 """`manage.py backtest`: recorded frames or stored history through detection, decision and paper execution."""
 
 import hashlib
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from arbsite.exact_json import encode
+from arbsite.moments import since_when
 from execution.backtesting import assuming, pages, stored, summing
 from execution.backtesting.account import Account
 from execution.backtesting.trader import Assumptions, Trader
@@ -33,7 +34,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """What to run over, what to assume, and where to."""
         parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="recordings, plain or gzip")
-        parser.add_argument("--since", metavar="D", help="stored history from this day or time (UTC) on")
+        parser.add_argument(
+            "--since", metavar="D", help="stored history since then: 24h, 7d, a day or a time (UTC)"
+        )
         parser.add_argument("--until", metavar="D", help="to this day or time; now unless said")
         parser.add_argument("--bets", type=Path, metavar="FILE", help="bets and listings, as for replay")
         parser.add_argument("--pair", action="append", default=[], metavar="POLYMARKET=KALSHI")
@@ -92,8 +95,9 @@ class Command(BaseCommand):
         return found
 
     def _stored(self, options: dict[str, Any]) -> dict[str, Any]:
-        since = _moment(options["since"], "--since")
-        until = _moment(options["until"], "--until") if options["until"] else timezone.now()
+        now = timezone.now()
+        since = since_when(options["since"], now)
+        until = since_when(options["until"], now, "--until") if options["until"] else now
         if since >= until:
             raise CommandError("--since must be before --until.")
         assumed = _assumed(options, since)
@@ -130,19 +134,6 @@ def finished(replay: Replay, trader: Trader) -> dict[str, Any]:
     trader.finish()
     digest = hashlib.sha256(f"{outcome.digest} {trader.digest.hexdigest()}".encode()).hexdigest()
     return summing.document(trader, outcome, digest)
-
-
-def _moment(text: str, name: str) -> datetime:
-    """A day (its first moment) or a time; UTC where no zone is written."""
-    try:
-        if len(text) == len("2026-11-26"):
-            return datetime.combine(date.fromisoformat(text), time(), UTC)
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise CommandError(
-            f"{name} {text}: write a day like 2026-11-26 or a time like 2026-11-26T12:00:00Z."
-        ) from None
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def _write(path: Path, page: str) -> None:

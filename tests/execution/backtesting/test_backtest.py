@@ -201,7 +201,7 @@ def test_a_real_recording_runs_twice_alike(recorded):
     ("arguments", "words"),
     [
         ([], "one of the two"), (["x.jsonl", "--since", "2026-11-01"], "one of the two"),
-        (["--since", "yesterday"], "write a day like"),
+        (["--since", "yesterday"], "write 90m, 24h, 7d"),
         (["--since", "2026-11-02", "--until", "2026-11-01"], "before --until"),
         (["nowhere.jsonl"], "nowhere.jsonl"), (["--since", "2026-11-01", "--pair", "a=b"], "go with files"),
         (["x.jsonl", "--until", "2026-11-01"], "goes with --since"),

@@ -97,6 +97,12 @@ def test_latency_is_measured_by_source_from_rows():
         )  # fmt: skip
         if via == "wire":
             prediction(f"news:{event.pk}", seen_at=seen, created_at=seen + timedelta(seconds=1))
+    # What each feed held when it was first read says nothing of its delay
+    for via in ("wire", "slow"):
+        NewsCarrier.objects.create(
+            event=event, via=via, external_id=f"old-{via}", outlet=via, owner=via, title="t",
+            published_at=NOW - timedelta(days=9), seen_at=NOW - timedelta(hours=11),
+        )  # fmt: skip
     # A carrier that came later, and one with a time that cannot be
     NewsCarrier.objects.create(
         event=event, via="late", external_id="x", outlet="l", owner="l", title="t", published_at=NOW,

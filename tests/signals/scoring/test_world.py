@@ -41,6 +41,7 @@ def test_twenty_worlds():
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_two_hundred_worlds():
     check(*figures(range(200)))
 
