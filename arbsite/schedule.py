@@ -63,6 +63,7 @@ INTERNAL = (
     Every("calendar-news", 60, "signals.mark_news", "News that follow a scheduled event"),
     Every("price-moves", 5, "persist.price_moves", "Jumps, bursts and one-sided books of our feeds"),
     Every("old-moves", 3_600, "persist.forget_moves", "Price moves that are too old"),
+    Every("old-events", 3_600, "persist.forget_events", "Transfers and stories that are too old"),
     Every("old-calendar", 3_600, "persist.forget_calendar", "Past closes of markets"),
     Every("correlations", 3_600, "signals.correlations", "How markets move together"),
     Every("execution-sweep", 5, "execution.sweep", "Execute what was forgotten, settle what has ended"),

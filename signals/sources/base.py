@@ -211,3 +211,4 @@ class Spec:
     timeout_seconds: float = 20.0
     stale_after: int = 2  # cadences without success after which its weight is nil
     about: str = ""
+    whole: bool = False  # it goes on where it stopped: nothing of a poll may be left out for being too much

@@ -4,6 +4,7 @@ The breaker is the row itself: failures are counted there, and a source that fai
 while that doubles. So it holds over all workers and restarts. People are told once: when it opens, not of every failure.
 """
 
+import copy
 import json
 import logging
 import traceback
@@ -16,11 +17,13 @@ from django.conf import settings
 from django.db import DataError, IntegrityError, transaction
 from django.db.models import Q
 
+from arbsite import registry as house
 from arbsite.components import report
 from arbsite.models import MEDIUM, Component, Notice
 from signals.models import Source
 from signals.sources import registry
 from signals.sources.base import Batch, Cursor, Kept, KeyRefused, LimitReached, Malformed, SourceError, Spec
+from signals.sources.blotting import blot
 from signals.sources.http import Fetcher
 
 log = logging.getLogger(__name__)
@@ -28,6 +31,8 @@ log = logging.getLogger(__name__)
 LONGEST_OPEN = timedelta(hours=1)
 KEY_PAUSE = timedelta(hours=1)  # a refused key is not tried more often
 CLAIM = timedelta(minutes=3)  # a poll that takes longer may be taken over
+SHORTEST_STALE = timedelta(minutes=2)  # a busy machine is late by more than a cadence of seconds
+SIGN_OF_LIFE = timedelta(minutes=2)  # a stream writes its row every 20 s; one that does not is dead
 FORGOTTEN = timedelta(
     hours=1
 )  # a row without a source in the settings, not written for so long, is of the past
@@ -78,10 +83,11 @@ def poll(name: str, *, now: datetime, force: bool = False) -> Polled | None:
     row = _claim(spec, now, force)
     if row is None:
         return None
-    cursor = Cursor(row.etag, row.last_modified, dict(row.cursor))
+    # A copy to the bottom: readers move nested places on while they read, and a poll that fails has moved nothing
+    cursor = Cursor(row.etag, row.last_modified, copy.deepcopy(row.cursor))
     try:
         batch = spec.poll(Fetcher(spec, cursor), cursor, now)
-        kept = spec.keep(batch.records[: settings.ARBSITE.sources.max_items], now)
+        kept = spec.keep(batch.records[: len(batch.records) - _cut(spec, batch)], now)
         if "\\u0000" in json.dumps(cursor.place):
             raise Malformed(f"{name}: its place holds a NUL character, which no column takes")
     except SourceError as error:
@@ -105,22 +111,40 @@ def check_stale(*, now: datetime) -> int:
     found = 0
     for row in Source.objects.exclude(state=Source.OFF):
         spec = specs.get(row.name)
-        if spec is None:
-            if now - row.updated_at > FORGOTTEN:
-                _switch_off(row, "It is not in the settings any more.", now)
-            continue
-        if row.state != Source.OK or row.answered_at is None:
-            continue
-        if now - row.answered_at > timedelta(seconds=spec.stale_after * max(spec.every_seconds, 30)):
-            row.state, row.why, row.updated_at = (
-                Source.STALE,
-                f"no answer since {row.answered_at:%Y-%m-%d %H:%M} UTC",
-                now,
-            )
-            row.save(update_fields=["state", "why", "updated_at"])
-            _tell(row, now)
-            found += 1
+        if spec is None and now - row.updated_at > FORGOTTEN:
+            _switch_off(row, _gone(row), now)
+        elif row.state == Source.OK and (since := _silent_since(row, spec, now)) is not None:
+            found += _become_stale(row, since, now)
     return found
+
+
+def _silent_since(row: Source, spec: Spec | None, now: datetime) -> datetime | None:
+    """Since when a source that was well is silent; None where it is not."""
+    if spec is None:
+        return row.updated_at if _is_stream(row) and now - row.updated_at > SIGN_OF_LIFE else None
+    longest = max(spec.stale_after * timedelta(seconds=spec.every_seconds), SHORTEST_STALE)
+    return row.answered_at if row.answered_at and now - row.answered_at > longest else None
+
+
+def _is_stream(row: Source) -> bool:
+    """Whether a process of its own writes this row, `manage.py stream NAME`."""
+    return row.name in house.streams
+
+
+def _gone(row: Source) -> str:
+    """Why a row without a specification is off."""
+    return f"Run: manage.py stream {row.name}." if _is_stream(row) else "It is not in the settings any more."
+
+
+def _become_stale(row: Source, since: datetime, now: datetime) -> int:
+    """1, or 0 where the row was written meanwhile. A stream's `updated_at` stays: it is the time of its last word."""
+    why = f"no answer since {since:%Y-%m-%d %H:%M} UTC"
+    same = Source.objects.filter(pk=row.pk, state=Source.OK, updated_at=row.updated_at)
+    if not same.update(state=Source.STALE, why=why):
+        return 0
+    row.state, row.why = Source.STALE, why
+    _tell(row, now)
+    return 1
 
 
 def believed() -> set[str]:
@@ -152,23 +176,29 @@ def _succeeded(row: Source, spec: Spec, cursor: Cursor, batch: Batch, kept: Kept
     row.repeats += kept.repeats
     row.late += kept.late
     row.lies += kept.lies
-    row.dropped += batch.dropped + max(0, len(batch.records) - settings.ARBSITE.sources.max_items)
+    cut = _cut(spec, batch)
+    row.dropped += batch.dropped + cut
     if kept.newest is not None:
         row.item_at = max(filter(None, (row.item_at, min(kept.newest, now))))
     if kept.latencies_ms:
         row.latency_ms = int(median(kept.latencies_ms))
     before = row.state
-    row.state, row.why = _judged(kept, len(batch.records), spec)
+    row.state, row.why = _judged(kept, cut, spec)
     if row.state == Source.SUSPECT:
         row.next_at = now + 4 * timedelta(seconds=spec.every_seconds)  # throttled
     return _written(row, kept, now, tell=row.state != before)
 
 
-def _judged(kept: Kept, records: int, spec: Spec) -> tuple[str, str]:
+def _cut(spec: Spec, batch: Batch) -> int:
+    """How many records are left out. Of a source that goes on where it stopped none may be: they would never come again."""
+    return 0 if spec.whole else max(0, len(batch.records) - settings.ARBSITE.sources.max_items)
+
+
+def _judged(kept: Kept, cut: int, spec: Spec) -> tuple[str, str]:
     """Whether a source lies about time or floods; what was cut off above the limit of a poll counts as new."""
     config = settings.ARBSITE.sources
     most = config.flood_per_minute * max(spec.every_seconds, 60) / 60
-    new = kept.new + max(0, records - config.max_items)
+    new = kept.new + cut
     if kept.lies:
         return Source.SUSPECT, f"{kept.lies} of its last items have a time that cannot be"
     if new > most:
@@ -177,7 +207,7 @@ def _judged(kept: Kept, records: int, spec: Spec) -> tuple[str, str]:
 
 
 def _failed(row: Source, spec: Spec, error: SourceError, now: datetime) -> Polled:
-    before, row.why = (row.state, row.why), str(error)[:500]
+    before, row.why = (row.state, row.why), blot(str(error))[:500]
     if isinstance(error, LimitReached):
         pause = timedelta(seconds=error.retry_after or max(60, spec.every_seconds))
         row.state, row.next_at, tell = Source.LIMITED, now + pause, False

@@ -203,6 +203,12 @@ def test_secrets_come_from_the_settings(monkeypatch):
     assert webhook.secrets() == ["a", "b"]
 
 
+def test_the_depth_of_a_text_that_never_ends_is_found_at_once():
+    began = time.monotonic()
+    assert signing.depth(b'"' + b'\\"' * 100_000) == 0
+    assert time.monotonic() - began < 1
+
+
 def test_depth_looks_through_texts():
     assert signing.depth(b'{"a": "[[[[[\\"[["}') == 1
     assert signing.depth(b"[[{}]]") == 3 and signing.depth(b"") == 0

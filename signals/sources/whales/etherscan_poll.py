@@ -74,6 +74,11 @@ def poll(fetch: Fetch, cursor: Cursor, now: datetime, *, setup: Setup) -> Batch:
         except OutOfCalls:
             answered = True
             break
+        except LimitReached:
+            if not run.read:
+                raise
+            answered = True  # what was read is kept; the next poll meets the limit first
+            break
     if refused is not None and not answered:
         raise refused
     return run.batch()
@@ -86,6 +91,7 @@ class _Run:
         self._fetch, self._cursor, self._now, self._setup = fetch, cursor, now, setup
         self._prices = setup.prices(now)
         self._calls = 0
+        self.read = 0  # wallets that were read to their end
         self._found: list[Transfer] = []
         self._gone: list[Vanished] = []
         self._dropped = 0
@@ -129,6 +135,7 @@ class _Run:
         self._found += whales
         at["recent"] = remember(recent, whales, first, reached, keep=KEEP + self._setup.confirmations)
         at["block"], at["asked"] = max(reached, first), int(self._now.timestamp())
+        self.read += 1
 
     def _queries(self, chain: str, wallet: str, *, busy: bool) -> list[tuple[Any, dict[str, Any]]]:
         """Reader and parameters of each query that together tell all transfers of a wallet."""

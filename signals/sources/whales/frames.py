@@ -101,7 +101,7 @@ def _alert(frame: Mapping[str, Any]) -> tuple[Transfer, ...]:
                 usd=wire.number(amount.get("value_usd")), from_owner=sender, to_owner=receiver,
                 from_kind=flows.kind_of(sender), to_kind=flows.kind_of(receiver),
                 transaction_type=kind if kind in TRANSACTION_TYPES else "transfer",
-                channel=str(frame.get("channel_id", ""))[:64],
+                channel=plain(frame.get("channel_id"), longest=64),
             )
         )  # fmt: skip
     return tuple(positioned(found))

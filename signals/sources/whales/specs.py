@@ -67,7 +67,7 @@ def _etherscan() -> Spec:
         name=etherscan.SOURCE, kind=WHALES, hosts=(urlsplit(config.url).netloc,), every_seconds=config.every_seconds,
         # One key, one quota: chains and processes draw from the same
         budgets=(Budget(config.calls_per_second, 1), Budget(config.calls_per_day, 86_400)),
-        poll=partial(etherscan_poll.poll, setup=setup), keep=storing.keep, off=off, stale_after=3,
+        poll=partial(etherscan_poll.poll, setup=setup), keep=storing.keep, off=off, stale_after=3, whole=True,
         about="Token transfers of exchange wallets, mints and burns",
     )  # fmt: skip
 
@@ -98,7 +98,7 @@ def _whale_alert_rest() -> Spec:
     return Spec(
         name=rest_v2.SOURCE, kind=WHALES, hosts=(urlsplit(config.rest_url).netloc,), every_seconds=config.every_seconds,
         budgets=(Budget(config.calls_per_minute, 60),), poll=partial(rest_v2.poll, setup=setup), keep=storing.keep,
-        off=off, about="Whale Alert's transactions by block",
+        off=off, whole=True, about="Whale Alert's transactions by block",
     )  # fmt: skip
 
 

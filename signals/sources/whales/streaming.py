@@ -126,7 +126,14 @@ class Follower:
 
     def _connection(self) -> bool:
         """One connection, from handshake to end; whether it came as far as a subscription. Raises GONE, KeyRefused."""
-        socket = websocket.create_connection(self._options.address, timeout=10, skip_utf8_validation=True)
+        # A redirect would carry us to an address that nobody listed, and a proxy of this machine would see the key
+        socket = websocket.create_connection(
+            self._options.address,
+            timeout=10,
+            skip_utf8_validation=True,
+            redirect_limit=0,
+            http_no_proxy=["*"],
+        )
         try:
             socket.settimeout(LOOK_SECONDS)
             options = self._options
@@ -165,7 +172,9 @@ class Follower:
     def take(self, raw: bytes) -> None:
         """One frame. Raises KeyRefused for an error frame."""
         try:
-            frame = frames.read(raw) if len(raw) <= LARGEST else None
+            if len(raw) > LARGEST:
+                raise Malformed(f"{NAME}: a frame of {len(raw)} bytes")
+            frame = frames.read(raw)
         except Malformed as error:
             self.health.dropped += 1
             log.warning("malformed frame", extra={"source": NAME, "error": str(error)})
@@ -175,6 +184,7 @@ class Follower:
         if isinstance(frame, frames.Subscribed):
             self.health.up(now())
         elif isinstance(frame, frames.Alert):
+            self.health.dropped += max(0, len(self._waiting) + len(frame.transfers) - WAITING)
             self._waiting.extend(frame.transfers)
             self._store()
 

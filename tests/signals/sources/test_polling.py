@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
+from arbsite import registry as house
 from arbsite.models import Component, Notice
 from signals.models import Source
 from signals.sources import polling, registry
@@ -262,6 +263,57 @@ def test_a_source_that_left_the_settings_is_switched_off_after_a_while(source):
         assert row().state == Source.OK
         polling.check_stale(now=NOW + polling.FORGOTTEN + MINUTE)
     assert (row().state, row().why) == (Source.OFF, "It is not in the settings any more.")
+
+
+def test_a_cadence_of_seconds_is_not_stale_within_a_minute(script):
+    with known(spec(script, every_seconds=5)):
+        polling.poll("made", now=NOW)
+        assert polling.check_stale(now=NOW + 2 * MINUTE) == 0
+        assert polling.check_stale(now=NOW + 2 * MINUTE + timedelta(seconds=1)) == 1
+
+
+def test_a_stream_whose_process_died_is_stale_not_well(monkeypatch):
+    """Its row has no specification: it is written by its process every 20 s, or by nobody."""
+    monkeypatch.setitem(house.streams, "socket", lambda: None)
+    Source.objects.create(name="socket", kind="whales", state=Source.OK, answered_at=NOW, updated_at=NOW)
+    with known():
+        assert polling.check_stale(now=NOW + 2 * MINUTE) == 0
+        assert polling.check_stale(now=NOW + 3 * MINUTE) == 1
+        assert polling.check_stale(now=NOW + 4 * MINUTE) == 0
+        assert Source.objects.get().state == Source.STALE and told() == ["source_stale"]
+        assert Source.objects.get().pk not in polling.believed()
+        polling.check_stale(now=NOW + polling.FORGOTTEN + MINUTE)
+    assert (Source.objects.get().state, Source.objects.get().why) == (
+        Source.OFF,
+        "Run: manage.py stream socket.",
+    )
+
+
+# --- places
+
+
+@pytest.mark.parametrize("error", [Unavailable("made: no answer"), KeyError("surprise")])
+def test_a_poll_that_fails_half_way_has_moved_no_nested_place(script, error):
+    """What was read before the failure was not kept: it must be read again."""
+
+    def half(fetch, cursor, now):
+        cursor.place.setdefault("chain", {"wallets": {}})["wallets"]["a"] = script.polls = script.polls + 1
+        if script.polls == 2:
+            raise error
+        return Batch()
+
+    with known(spec(script, poll=half)):
+        polling.poll("made", now=NOW)
+        assert polling.poll("made", now=NOW + MINUTE).state == Source.BROKEN
+    assert row().cursor == {"chain": {"wallets": {"a": 1}}}
+
+
+def test_of_a_source_that_goes_on_where_it_stopped_nothing_is_cut_off(script, monkeypatch):
+    limits(monkeypatch, max_items=2)
+    script.answers = [Batch(records=[1, 2, 3])]
+    with known(spec(script, whole=True)):
+        assert polling.poll("made", now=NOW).state == Source.OK
+    assert script.keeps == [[1, 2, 3]] and row().dropped == 0
 
 
 # --- workers

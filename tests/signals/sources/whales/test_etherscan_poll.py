@@ -194,6 +194,24 @@ def test_a_poll_ends_after_its_calls_and_the_next_goes_on_with_those_that_waited
     assert {params["address"] for params in asked(fetch, "tokentx")} == {BINANCE_15}
 
 
+def test_a_limit_met_half_way_loses_nothing_of_what_was_read():
+    cursor, wallets = Cursor(), [BINANCE, BINANCE_15]
+    chain = Chain(row(990), row(990, name="cd", taker=BINANCE_15))
+
+    def answer(url, params):
+        full = params.get("address") == BINANCE_15 or params.get("topic2") == etherscan.topic(BINANCE_15)
+        return LimitReached("asked too often", 5.0) if full else chain(url, params)
+
+    batch, _ = poll(answer, cursor, wallets=lambda chain: wallets)
+    assert batch.records
+    _, fetch = poll(chain, cursor, wallets=lambda chain: wallets)
+    begins = {params["address"]: params["startblock"] for params in asked(fetch, "tokentx")}
+    assert begins == {
+        BINANCE_15: HEAD - 300 - 12 + 1,
+        BINANCE: HEAD - 12,
+    }  # what was not read is read from its start
+
+
 def test_what_a_replaced_block_held_is_gone():
     cursor = Cursor()
     poll(Chain(row(990), row(995, name="cd")), cursor)

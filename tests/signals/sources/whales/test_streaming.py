@@ -14,9 +14,9 @@ from django.db import OperationalError
 
 from arbsite.lease import Lease
 from arbsite.models import Component, Notice
-from signals.models import Source
+from signals.models import Source, WhaleAlert
 from signals.sources.base import Kept
-from signals.sources.whales import streaming
+from signals.sources.whales import stream_health, streaming
 from signals.sources.whales.streaming import Follower, Options
 
 KEY = "top-secret-key"
@@ -204,6 +204,28 @@ def test_the_key_is_in_the_address_and_nowhere_else(world, caplog):
     told += json.dumps([*Notice.objects.values("message", "data"), *Source.objects.values("why"),
                         *Component.objects.values("detail")])  # fmt: skip
     assert KEY not in told and KEY not in repr(OPTIONS)
+
+
+def test_nobody_leads_us_to_another_address(monkeypatch, db, redis):
+    asked = {}
+
+    def connect(address, **options):
+        asked.update(options)
+        raise ConnectionRefusedError
+
+    world = World(monkeypatch, after=2)
+    monkeypatch.setattr(websocket, "create_connection", connect)
+    world.follower.run()
+    assert asked["redirect_limit"] == 0 and asked["http_no_proxy"] == ["*"]
+
+
+def test_a_frame_too_large_and_a_name_no_column_takes_stop_nothing(monkeypatch, db, redis):
+    world = World(monkeypatch, after=3, keep=stream_health.keep)
+    hostile = json.dumps({**json.loads(ALERT), "channel_id": "\ud800\u0000"})
+    world.give(SUBSCRIBED, "x" * (streaming.LARGEST + 1), hostile)
+    world.run()
+    assert WhaleAlert.objects.count() == 1
+    assert Source.objects.get(pk="whale_alert").dropped == 1
 
 
 def test_alerts_wait_while_the_database_is_away(monkeypatch, db, redis):
