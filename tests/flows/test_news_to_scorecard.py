@@ -1,25 +1,33 @@
-"""The life of a story: an outlet of the sandbox tells it, it is polled, read, tied to a market, and awaits its judgement.
+"""The life of a story: an outlet of the sandbox tells it, it is polled, read, tied to a market, judged by it, scored.
 
 Everything is real but the world: feeds over HTTP, PostgreSQL and Redis. Copies, latecomers and lies of the same day
 must not count as more than they are.
 """
 
+import io
+import json
+import time
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 import requests
+from django.conf import settings
+from django.core.management import call_command
 from django.utils import timezone
 
-from arbsite import source_config
-from markets import services
-from markets.models import Market
+from arbsite import keys, source_config
+from arbsite.connections import redis_client
+from markets import fetching, prices, services
+from markets.models import Market, Price
 from markets.platforms.base import KALSHI, PLATFORMS, POLYMARKET
 from markets.sandbox.market import WorldSpec
 from markets.sandbox.server import Running, running_sandbox
 from markets.sandbox.sources.app import addresses
 from markets.sandbox.traders import TraderSpec
+from signals.correlating import judging
 from signals.models import CalendarEvent, NewsEvent, Prediction, Source, WhaleAlert
 from signals.sources import polling, registry
 
@@ -127,7 +135,10 @@ def test_a_copy_in_disguise_is_the_same_story(box: Running) -> None:
     read("echo")
     event = NewsEvent.objects.get()
     assert set(event.carriers.values_list("via", flat=True)) == {"wire", "echo"}
-    assert Prediction.objects.count() == claims
+    assert Prediction.objects.filter(kind="headline").count() == claims
+    # A second owner is a claim of its own kind, once, which decisions take for the same story
+    again = Prediction.objects.exclude(kind="headline")
+    assert set(again.values_list("kind", "item")) == {("confirmed", f"confirmed:{event.pk}")}
 
 
 def test_a_latecomer_is_kept_and_claims_nothing(box: Running) -> None:
@@ -189,3 +200,70 @@ def test_a_decision_of_the_fed_is_on_the_calendar(box: Running) -> None:
 def _reads_calendar(name: str) -> bool:
     spec = registry.all_specs().get(name)
     return spec is not None and spec.kind == "calendar"
+
+
+# --- to the end: what the story said is judged by what the market did
+
+
+def store_prices(platform: str) -> dict[str, Decimal]:
+    """Read the books over REST, store their prices, and return every market's mid."""
+    now_ms = time.time_ns() // 1_000_000
+    known = Market.objects.filter(platform=platform).values_list("pk", flat=True)
+    redis_client().delete(*[keys.book(platform, pk) for pk in known])  # or what was read before would do
+    window = fetching.poll(platform, now_ms=now_ms)
+    assert window is not None
+    prices.normalize(window, now_ms=now_ms)
+    prices.persist(platform, now_ms=now_ms + 2_000)
+    newest = Price.objects.filter(market__platform=platform).order_by("market_id", "-timestamp")
+    return {
+        row.market_id: (row.bid + row.ask) / 2 for row in newest.distinct("market_id") if row.bid and row.ask
+    }
+
+
+def test_what_a_story_said_is_judged_by_the_market_and_stands_on_the_scorecard(
+    box: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One outlet says what happens, another the contrary: the card knows which was which."""
+    monkeypatch.setattr("celery.canvas._chain.apply_async", lambda *_, **__: None)  # nobody trades here
+    short = settings.ARBSITE.news.model_copy(update={"horizon_minutes": 1})
+    monkeypatch.setattr(settings.ARBSITE, "news", short)
+    kalshi, polymarket, title = bitcoin(box)
+    Market.objects.filter(pk__in=[kalshi.pk, polymarket.pk]).update(pinned=True, followed=True)
+    before = {platform: store_prices(platform) for platform in PLATFORMS}
+    pair = next(p for p in box.sandbox.world.open_pairs() if p.kalshi_ticker == kalshi.pk)
+    tell(box, "story", outlet="wire", title=title, age=0, tags=["BTC"], pair=pair.id, cents=15, lag=1)
+    fall = title.replace("rallies", "plunges").replace("above", "below")
+    tell(box, "story", outlet="rumour", title=fall, age=0, tags=["BTC"])
+    assert read("wire").kept.new == read("rumour").kept.new == 1
+
+    def moved() -> bool:
+        return all(
+            store_prices(market.platform)[market.pk] - before[market.platform][market.pk] > Decimal("0.1")
+            for market in (kalshi, polymarket)
+        )
+
+    deadline = time.monotonic() + 20
+    while not moved():
+        assert time.monotonic() < deadline, "the sandbox moved no price"
+        time.sleep(0.5)
+
+    assert judging.judge_due(now=timezone.now()) == 0  # not due yet
+    due = max(Prediction.objects.values_list("due_at", flat=True))
+    assert judging.judge_due(now=due + judging.GRACE) == Prediction.objects.count() > 0
+    ours = Prediction.objects.filter(market__in=[kalshi, polymarket])
+    assert {(row.source, row.outcome) for row in ours} == {
+        ("news:wire", Prediction.HIT), ("news:rumour", Prediction.MISS),
+    }  # fmt: skip
+    hit = ours.get(source="news:wire", market=kalshi)
+    assert hit.lead_ms is not None and hit.lead_ms > 0 and hit.moved_first == "item"
+
+    out = io.StringIO()
+    call_command("scorecard", "--since", "1h", "--json", stdout=out)
+    card = json.loads(out.getvalue())
+    wire, rumour = card["sources"]["news:wire"], card["sources"]["news:rumour"]
+    assert wire["hits"] >= 2 and wire["accuracy"] == wire["hits"] / wire["total"]
+    assert (rumour["hits"], rumour["accuracy"]) == (0, 0)
+    assert wire["interval"][0] < 1 and wire["verdict"] == "too few"  # two markets of one story prove nothing
+    assert (
+        card["objectives"]["news_latency"]["met"] is None
+    )  # the first item of a feed says nothing of its delay

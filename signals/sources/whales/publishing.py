@@ -4,9 +4,10 @@
 """
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from arbsite import keys
@@ -20,13 +21,16 @@ log = logging.getLogger(__name__)
 AT_ONCE = 1_000
 
 
-def publish() -> int:
-    """Tell every alert that was not told yet; returns how many went out. Without Redis they wait for the next time."""
+def publish(now: datetime) -> int:
+    """Tell every alert that was not told yet; returns how many went out. Without Redis they wait for the next time.
+
+    What is no longer fresh by then is not told as if it were: its row is there for whoever looks back.
+    """
     triggers = tables.triggers()
     told = 0
     while True:
         try:
-            rows, out = _some(triggers)
+            rows, out = _some(triggers, now)
         except REDIS_GONE as error:
             log.warning("alerts not told, Redis is away", extra={"error": type(error).__name__})
             return told
@@ -35,7 +39,7 @@ def publish() -> int:
             return told
 
 
-def _some(triggers: list[Trigger]) -> tuple[int, int]:
+def _some(triggers: list[Trigger], now: datetime) -> tuple[int, int]:
     with transaction.atomic():
         rows = list(
             WhaleAlert.objects.select_for_update(skip_locked=True)
@@ -43,7 +47,15 @@ def _some(triggers: list[Trigger]) -> tuple[int, int]:
             .order_by("pk")[:AT_ONCE]
         )
         # What is old, part of a chain, or gone makes no signal
-        news = [row for row in rows if row.fresh and row.chained_to_id is None and row.gone_at is None]
+        since = now - timedelta(minutes=settings.ARBSITE.whales.fresh_minutes)
+        news = [
+            row
+            for row in rows
+            if row.fresh
+            and row.chained_to_id is None
+            and row.gone_at is None
+            and (row.happened_at or row.created_at) >= since
+        ]
         pipe = redis_client().pipeline(transaction=False)
         for row in news:
             entry = fields_of(row, saying.priority(saying.pulled(row, triggers)))

@@ -58,7 +58,7 @@ def keep(records: Sequence[Any], now: datetime, *, links: Links | None = None) -
     withdraw([one for one in records if isinstance(one, Vanished)], now)
     told = [one for one in records if isinstance(one, Transfer)]
     stored = take(told, now, links=links)
-    publishing.publish()
+    publishing.publish(now)
     spans = [now - row.happened_at for row in stored.new if row.happened_at is not None]
     return Kept(
         new=len(stored.new),

@@ -32,7 +32,7 @@ def accept(payload: Mapping[str, Any], *, sender: str, now: datetime) -> int:
     if transfer.happened_at > now + timedelta(seconds=settings.ARBSITE.sources.future_seconds):
         raise Wrong({"timestamp": "Must not lie in the future."})
     stored = storing.take([transfer], now, least=Decimal(0))
-    publishing.publish()
+    publishing.publish(now)
     return next(iter(stored.ids.values()))
 
 

@@ -108,14 +108,22 @@ def test_without_redis_rows_are_stored_and_told_later(redis, monkeypatch):
     assert keep(transfer()).new == 1 and keep(transfer()).repeats == 1
     monkeypatch.undo()
     assert stream(redis) == []
-    assert publishing.publish() == 1 and publishing.publish() == 0
+    assert publishing.publish(NOW) == 1 and publishing.publish(NOW) == 0
     assert len(stream(redis)) == 1
+
+
+def test_what_is_old_by_the_time_it_can_be_told_is_no_news(redis):
+    keep(transfer())
+    redis.delete(keys.WHALE_STREAM)
+    WhaleAlert.objects.update(processed=False)
+    assert publishing.publish(NOW + timedelta(hours=2)) == 0
+    assert WhaleAlert.objects.get().processed and stream(redis) == []
 
 
 def test_told_twice_after_a_crash_the_list_holds_it_once(redis):
     keep(transfer())
     WhaleAlert.objects.update(processed=False)
-    publishing.publish()
+    publishing.publish(NOW)
     assert redis.llen(keys.WHALE_RECENT) == 1
     assert len({entry["alert_id"] for entry in stream(redis)}) == 1
 
