@@ -38,7 +38,7 @@ demo: setup ## run the whole system on the sandbox exchange; SECONDS=60 ends by 
 	@$(PY) manage.py demo $(if $(filter command line environment override,$(origin SECONDS)),--seconds $(SECONDS))
 
 test: setup ## the whole suite, on its own PostgreSQL and Redis (or DATABASE_URL and REDIS_URL)
-	@$(PY) -m pytest -n $(WORKERS) --dist loadscope -m "not long"
+	@$(PY) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder -m "not long"
 
 check: setup ## what CI runs: format, lint, types, imports, migrations, deploy check, tests, coverage
 	$(PY) -m ruff format --check .
@@ -48,7 +48,7 @@ check: setup ## what CI runs: format, lint, types, imports, migrations, deploy c
 	$(CHECK_ENV) $(PY) -W ignore manage.py makemigrations --check --dry-run
 	$(PRODUCTION_ENV) $(PY) manage.py check --deploy --fail-level WARNING
 	rm -f .coverage .coverage.*
-	$(PY) -m pytest -n $(WORKERS) --dist loadscope -m "not long" --cov --cov-report=
+	$(PY) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder -m "not long" --cov --cov-report=
 	$(PY) -m coverage report --fail-under=75 | tail -3
 
 check-long: setup ## long fault runs, soaks and load (many minutes)

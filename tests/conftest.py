@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[1]
 RUNS = ROOT / ".data" / "tests"  # one folder a run, named after the process, so that runs never meet
 SHARED = Path(os.environ.get("ARBSITE_SHARED", ROOT.parent / "shared"))
 
+LONGEST = "test_crash_table.py"  # waits for its processes for minutes, and needs little of a core
+
 _stack: Stack | None = None
 
 # An example that meets a busy machine is slow, not wrong; times are measured by `make bench`
@@ -42,6 +44,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         # Workers inherit the environment: with this set they would read their settings before the lines above run
         del os.environ["DJANGO_SETTINGS_MODULE"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest file first, or everybody waits for it in the end (`--no-loadscope-reorder` keeps this order)."""
+    items.sort(key=lambda item: LONGEST not in item.nodeid)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
