@@ -28,7 +28,7 @@ NEWS_SEEN_TTL: Final = HOUR
 WHALE_RECENT: Final = "whale:recent"
 WHALE_RECENT_LENGTH: Final = 100
 WHALE_SEEN_TTL: Final = 60
-WEBHOOK_NONCE_TTL: Final = 600
+WEBHOOK_NONCE_TTL: Final = 600  # twice the tolerance: longer than any timestamp is accepted
 RATELIMIT_TTL: Final = 60
 
 # Pub/sub channels

@@ -10,7 +10,6 @@ from signals.sources import budgets, polling, registry
 from signals.sources.base import Spec
 
 NOT_ASKED = "not asked yet: it is on, and its turn comes within seconds of a worker and beat"
-MINUTES_TARGET = 5  # the specification's: from first available to seen
 
 
 def listing(*, now: datetime) -> list[dict[str, Any]]:

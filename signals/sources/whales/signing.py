@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 
 TOLERANCE_SECONDS = 300
-NONCE_SECONDS = 600  # twice the tolerance: longer than any timestamp is accepted
 MOST_DEPTH = 16  # of the body's JSON
 _NONCE = re.compile(rb"[\x21-\x2d\x2f-\x7e]{8,128}")  # printable, no dot: it separates the parts
 # One that never ends is taken to the body's end, and nothing is tried twice: the time is linear in any body
