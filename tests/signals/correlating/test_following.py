@@ -107,7 +107,7 @@ def test_a_story_that_a_crash_left_unread_is_still_read_after_a_look(redis):
 def test_transfers_that_were_told_to_the_stream_still_make_patterns(redis):
     for number in range(3):
         row = transfer(number, number - 10, key=f"k{number}")
-    assert whale_stream.publish() == 3
+    assert whale_stream.publish(NOW) == 3
     row.refresh_from_db()
     assert row.processed
     assert len(flows.follow(now=NOW)) == 1
