@@ -24,15 +24,19 @@ class Counted:
 
 
 def opportunities(counted: Counted) -> dict[str, Any]:
-    """More than 50 a day. It is met by executable ones alone: what is only shown earns nothing."""
+    """More than 50 a day. It is met by executable ones alone: what is only shown earns nothing. Less than a day of records
+    says nothing of a day: the rates are told, `met` is None.
+    """
     if counted.days <= 0:
         return _unmeasured(f"> {OPPORTUNITIES} a day", "Nothing ran in this period.")
     shown, executable = counted.shown / counted.days, counted.executable / counted.days
-    met = executable > OPPORTUNITIES
+    met = executable > OPPORTUNITIES if counted.days >= 1 else None
     most = sorted(counted.refused.items(), key=lambda one: (-one[1], one[0]))[:3]
     reasons = ", ".join(f"{code} ({number})" for code, number in most)
     sentence = f"{shown:.1f} a day were shown, {executable:.1f} a day were executable after every hurdle"
-    if not met:
+    if met is None:
+        sentence += f", reckoned from {counted.days * 24:.1f} hours: a day has not been seen yet"
+    elif not met:
         sentence += ": the target is missed" + (f"; most were refused for {reasons}" if reasons else "")
         if shown > OPPORTUNITIES:
             sentence += "; counted as shown it would be met, but those cannot be traded at a profit"

@@ -49,3 +49,8 @@ def test_uptime_is_that_of_the_weakest():
     assert short["met"] is True and "too short to prove three nines" in short["sentence"]
     assert objectives.uptime({})["met"] is None
     assert Alive(0, 0).share == 0
+
+
+def test_a_few_minutes_say_nothing_of_a_day():
+    found = objectives.opportunities(objectives.Counted(days=0.002, shown=50, executable=50, refused={}))
+    assert found["met"] is None and "a day has not been seen yet" in found["sentence"]
