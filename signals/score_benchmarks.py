@@ -37,10 +37,11 @@ SELECT 'news:bench' || n %% %s, 'headline', %s || n, 'BENCH-' || n %% %s, 1, 0.5
 FROM (SELECT n, %s::timestamptz + n * interval '43 seconds' AS t FROM generate_series(0, %s) n) s
 """
 _TRANSFERS = """
-INSERT INTO whale_alerts (chain, transaction_hash, position, token_symbol, amount, direction, exchange, related_markets,
-  processed, source, transaction_type, contract, asset, from_owner, to_owner, happened_at, seen_at, fresh)
-SELECT 'bench', %s || n, 0, 'USDC', 2000000, 'INFLOW', 'exchange' || n %% 10, '[]', true, 'bench', 'transfer', '', 'USDC',
-  '', '', t, t, true
+INSERT INTO whale_alerts (chain, transaction_hash, position, token_symbol, amount, direction, exchange,
+  related_markets, processed, followed, source, transaction_type, contract, asset, from_owner, to_owner, happened_at,
+  seen_at, fresh)
+SELECT 'bench', %s || n, 0, 'USDC', 2000000, 'INFLOW', 'exchange' || n %% 10, '[]', true, true, 'bench', 'transfer', '',
+  'USDC', '', '', t, t, true
 FROM (SELECT n, %s::timestamptz + n * interval '86 seconds' AS t FROM generate_series(0, %s) n) s
 """
 _SOURCE_FITS = """
