@@ -155,7 +155,8 @@ def test_the_demo_shows_those_in_trouble_first(made):
     assert all(len(row) == len(panel.columns) for row in panel.rows)
 
 
-def test_without_a_word_the_command_lists(made):
+def test_without_a_word_the_command_lists(made, monkeypatch):
+    monkeypatch.setattr(timezone, "now", lambda: NOW)  # the title tells the second
     assert command() == command("list") and "Set KEYED_API_KEY." in command()
 
 
