@@ -28,7 +28,7 @@ def fit_sources() -> None:
     fits.fit_all(now=timezone.now(), every=FIT_EVERY)
 
 
-@shared_task(name="persist.forget_predictions")
-def forget_predictions() -> None:
-    """Forget what is older than its days."""
+@shared_task(name="persist.forget_evidence")
+def forget() -> None:
+    """Forget what is older than its days: claims, what they were made of, past events."""
     forgetting.forget(now=timezone.now())

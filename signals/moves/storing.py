@@ -49,11 +49,6 @@ def store(found: Sequence[tuple[str, Found]], *, now_ms: int) -> tuple[int, int]
     return len(written) - len(known), _claim(kept, written, now)
 
 
-def forget_before(moment: datetime) -> int:
-    """Delete the moves that are older; the predictions made of them stay."""
-    return PriceMove.objects.filter(happened_at__lt=moment).delete()[0]
-
-
 def _known(kept: Sequence[tuple[str, Found]]) -> dict[tuple[str, str, datetime], int]:
     rows = PriceMove.objects.filter(
         market_id__in={pk for pk, _ in kept}, happened_at__in={_utc(move.happened_ms) for _, move in kept}

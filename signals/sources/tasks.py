@@ -3,7 +3,7 @@
 from celery import current_app, shared_task
 from django.utils import timezone
 
-from signals.sources import forgetting, polling
+from signals.sources import polling
 
 RING_SECONDS = 10
 
@@ -22,9 +22,3 @@ def poll_sources() -> None:
 def poll_source(*, name: str) -> None:
     """Ask one source, if it is still its time."""
     polling.poll(name, now=timezone.now())
-
-
-@shared_task(name="persist.forget_events")
-def forget() -> None:
-    """Delete the oldest transfers and stories."""
-    forgetting.forget(now=timezone.now())

@@ -130,11 +130,6 @@ def _retire(row: CalendarEvent, now: datetime) -> None:
     row.save(update_fields=["cancelled_at", "external_id"])
 
 
-def forget_before(moment: datetime) -> int:
-    """Delete past events of low importance (mostly closes of markets) that are older."""
-    return CalendarEvent.objects.filter(importance=topics.LOW, starts_at__lt=moment).delete()[0]
-
-
 def _cancel_missing(source: str, records: Sequence[Occasion], now: datetime, patience: timedelta) -> None:
     last = max(one.starts_at for one in records)
     missing = CalendarEvent.objects.filter(

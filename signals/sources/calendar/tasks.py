@@ -1,13 +1,9 @@
 """Doors of the calendar: each finds its work by itself and may run twice."""
 
-from datetime import timedelta
-
 from celery import shared_task
 from django.utils import timezone
 
-from signals.sources.calendar import guarding, keeping, linking_occasions, marking
-
-KEPT = timedelta(days=30)
+from signals.sources.calendar import guarding, linking_occasions, marking
 
 
 @shared_task(name="signals.guards")
@@ -26,9 +22,3 @@ def link_events() -> None:
 def mark_news() -> None:
     """Mark the news that follow a scheduled event."""
     marking.sweep(now=timezone.now())
-
-
-@shared_task(name="persist.forget_calendar")
-def forget() -> None:
-    """Delete past events that matter little."""
-    keeping.forget_before(timezone.now() - KEPT)

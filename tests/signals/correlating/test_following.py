@@ -115,7 +115,7 @@ def test_transfers_that_were_told_to_the_stream_still_make_patterns(redis):
 
 def test_the_doors_open(redis):
     price_task = (correlating_tasks.correlate, correlating_tasks.judge_predictions, correlating_tasks.fit_sources,
-                  correlating_tasks.forget_predictions)  # fmt: skip
+                  correlating_tasks.forget)  # fmt: skip
     prediction()
     for task in price_task:
         task()

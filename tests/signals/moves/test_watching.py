@@ -9,7 +9,7 @@ from markets import live, prices, store
 from markets.models import Market
 from markets.platforms.base import KALSHI, POLYMARKET, TickBand
 from signals.models import CalendarEvent, Prediction, PriceMove
-from signals.moves import storing, watching
+from signals.moves import watching
 from tests import factories
 from tests.arbsite.callers import reader
 from tests.factories import IDS
@@ -194,12 +194,6 @@ def test_a_look_asks_as_much_for_ten_moves_as_for_one(stream, django_assert_max_
         at = stream(*QUIET, *UP, market_id=f"KX-{number}")
     with django_assert_max_num_queries(len(one)):
         assert look(at).moves == 10
-
-
-def test_old_moves_are_forgotten(market, stream):
-    look(stream(*QUIET, *UP))
-    at = PriceMove.objects.get().happened_at
-    assert storing.forget_before(at) == 0 and storing.forget_before(at + timedelta(seconds=1)) == 1
 
 
 def test_the_api_lists_moves(client, market, stream):

@@ -110,12 +110,6 @@ def test_the_same_event_twice_in_one_file_is_one_row():
     assert CalendarEvent.objects.count() == 1
 
 
-def test_old_closes_are_forgotten_and_decisions_kept():
-    keep(occasion(), occasion(external_id="c", name="closes", importance="low", kind="close", about=()))
-    assert keeping.forget_before(FOMC + HOUR) == 1
-    assert CalendarEvent.objects.get().importance == "high"
-
-
 # --- links
 
 

@@ -1,14 +1,14 @@
-"""Transfers and stories go after their days, and only those."""
+"""Everything that evidence is made of goes after its days, and only that."""
 
 from datetime import timedelta
 
 import pytest
 
 from arbsite import schedule
-from signals.models import NewsCarrier, NewsEvent, WhaleAlert
-from signals.sources import forgetting
-from signals.sources.tasks import forget
-from tests.signals.sources.local import NOW
+from signals.correlating import forgetting
+from signals.correlating.tasks import forget
+from signals.models import CalendarEvent, NewsCarrier, NewsEvent, PriceMove, WhaleAlert
+from tests.signals.correlating.stored import NOW, market
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -38,6 +38,22 @@ def test_what_is_old_goes_in_pieces_and_the_rest_stays(monkeypatch):
     assert set(NewsEvent.objects.values_list("headline", flat=True)) == {"young", "told again"}
     assert NewsCarrier.objects.count() == 3
     assert forgetting.forget(now=NOW) == 0
+
+
+def test_old_moves_are_forgotten():
+    for name, at in (("KX-1", OLD), ("KX-2", YOUNG)):
+        PriceMove.objects.create(
+            market=market(name), kind="jump", direction=1, strength=1, happened_at=at, seen_at=at
+        )
+    assert forgetting.forget(now=NOW) == 1
+    assert PriceMove.objects.get().market_id == "KX-2"
+
+
+def test_past_closes_are_forgotten_sooner_and_decisions_never():
+    for name, importance, days in (("old", "low", 31), ("new", "low", 29), ("FOMC", "high", 400)):
+        CalendarEvent.objects.create(name=name, source="s", starts_at=NOW - days * DAY, importance=importance)
+    assert forgetting.forget(now=NOW) == 1
+    assert set(CalendarEvent.objects.values_list("name", flat=True)) == {"new", "FOMC"}
 
 
 def test_it_is_done_every_hour():
