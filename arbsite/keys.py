@@ -101,7 +101,7 @@ def webhook_nonce(digest: str) -> str:
 
 
 def ratelimit(service: str, endpoint: str) -> str:
-    """String: the token bucket of one endpoint."""
+    """String: the token bucket of one endpoint. Of a source's budget, a hash: its calls by part of the span."""
     return f"ratelimit:{service}:{endpoint}"
 
 

@@ -26,6 +26,9 @@ FIRST_LOOK = 300  # blocks back for a wallet that was never asked for
 KEEP = 64  # blocks whose transactions are remembered, beside those not confirmed
 MOST_RECORDS = 400  # in one poll: the rest waits for the next, nothing is cut
 MOST_CALLS = 60  # in one poll, so that it ends before its claim does
+LONGEST_PAUSE = (
+    2.0  # seconds that a poll waits for its own count of a second; a day's is waited for by the next
+)
 CLOSED_FOR = timedelta(hours=1)  # a chain that is not on the plan
 SUPPLY = wire.ZERO  # a wallet that nobody holds: from it tokens are made, to it they are destroyed
 
@@ -211,7 +214,7 @@ class _Run:
             try:
                 return self._fetch.get(self._setup.url, params=sent).body
             except LimitReached as error:
-                if error.retry_after is None or error.retry_after > 1:
+                if error.retry_after is None or error.retry_after > LONGEST_PAUSE:
                     raise
                 self._setup.pause(error.retry_after)
         raise LimitReached(f"{etherscan.SOURCE}: its calls a second are used up by others", 5.0)
