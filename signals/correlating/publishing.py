@@ -9,6 +9,7 @@ from signals.correlating.standing import Standing
 from signals.models import Prediction, Source
 from signals.times import unix_ms
 
+MUTE = (Source.SUSPECT, Source.OFF)  # whose word is doubted, or not wanted
 NO_FIT_RATE = 0.5  # probability and base rate of a source without a fit: it says nothing
 
 
@@ -26,8 +27,8 @@ def publish(platforms: Mapping[str, str], *, now: datetime) -> int:
 def put(rows: Iterable[Prediction], platforms: Mapping[str, str], mute: set[str]) -> int:
     """Write these predictions as what stands for their markets; a market without any loses what it had.
 
-    A source that is not OK has no say. Its scored words stay, with weight 0. Its unscored ones are left out: they would be
-    taken at their word (`signals.joining`), and a feed that lies must not stop trades.
+    A source that is not believed has no say. Its scored words stay, with weight 0. Its unscored ones are left out: they
+    would be taken at their word (`signals.joining`), and a feed that lies must not stop trades.
     """
     found: dict[MarketKey, list[Standing]] = {(platform, name): [] for name, platform in platforms.items()}
     count = 0
@@ -42,12 +43,16 @@ def put(rows: Iterable[Prediction], platforms: Mapping[str, str], mute: set[str]
 
 
 def doubted() -> set[str]:
-    """Names of sources that are not OK: their word has no weight until they are. See `believed`."""
-    return set(Source.objects.exclude(state=Source.OK).values_list("name", flat=True))
+    """Names of sources whose word has no weight: they lie or flood, or somebody has switched them off. See `believed`.
+
+    One that cannot be read at the moment is not among them. What it said was read while it was well and fades with its
+    age; a used up quota makes no story untrue, and must not let a trade through that the story stopped.
+    """
+    return set(Source.objects.filter(state__in=MUTE).values_list("name", flat=True))
 
 
 def believed(scored_name: str, mute: set[str]) -> bool:
-    """Whether a scored source (`news:coindesk`) may count: its source is OK, or is none that is asked (our own prices)."""
+    """Whether a scored source (`news:coindesk`) may count: it is not mute. Our own prices are of no such source."""
     return scored_name.partition(":")[2] not in mute
 
 

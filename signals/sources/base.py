@@ -209,6 +209,6 @@ class Spec:
     explain: Explain | None = None
     off: str = ""
     timeout_seconds: float = 20.0
-    stale_after: int = 2  # cadences without success after which its weight is nil
+    stale_after: int = 2  # cadences without success after which it is called stale
     about: str = ""
     whole: bool = False  # it goes on where it stopped: nothing of a poll may be left out for being too much

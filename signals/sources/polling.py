@@ -147,11 +147,6 @@ def _become_stale(row: Source, since: datetime, now: datetime) -> int:
     return 1
 
 
-def believed() -> set[str]:
-    """Names of the sources whose newest word may count: those that are OK."""
-    return set(Source.objects.filter(state=Source.OK).values_list("name", flat=True))
-
-
 # --- one poll
 
 

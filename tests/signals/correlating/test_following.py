@@ -40,16 +40,32 @@ def test_an_emptied_redis_is_filled_again(redis):
     assert len(stands()) == 1
 
 
-def test_a_source_that_falls_silent_loses_its_say_and_gets_it_back(redis):
+def test_a_source_that_is_doubted_loses_its_say_and_gets_it_back(redis):
     fit()
     source = Source.objects.create(name="wire", kind="news", state=Source.OK)
     predictions.record([claim()], now=NOW)
     following.follow(now=NOW)
     assert stands()[0].weight == 0.7
-    for state, weight in ((Source.STALE, 0.0), (Source.SUSPECT, 0.0), (Source.OK, 0.7)):
+    for state, weight in ((Source.SUSPECT, 0.0), (Source.OK, 0.7), (Source.OFF, 0.0), (Source.OK, 0.7)):
         Source.objects.filter(pk=source.pk).update(state=state)
         following.follow(now=SOON)
         assert stands()[0].weight == weight
+
+
+@pytest.mark.parametrize("scored", [True, False])
+@pytest.mark.parametrize("state", [Source.STALE, Source.BROKEN, Source.LIMITED])
+def test_what_a_source_said_while_it_was_well_stands_until_it_is_due(redis, state, scored):
+    if scored:
+        fit()
+    Source.objects.create(name="wire", kind="news", state=Source.OK)
+    predictions.record([claim()], now=NOW)
+    following.follow(now=NOW)
+    before = stands()
+    Source.objects.update(state=state)
+    following.follow(now=SOON)
+    assert stands() == before and len(before) == 1
+    following.follow(now=NOW + HOUR)
+    assert stands(NOW + HOUR) == ()  # and then nothing does: where all are down, that is neutral
 
 
 def test_our_own_prices_are_always_believed(redis):

@@ -135,11 +135,9 @@ def test_the_breaker_opens_after_so_many_failures_doubles_its_pause_and_closes(s
         at = row().next_at
     assert pauses == [60, 60, 60, 60, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
     assert (row().state, row().failures) == (Source.BROKEN, 13)
-    assert "made" not in polling.believed()
     assert told() == ["source_broken"]  # once, when it opened
     assert polling.poll("made", now=at).state == Source.OK
     assert (row().failures, row().why, row().next_at) == (0, "", at + MINUTE)
-    assert polling.believed() == {"made"}
 
 
 def test_a_slow_source_keeps_its_cadence_while_the_breaker_is_closed(script):
@@ -173,7 +171,6 @@ def test_a_limit_is_no_failure(source):
     polling.poll("made", now=row().next_at)
     assert row().next_at == NOW + timedelta(seconds=77)
     assert told() == []
-    assert polling.believed() == set()
 
 
 def test_a_failed_poll_leaves_the_cursor_where_it_was(source):
@@ -226,7 +223,6 @@ def test_a_source_that_lies_about_time_is_throttled_marked_and_told_once(source)
     assert (row().lies, row().next_at) == (1, NOW + 4 * MINUTE)
     polling.poll("made", now=row().next_at)
     assert told() == ["source_suspect"]
-    assert polling.believed() == set()
     source.kept = Kept(new=1)
     assert polling.poll("made", now=row().next_at).state == Source.OK
 
@@ -281,7 +277,6 @@ def test_a_stream_whose_process_died_is_stale_not_well(monkeypatch):
         assert polling.check_stale(now=NOW + 3 * MINUTE) == 1
         assert polling.check_stale(now=NOW + 4 * MINUTE) == 0
         assert Source.objects.get().state == Source.STALE and told() == ["source_stale"]
-        assert Source.objects.get().pk not in polling.believed()
         polling.check_stale(now=NOW + polling.FORGOTTEN + MINUTE)
     assert (Source.objects.get().state, Source.objects.get().why) == (
         Source.OFF,

@@ -1,6 +1,7 @@
 """What an event does to trading around it, and one occasion however many calendars have it."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -40,9 +41,9 @@ def test_a_decision_widens_before_it_suspends_around_it_and_marks_after_it():
 
 def test_the_hurdle_is_the_setting_and_only_of_what_widens():
     assert {guard.level: guard.hurdle for guard in guards(scheduled())} == {
-        WIDEN: "0.01",
-        SUSPEND: "0",
-        MARK: "0",
+        WIDEN: Decimal("0.01"),
+        SUSPEND: 0,
+        MARK: 0,
     }
 
 
