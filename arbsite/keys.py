@@ -57,6 +57,10 @@ PAPER_ORDER_TTL: Final = DAY
 EVIDENCE_TTL: Final = DAY
 EVIDENCE_BUILT: Final = "cache:evidence_built"  # String: JSON; when all evidence was published, without whom
 GUARDS_TTL: Final = HOUR
+UNREADABLE: Final = (
+    "cache:unreadable"  # Hash: evidence that could not be read, key → reads; a day from the first on
+)
+UNREADABLE_TTL: Final = DAY
 PAPER_TAKEN_TTL: Final = 60
 
 

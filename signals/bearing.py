@@ -3,21 +3,19 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-import msgspec
 from django.conf import settings
 
 from arbsite import keys
 from arbsite.connections import redis_client
 from markets.bets import MarketKey
 from signals import joining, tracks
+from signals.correlating import standing
 from signals.correlating.standing import Standing
 from signals.evidence import Evidence
 from signals.findings import Finding
 from signals.joining import Belief, Joined
+from signals.sources.calendar import guards
 from signals.sources.calendar.guards import Guard
-
-_standings = msgspec.msgpack.Decoder(list[Standing]).decode
-_guards = msgspec.msgpack.Decoder(list[Guard]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +37,8 @@ def of(markets: Iterable[MarketKey], *, now_ms: int) -> Heard:
     said, scheduled = values[: len(wanted)], values[len(wanted) :]
     heard = Heard()
     for market, claims, events in zip(wanted, said, scheduled, strict=True):
-        rows = tuple(row for row in _standings(claims) if row.due_ms > now_ms) if claims else ()
-        in_force = tuple(row for row in _guards(events) if row.holds(now_ms)) if events else ()
+        rows = standing.read(market, claims, now_ms)
+        in_force = guards.read(market, events, now_ms)
         if rows:
             heard.standings[market] = rows
         if in_force:

@@ -31,6 +31,7 @@ def open_all() -> None:
     registry.add_sweep("source heartbeats", source_checks.keep_counting)
     for name in source_checks.KINDS:
         registry.add_check(f"sources: {name}", getattr(source_checks, name), needed=False)
+    registry.add_check("evidence", source_checks.evidence, needed=False)
     registry.add_job(
         Job("correlations", ("correlations", "--refresh"), 600, about="How markets move together")
     )

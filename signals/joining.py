@@ -80,7 +80,7 @@ class Scheduled(Protocol):
     @property
     def name(self) -> str: ...
     @property
-    def hurdle(self) -> str: ...
+    def hurdle(self) -> Decimal: ...
 
 
 Standings = Mapping[MarketKey, Sequence[Said]]
@@ -341,7 +341,7 @@ def _widened(scheduled: Iterable[tuple[Scheduled, MarketKey]]) -> Decimal:
     asked: dict[int, Decimal] = {}
     for guard, _ in scheduled:
         if guard.level in (WIDEN_LEVEL, SUSPEND_LEVEL):
-            asked[guard.event_id] = max(ZERO, Decimal(guard.hurdle), asked.get(guard.event_id, ZERO))
+            asked[guard.event_id] = max(ZERO, guard.hurdle, asked.get(guard.event_id, ZERO))
     return sum(asked.values(), ZERO)
 
 

@@ -4,8 +4,10 @@ from collections import Counter
 from datetime import datetime
 
 from arbsite.components import DATABASE_GONE
+from arbsite.connections import REDIS_GONE
 from arbsite.models import Heartbeat
 from arbsite.registry import Broken, Panel
+from signals import unreadable
 from signals.models import Source
 from signals.sources import registry
 from signals.sources.base import CALENDAR, NEWS, WHALES
@@ -62,6 +64,20 @@ def news() -> str:
 def calendar() -> str:
     """Scheduled events."""
     return kind(CALENDAR)
+
+
+def evidence() -> str:
+    """Whether what stands can be read. Raises Broken where a value could not be within the day."""
+    try:
+        spoilt = unreadable.counted()
+    except REDIS_GONE as error:
+        raise Broken("Redis is away", "Start it, or set REDIS_URL.") from error
+    if spoilt:
+        raise Broken(
+            f"{spoilt} reads of unreadable values within the day; they count as unknown",
+            "See the notice evidence_unreadable; do all workers run the same version?",
+        )
+    return "all that stands can be read"
 
 
 def sources(now: datetime) -> Panel:

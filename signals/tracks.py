@@ -9,6 +9,7 @@ from django.conf import settings
 from arbsite import keys
 from arbsite.connections import redis_client
 from markets.bets import MarketKey
+from signals import unreadable
 from signals.evidence import Evidence, Point
 
 
@@ -19,6 +20,7 @@ class CachedPrice(msgspec.Struct, gc=False):
 
 
 _price = msgspec.json.Decoder(CachedPrice).decode
+_NO_PRICE = CachedPrice()
 
 
 def recent(markets: Iterable[MarketKey], now_ms: int, *, since_ms: int | None = None) -> Evidence:
@@ -34,7 +36,7 @@ def recent(markets: Iterable[MarketKey], now_ms: int, *, since_ms: int | None = 
     for platform, market_id in wanted:
         pipe.zrangebyscore(keys.prices(platform, market_id), since, "+inf", withscores=True)
     found = zip(wanted, pipe.execute(), strict=True)
-    return Evidence({market: _track(entries) for market, entries in found})
+    return Evidence({market: _track(market, entries) for market, entries in found})
 
 
 def usual(now_ms: int) -> int:
@@ -42,10 +44,10 @@ def usual(now_ms: int) -> int:
     return now_ms - int(settings.ARBSITE.signals.evidence_minutes * 60_000)
 
 
-def _track(entries: list[tuple[bytes, float]]) -> list[Point]:
+def _track(market: MarketKey, entries: list[tuple[bytes, float]]) -> list[Point]:
     points = []
     for raw, at_ms in entries:
-        mid = _price(raw).mid
+        mid = unreadable.decoded(_price, raw, keys.prices(*market), _NO_PRICE).mid
         if mid is not None:
             points.append(Point(int(at_ms), mid))
     return points

@@ -10,6 +10,7 @@ import msgspec
 from arbsite import keys
 from arbsite.connections import redis_client
 from markets.bets import MarketKey
+from signals import unreadable
 
 
 class Standing(msgspec.Struct, array_like=True, frozen=True):
@@ -51,6 +52,12 @@ def put(found: Mapping[MarketKey, Sequence[Standing]]) -> None:
         pipe.execute()
 
 
+def read(market: MarketKey, raw: bytes | None, now_ms: int) -> tuple[Standing, ...]:
+    """What a value says that still stands; one that cannot be read says nothing."""
+    rows: list[Standing] = unreadable.decoded(_decode, raw, keys.evidence(*market), []) if raw else []
+    return tuple(row for row in rows if row.due_ms > now_ms)
+
+
 def of(markets: Iterable[MarketKey], *, now_ms: int) -> dict[MarketKey, tuple[Standing, ...]]:
     """What still stands for these markets; markets without anything are left out."""
     wanted = list(dict.fromkeys(markets))
@@ -59,7 +66,7 @@ def of(markets: Iterable[MarketKey], *, now_ms: int) -> dict[MarketKey, tuple[St
     values = redis_client().mget([keys.evidence(platform, market_id) for platform, market_id in wanted])
     found = {}
     for key, raw in zip(wanted, values, strict=True):
-        rows = tuple(row for row in _decode(raw) if row.due_ms > now_ms) if raw else ()
+        rows = read(key, raw, now_ms)
         if rows:
             found[key] = rows
     return found

@@ -1,5 +1,7 @@
 """Claims and guards as the correlator and the calendar leave them in Redis, of the pair that `factories` makes."""
 
+from decimal import Decimal
+
 from markets.platforms.base import KALSHI, POLYMARKET
 from signals.correlating import standing
 from signals.correlating.standing import Standing
@@ -34,4 +36,10 @@ def silence(*markets) -> None:
 def schedule(level: str, *, hurdle: str = "0", market=POLY) -> None:
     """An event of this moment."""
     now_ms = factories.unix_ms()
-    guards.put({market: [Guard(level, 7, "FOMC decision", now_ms, now_ms - MINUTE, now_ms + MINUTE, hurdle)]})
+    guards.put(
+        {
+            market: [
+                Guard(level, 7, "FOMC decision", now_ms, now_ms - MINUTE, now_ms + MINUTE, Decimal(hurdle))
+            ]
+        }
+    )

@@ -4,13 +4,17 @@ import io
 import json
 from decimal import Decimal
 
+import msgspec
 import pytest
 from django.core.management import call_command
 
 from arbsite import keys
-from signals import judging, rechecking, storing
+from arbsite.models import Notice
+from arbsite.registry import Broken
+from signals import judging, rechecking, source_checks, storing, unreadable
 from signals.models import Refusal, Signal
 from signals.refusing import store
+from signals.sources.calendar import guards
 from signals.sources.calendar.guards import SUSPEND, WIDEN
 from tests import factories
 from tests.arbsite.callers import reader
@@ -58,6 +62,51 @@ def test_a_veto_refuses_and_is_counted_and_ends_with_the_evidence(redis):
     judging.judge([row.id], now_ms=factories.unix_ms())
     row.refresh_from_db()
     assert (row.status, row.sources) == (Signal.ACTIONABLE, ["price"]) and "joined" not in row.metadata
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [b"", b"\xc1", b"no message", b"\x91\x01", b"[]", b"\xff" * 40],
+    ids=["empty", "no such byte", "text", "another shape", "JSON", "noise"],
+)
+@pytest.mark.parametrize("name", [keys.evidence, keys.guards], ids=["claims", "guards"])
+def test_a_value_that_cannot_be_read_is_unknown_and_stops_nobody(redis, name, spoil):
+    factories.a_pair()
+    stand(said(probability=0.65), market=KAL)
+    redis.set(name(*POLY), spoil)
+    row = judged()
+    assert row.status == Signal.ACTIONABLE and row.sources == [
+        "price",
+        "news",
+    ]  # the other market is heard as ever
+
+
+def test_unreadable_evidence_is_counted_and_told_once(redis):
+    factories.a_pair()
+    assert source_checks.evidence() == "all that stands can be read"
+    for market in (POLY, KAL):
+        redis.set(keys.evidence(*market), b"noise")
+    redis.zadd(keys.prices(*POLY), {b"noise": factories.unix_ms()})
+    for number in (1, 2):
+        row = judged(number=number)
+        Signal.objects.update(status=Signal.PENDING)
+        judging.judge([row.id], now_ms=factories.unix_ms())
+    (notice,) = Notice.objects.filter(kind="evidence_unreadable")
+    assert notice.subject in (keys.evidence(*POLY), keys.evidence(*KAL))
+    assert unreadable.counted() >= 6 and set(redis.hgetall(keys.UNREADABLE)) >= {
+        name.encode() for name in (keys.evidence(*POLY), keys.evidence(*KAL), keys.prices(*POLY))
+    }
+    assert 0 < redis.ttl(keys.UNREADABLE) <= keys.UNREADABLE_TTL
+    with pytest.raises(Broken, match="count as unknown"):
+        source_checks.evidence()
+
+
+def test_a_guard_whose_hurdle_is_no_number_is_unknown(redis):
+    schedule(SUSPEND)
+    spoilt = msgspec.msgpack.decode(redis.get(keys.guards(*POLY)))
+    spoilt[0][-1] = "much"
+    redis.set(keys.guards(*POLY), msgspec.msgpack.encode(spoilt))
+    assert guards.of([POLY], now_ms=factories.unix_ms()) == {} and unreadable.counted() == 1
 
 
 def test_an_event_that_is_near_refuses(redis):

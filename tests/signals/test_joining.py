@@ -55,7 +55,7 @@ def prices(a_after="0.41", b_after="0.505") -> Evidence:
 
 
 def guard(level=WIDEN, event_id=7, hurdle="0.01", **changes) -> Guard:
-    return Guard(level, event_id, "FOMC", NOW + MINUTE, NOW - MINUTE, NOW + 2 * MINUTE, hurdle, **changes)
+    return Guard(level, event_id, "FOMC", NOW + MINUTE, NOW - MINUTE, NOW + 2 * MINUTE, D(hurdle), **changes)
 
 
 def join(standings=None, guards=None, *, seen=NO_PRICES, of=None, now=NOW, belief=BELIEF) -> Joined:

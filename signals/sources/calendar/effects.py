@@ -35,7 +35,7 @@ class Guard(msgspec.Struct, array_like=True, frozen=True):
     starts_ms: int  # of the event
     from_ms: int
     until_ms: int
-    hurdle: str = "0"
+    hurdle: Decimal = Decimal(0)
 
     def holds(self, now_ms: int) -> bool:
         """Whether it is in force."""
@@ -100,7 +100,7 @@ def _guards(event: Scheduled, bounds: Bounds) -> list[Guard]:
 def _guard(
     level: str, event: Scheduled, begin: datetime, end: datetime, hurdle: Decimal = Decimal(0)
 ) -> Guard:
-    return Guard(level, event.id, event.name, _ms(event.starts_at), _ms(begin), _ms(end), str(hurdle))
+    return Guard(level, event.id, event.name, _ms(event.starts_at), _ms(begin), _ms(end), hurdle)
 
 
 def _ms(at: datetime) -> int:

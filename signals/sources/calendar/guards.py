@@ -10,9 +10,10 @@ import msgspec
 from arbsite import keys
 from arbsite.connections import redis_client
 from markets.bets import MarketKey
+from signals import unreadable
 from signals.sources.calendar.effects import MARK, SUSPEND, WIDEN, Guard
 
-__all__ = ["MARK", "SUSPEND", "WIDEN", "Guard", "of", "put"]
+__all__ = ["MARK", "SUSPEND", "WIDEN", "Guard", "of", "put", "read"]
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Guard]).decode
@@ -31,6 +32,12 @@ def put(found: Mapping[MarketKey, Sequence[Guard]]) -> None:
         pipe.execute()
 
 
+def read(market: MarketKey, raw: bytes | None, now_ms: int) -> tuple[Guard, ...]:
+    """The guards of a value that are in force; one that cannot be read schedules nothing."""
+    rows: list[Guard] = unreadable.decoded(_decode, raw, keys.guards(*market), []) if raw else []
+    return tuple(row for row in rows if row.holds(now_ms))
+
+
 def of(markets: Iterable[MarketKey], *, now_ms: int) -> dict[MarketKey, tuple[Guard, ...]]:
     """The guards in force for these markets; markets without any are left out."""
     wanted = list(dict.fromkeys(markets))
@@ -39,7 +46,7 @@ def of(markets: Iterable[MarketKey], *, now_ms: int) -> dict[MarketKey, tuple[Gu
     values = redis_client().mget([keys.guards(platform, market_id) for platform, market_id in wanted])
     found = {}
     for key, raw in zip(wanted, values, strict=True):
-        rows = tuple(row for row in _decode(raw) if row.holds(now_ms)) if raw else ()
+        rows = read(key, raw, now_ms)
         if rows:
             found[key] = rows
     return found

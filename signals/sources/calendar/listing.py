@@ -80,7 +80,7 @@ def as_json(shown: Sequence[Shown], now: datetime) -> dict[str, Any]:
                         "level": guard.level,
                         "from": guard.from_ms,
                         "until": guard.until_ms,
-                        "hurdle": guard.hurdle,
+                        "hurdle": str(guard.hurdle),
                     }
                     for guard in one.guards
                 ],
