@@ -26,7 +26,9 @@ _NO_PRICE = CachedPrice()
 def recent(markets: Iterable[MarketKey], now_ms: int, *, since_ms: int | None = None) -> Evidence:
     """The mids of these markets over the last minutes, in one round trip; `since_ms` may reach further back.
 
-    The cache keeps the newest hundred prices of a market: of a busy one that is less than the minutes asked for.
+    With `since_ms` a track begins with what stood at that moment: of a market that was quiet before it moved, nothing
+    else says that it has moved. The cache keeps the newest hundred prices of a market: of a busy one that is less than
+    the minutes asked for.
     """
     wanted = list(dict.fromkeys(markets))
     if not wanted:
@@ -34,9 +36,15 @@ def recent(markets: Iterable[MarketKey], now_ms: int, *, since_ms: int | None = 
     since = usual(now_ms) if since_ms is None else min(since_ms, usual(now_ms))
     pipe = redis_client().pipeline(transaction=False)
     for platform, market_id in wanted:
-        pipe.zrangebyscore(keys.prices(platform, market_id), since, "+inf", withscores=True)
-    found = zip(wanted, pipe.execute(), strict=True)
-    return Evidence({market: _track(market, entries) for market, entries in found})
+        name = keys.prices(platform, market_id)
+        pipe.zrangebyscore(name, since, "+inf", withscores=True)
+        # What stood before; nothing where nobody asked for it
+        pipe.zrevrangebyscore(
+            name, f"({since}", "-inf", start=0, num=int(since_ms is not None), withscores=True
+        )
+    found = pipe.execute()
+    told = zip(wanted, found[1::2], found[::2], strict=True)
+    return Evidence({market: _track(market, [*before, *entries]) for market, before, entries in told})
 
 
 def usual(now_ms: int) -> int:

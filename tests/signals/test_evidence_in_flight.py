@@ -18,7 +18,7 @@ from signals.sources.calendar import guards
 from signals.sources.calendar.guards import SUSPEND, WIDEN
 from tests import factories
 from tests.arbsite.callers import reader
-from tests.signals.standings import KAL, POLY, said, schedule, silence, stand
+from tests.signals.standings import KAL, MINUTE, POLY, said, schedule, silence, stand
 from tests.signals.test_rechecking import answers, quarantined, rung
 from tests.signals.windows import *  # noqa: F403
 from tests.signals.windows import GAP, NONE, detect_and_judge, show
@@ -185,6 +185,23 @@ def test_nothing_is_asked_where_nothing_passed(redis, monkeypatch):
     assert asked == []
     judged(number=2)
     assert [sorted(markets) for markets in asked] == [sorted([POLY, KAL])]
+
+
+def test_a_market_that_was_quiet_before_the_story_answers_it_for_good(redis):
+    """Its only price of the last minutes is the answer: that it has moved is seen from the one before."""
+    factories.a_pair()
+    now_ms = factories.unix_ms()
+    for happened in (2 * MINUTE, 25 * MINUTE):
+        stand(said(happened_ms=now_ms - happened, seen_ms=now_ms - happened))
+        for market, (before, after) in ((POLY, ("0.2", "0.435")), (KAL, ("0.3", "0.505"))):
+            redis.delete(keys.prices(*market))
+            for at, mid in ((30 * MINUTE, before), (happened - 1_000, after)):
+                entry = json.dumps({"mid": mid, "at": at})
+                redis.zadd(keys.prices(*market), {entry: now_ms - at})
+        row = judged()
+        assert (row.status, codes(row)) == (Signal.ACTIONABLE, [])
+        assert row.metadata["evidence"][0]["effect"] in ("noted", "enlarge")
+        Signal.objects.all().delete()
 
 
 def test_what_the_gap_had_is_gone_with_it(redis):
