@@ -7,7 +7,7 @@ argument. Changes are conflated in windows of recorded time, as the connector do
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from markets.bets import Bet, MarketKey, yes_no
@@ -16,8 +16,9 @@ from markets.platforms.base import Feed, FeedStats
 from markets.recordings import Recorded
 from signals import decision, detection
 from signals.certificates import Certificates
-from signals.decision import BetRisk, Context, Hurdles, Verdict
+from signals.decision import ACTIONABLE, BetRisk, Context, Hurdles, Verdict
 from signals.findings import Finding, Listing, Rules
+from signals.joining import NEUTRAL, Joined
 
 DEPTH = 50
 
@@ -50,6 +51,10 @@ class Listener(Protocol):
     def gone(self, bet_id: str, directions: Iterable[str], at_ms: int) -> None:
         """Gaps that stood before are not there any more."""
         ...
+
+
+# What evidence did to a finding at a moment (Unix ms)
+Bearing = Callable[[Finding, int], Joined]
 
 
 @dataclass(slots=True)
@@ -116,8 +121,10 @@ class Replay:
         setups: Iterable[Setup],
         risks: Mapping[str, BetRisk] | None = None,
         listener: Listener | None = None,
+        bear: Bearing | None = None,
     ) -> None:
         self.listener = listener
+        self.bear = bear
         self.setups = {setup.platform: setup for setup in setups}
         self.feeds: dict[tuple[str, str], Feed] = {}
         self.books: dict[MarketKey, BookView] = {}
@@ -264,13 +271,26 @@ class Replay:
             if finding.direction not in standing:
                 self.signals += 1
                 self.tally.kinds[bet.kind] += 1
-            verdict = decision.decide(finding, hurdles, at_ms, context)
+            verdict, borne = self._judge(finding, hurdles, at_ms, context)
             if self.listener is not None:
-                self.listener.judged(bet, finding, verdict, context, at_ms)
+                self.listener.judged(bet, finding, verdict, borne, at_ms)
             self._count(finding, verdict, at_ms)
             self._hash.update(
                 f"{at_ms} {key} {finding.size} {finding.outlay} {finding.net_profit} {verdict.state}\n".encode()
             )
+
+    def _judge(
+        self, finding: Finding, hurdles: Hurdles, at_ms: int, context: Context
+    ) -> tuple[Verdict, Context]:
+        """As live: evidence is heard of what the figures alone let pass."""
+        verdict = decision.decide(finding, hurdles, at_ms, context)
+        if self.bear is None or verdict.state != ACTIONABLE:
+            return verdict, context
+        joined = self.bear(finding, at_ms)
+        if joined is NEUTRAL:
+            return verdict, context
+        borne = replace(context, joined=joined)
+        return decision.decide(finding, hurdles, at_ms, borne), borne
 
     def _count(self, finding: Finding, verdict: Verdict, at_ms: int) -> None:
         self.tally.verdicts[verdict.state] += 1

@@ -61,7 +61,37 @@ def sections(found: Mapping[str, Any]) -> list[Section]:
             f"One-legged: {one_legged['plans']} plans ({_share(one_legged['share'])} of those that filled anything).",
         ),
         Section("Left alone, by reason", ("reason", "where", "times"), refused, "" if refused else "None."),
+        *_evidence(found.get("evidence")),
         Section("Assumed", ("what", "value"), _assumed(found["assumptions"]), found.get("cannot_say", "")),
+    ]  # fmt: skip
+
+
+def _evidence(found: Mapping[str, Any] | None) -> list[Section]:
+    """With and without evidence: everything, and the gaps that it did something to."""
+    if found is None:
+        return []
+    if not found["claims"] and not found["events"]:
+        return [
+            Section(
+                "Evidence", (), [], "No claim stood and no event was near: nothing changes without evidence."
+            )
+        ]
+    rows = [("everything", "", found["with"], found["without"])]
+    rows += [(effect, str(one["gaps"]), one["with"], one["without"]) for effect, one in found["gaps"].items()]
+    table = [
+        (
+            name, gaps, str(heard["plans"]), reports.dollars(heard["after_costs"]), str(deaf["plans"]),
+            reports.dollars(deaf["after_costs"]), reports.dollars(deaf["held_to_settlement"]),
+        )
+        for name, gaps, heard, deaf in rows
+    ]  # fmt: skip
+    return [
+        Section(
+            "Evidence", ("", "gaps", "plans", "earned", "plans without", "earned without", "held to settlement"), table,
+            f"{found['claims']} claims and {found['events']} events, as they stood then. At worst"
+            f" {reports.dollars(found['with']['max_drawdown'])} below the highest equity,"
+            f" {reports.dollars(found['without']['max_drawdown'])} without evidence.",
+        )
     ]  # fmt: skip
 
 

@@ -24,13 +24,16 @@ from signals.decision import BetRisk
 from signals.edge import unix_ms
 from signals.findings import Listing
 from signals.models import ARBITRAGE, Signal, SignalSnapshot
+from signals.recalling import Past, recall
 from signals.replaying import Replay, Setup
 
 CANNOT_SAY = (
     "Stored history holds the best bid and ask of each second and the sizes of the findings that were made, and nothing"
     " else. It cannot say what lay deeper in a book (sizes are bounded by those of the stored findings, also when a"
     " remainder is sold back), whether a book was stale or its feed silent, what happened within a second, or anything of"
-    " gaps that were never found. For these, record frames (manage.py record) and run it over the files."
+    " gaps that were never found. For these, record frames (manage.py record) and run it over the files. Claims and"
+    " scheduled events are those that stood at each moment; but all sources are believed, and an event touches the markets"
+    " that it touches today, because neither is stored over time."
 )
 
 
@@ -48,10 +51,11 @@ class History:
         tuple[int, tuple[str, str, str], Decimal], ...
     ]  # Unix ms, (platform, market, outcome), contracts
     refusals: Mapping[str, int]  # by code, as they were counted then
+    past: Past  # the evidence that stood
 
 
 def read(since: datetime, until: datetime) -> History:
-    """Everything but the prices. Six queries."""
+    """Everything but the prices. Eleven queries, however long the period."""
     snapshots = list(
         SignalSnapshot.objects.filter(at__gte=since, at__lt=until, size__gt=0)
         .order_by("at", "id")
@@ -93,11 +97,12 @@ def read(since: datetime, until: datetime) -> History:
         (row.platform, row.id): row.settlement_value for row in markets if row.settlement_value is not None
     }
     counted = {row["code"]: row["refused"] for row in fates.report(since=since, until=until)}
-    return History(since, until, tuple(bets), risks, listings, pays, tuple(sizes), counted)
+    past = recall(bets, since, until)
+    return History(since, until, tuple(bets), risks, listings, pays, tuple(sizes), counted, past)
 
 
-def replay_of(history: History) -> Replay:
-    """A replay that is shown books instead of frames."""
+def replay_of(history: History, *, evidence: bool) -> Replay:
+    """A replay that is shown books instead of frames; with `evidence` what stood then has its say."""
     setups = [
         Setup(
             platform=platform,
@@ -110,7 +115,7 @@ def replay_of(history: History) -> Replay:
         )
         for number, platform in enumerate(PLATFORMS)
     ]
-    return Replay(setups, history.risks)
+    return Replay(setups, history.risks, bear=history.past.bear if evidence else None)
 
 
 def _no_feed() -> Feed:

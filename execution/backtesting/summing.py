@@ -28,7 +28,7 @@ def document(trader: Trader, outcome: Outcome, digest: str) -> dict[str, Any]:
     for attempt in attempts:
         kinds.setdefault(attempt.bet.kind, []).append(attempt)
     start, end = account.points[0].equity if account.points else ZERO, account.equity()
-    whole = _profit(attempts, account)
+    whole = profit(attempts, account)
     return {
         "seconds": outcome.as_json()["seconds"],
         "signals": outcome.signals,
@@ -48,17 +48,15 @@ def document(trader: Trader, outcome: Outcome, digest: str) -> dict[str, Any]:
             "plan": dict(sorted(trader.refusals.items())),
         },
         "profit": whole,
-        "by_kind": {
-            kind: {"plans": len(own), **_profit(own, account)} for kind, own in sorted(kinds.items())
-        },
+        "by_kind": {kind: {"plans": len(own), **profit(own, account)} for kind, own in sorted(kinds.items())},
         "equity": {
             "start": start,
-            "end": _money(end),
-            "max_drawdown": _money(account.drawdown),
+            "end": money(end),
+            "max_drawdown": money(account.drawdown),
             "max_drawdown_pct": account.drawdown_pct.quantize(RATIO),
             "still_held": sum(1 for position in account.positions.values() if position.quantity),
             "points": [
-                {"at": datetime.fromtimestamp(point.at_ms / 1_000, UTC), "equity": _money(point.equity)}
+                {"at": datetime.fromtimestamp(point.at_ms / 1_000, UTC), "equity": money(point.equity)}
                 for point in thinned(account.points)
             ],
         },
@@ -66,7 +64,8 @@ def document(trader: Trader, outcome: Outcome, digest: str) -> dict[str, Any]:
     }
 
 
-def _money(amount: Decimal) -> Decimal:
+def money(amount: Decimal) -> Decimal:
+    """Dollars as the document has them."""
     return amount.quantize(CENTS)
 
 
@@ -103,15 +102,16 @@ def _fills(attempts: Sequence[Attempt]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _profit(attempts: Sequence[Attempt], account: Account) -> dict[str, Any]:
+def profit(attempts: Sequence[Attempt], account: Account) -> dict[str, Any]:
+    """What these plans promised, paid and gained, dollars."""
     fees = sum((attempt.fees for attempt in attempts), ZERO)
     after = sum((attempt.flows + _worth(attempt, account) for attempt in attempts), ZERO)
     return {
-        "planned": _money(sum((attempt.finding.net_profit for attempt in attempts), ZERO)),
-        "before_costs": _money(after + fees),
-        "fees": _money(fees),
-        "after_costs": _money(after),
-        "held_to_settlement": _money(sum((_at_settlement(attempt, account) for attempt in attempts), ZERO)),
+        "planned": money(sum((attempt.finding.net_profit for attempt in attempts), ZERO)),
+        "before_costs": money(after + fees),
+        "fees": money(fees),
+        "after_costs": money(after),
+        "held_to_settlement": money(sum((_at_settlement(attempt, account) for attempt in attempts), ZERO)),
     }
 
 

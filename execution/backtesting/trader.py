@@ -26,9 +26,10 @@ from execution.remainders import Act, Money
 from execution.saga import LEG, Line, Patience, Remainder, Standing
 from markets.bets import Bet, MarketKey
 from markets.books import BookView, dollars, micro
-from signals.decision import ACTIONABLE, Context, Verdict
+from signals.decision import ACTIONABLE, BELOW_EVIDENCE_HURDLE, Context, Verdict
 from signals.edge import FillBands
 from signals.findings import Finding, Listing
+from signals.joining import EVENT_NEAR, EVIDENCE_VETO, NEUTRAL, Joined
 
 TAKEN_MS = 10_000  # so long the recorded book still shows what we have taken
 POINT_MS = 1_000  # between two points of the equity curve while nothing trades
@@ -60,6 +61,11 @@ class Assumptions:
     patience: Patience = field(default_factory=Patience)
 
 
+GapKey = tuple[str, str, int]  # bet, direction, and since when it stood (Unix ms)
+# What evidence did to a gap, the hardest first: stopped it by a claim; by an event, or a hurdle; cut or raised its size
+VETOED, HELD, SHRUNK, ENLARGED = EFFECTS = ("vetoed", "held", "shrunk", "enlarged")
+
+
 @dataclass(slots=True)
 class Order:
     """A line of a plan with its own ticket: a remainder's order is on its own side."""
@@ -88,6 +94,7 @@ class Attempt:
     reached: Fraction = Fraction(0)
     # Contracts that it holds, by (platform, market, outcome)
     holds: dict[tuple[str, str, str], Decimal] = field(default_factory=dict)
+    gap: GapKey = ("", "", 0)
 
     @property
     def one_legged(self) -> bool:
@@ -111,6 +118,8 @@ class Trader:
     began_ms: int = 0
     books: Mapping[MarketKey, BookView] = field(default_factory=dict)
     digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    borne: dict[GapKey, str] = field(default_factory=dict)  # what evidence did to gaps, the hardest of it
+    _stood: dict[tuple[str, str], int] = field(default_factory=dict)  # gaps: since when, Unix ms
     _acted: set[tuple[str, str]] = field(default_factory=set)  # gaps that a plan was made for
     _ask_again: dict[tuple[str, str], int] = field(default_factory=dict)  # refused gaps: not before, Unix ms
     _due: list[tuple[int, int, int, int]] = field(
@@ -139,7 +148,12 @@ class Trader:
     def judged(self, bet: Bet, finding: Finding, verdict: Verdict, context: Context, at_ms: int) -> None:
         """Plan for a gap that may be acted on, once."""
         key = finding.bet_id, finding.direction
-        if verdict.state != ACTIONABLE or key in self._acted:
+        gap = (*key, self._stood.setdefault(key, at_ms))
+        if key in self._acted:
+            return
+        if context.joined is not NEUTRAL:
+            self._bear(gap, verdict, context.joined)
+        if verdict.state != ACTIONABLE:
             return
         self.now_ms = max(self.now_ms, at_ms)
         if self.now_ms < self._ask_again.get(key, 0):
@@ -147,6 +161,8 @@ class Trader:
         planned = self.planner(bet, finding, self.listings, self.books, self.held(bet), self.now_ms, context)
         if isinstance(planned, NoPlan):
             self.refusals[planned.code] += 1
+            if planned.code == BELOW_EVIDENCE_HURDLE:  # of what is left at the size that evidence allows
+                self._remember(gap, HELD)
             self._ask_again[key] = self.now_ms + PAUSE_MS
             return
         self._acted.add(key)
@@ -156,15 +172,33 @@ class Trader:
             Order(Line(f"{number}:{leg}", leg, LEG, PLANNED, ticket.size, ZERO, created_at=moment), ticket)
             for leg, ticket in enumerate(planned.tickets)
         ]
-        self.attempts.append(Attempt(number, bet, planned.finding, planned.tickets, self.now_ms, orders))
+        self.attempts.append(
+            Attempt(number, bet, planned.finding, planned.tickets, self.now_ms, orders, gap=gap)
+        )
         self._active[number] = self.attempts[-1]
         self._advance(self.attempts[-1])
 
     def gone(self, bet_id: str, directions: Iterable[str], at_ms: int) -> None:
         """The next gap is another one."""
         for direction in directions:
+            self._stood.pop((bet_id, direction), None)
             self._acted.discard((bet_id, direction))
             self._ask_again.pop((bet_id, direction), None)
+
+    def _bear(self, gap: GapKey, verdict: Verdict, joined: Joined) -> None:
+        """Remember the hardest that evidence did to a gap before a plan was made for it."""
+        codes = {reason.code for reason in verdict.reasons}
+        if EVIDENCE_VETO in codes:
+            self._remember(gap, VETOED)
+        elif codes & {EVENT_NEAR, BELOW_EVIDENCE_HURDLE}:
+            self._remember(gap, HELD)
+        elif verdict.state == ACTIONABLE and (joined.factor < ONE or joined.hurdle > ZERO):
+            self._remember(gap, SHRUNK)  # a hurdle ends the walk into the books sooner
+        elif verdict.state == ACTIONABLE and joined.factor > ONE:
+            self._remember(gap, ENLARGED)
+
+    def _remember(self, gap: GapKey, effect: str) -> None:
+        self.borne[gap] = min(effect, self.borne.get(gap, effect), key=EFFECTS.index)
 
     def finish(self) -> None:
         """Let what is under way arrive, settle what is known, mark the rest."""

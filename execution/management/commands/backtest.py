@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from arbsite.exact_json import encode
 from arbsite.moments import since_when
-from execution.backtesting import assuming, pages, stored, summing
+from execution.backtesting import assuming, evidence, pages, stored, summing
 from execution.backtesting.account import Account
 from execution.backtesting.trader import Assumptions, Trader
 from markets.bets import MarketKey
@@ -90,6 +90,8 @@ class Command(BaseCommand):
         found["assumptions"] = assuming.as_json(assumed)
         found["source"] = f"{len(named)} files"
         found["damaged_lines"] = damage.lines
+        found["evidence"] = None
+        found["cannot_say"] = evidence.NO_EVIDENCE
         if damage.truncated:
             self.stderr.write("a file ends in the middle: everything before that was replayed")
         return found
@@ -102,11 +104,18 @@ class Command(BaseCommand):
             raise CommandError("--since must be before --until.")
         assumed = _assumed(options, since)
         history = stored.read(since, until)
-        replay = stored.replay_of(history)
-        trader = trader_of(replay, assumed, rules.hurdles(settings_only=True), dict(history.pays))
+        heard, deaf = (stored.replay_of(history, evidence=listens) for listens in (True, False))
+        traders = [
+            trader_of(replay, assumed, rules.hurdles(settings_only=True), dict(history.pays))
+            for replay in (heard, deaf)
+        ]
         for at_ms, views in stored.books(history):
-            replay.show(views, at_ms)
-        found = finished(replay, trader)
+            heard.show(views, at_ms)
+            deaf.show(views, at_ms)
+        found = finished(heard, traders[0])
+        finished(deaf, traders[1])
+        past = history.past
+        found["evidence"] = evidence.compared(*traders, claims=past.claimed, events=len(past.events))
         found["assumptions"] = assuming.as_json(assumed)
         found["source"] = f"stored history from {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC"
         found["refusals"]["stored"] = dict(history.refusals)

@@ -44,17 +44,25 @@ def refresh(*, now: datetime) -> int:
     """
     found = scheduled(now=now)
     held = bounds()
-    by_market: dict[MarketKey, list[Guard]] = {key: [] for row in found for key in row.markets}
     occasions = merged(found)
-    for event in occasions:
-        for key, rows in guards_of(event, event.markets, held, now).items():
-            by_market[key] += [row for row in rows if row.from_ms <= _ms(now + AHEAD)]
-    guards.put({key: sorted(rows, key=_soonest)[:MOST_GUARDS] for key, rows in by_market.items()})
+    by_market = planned(found, occasions, held, now)
+    guards.put(by_market)
     for event in occasions:
         if event.importance == HIGH and now < event.starts_at <= now + max(held.widen, held.before):
             _tell(event, now)
     _claim([event for event in occasions if now < event.starts_at <= now + held.before], held, now)
     return sum(map(len, by_market.values()))
+
+
+def planned(
+    found: Iterable[Scheduled], occasions: Iterable[Scheduled], held: Bounds, now: datetime
+) -> dict[MarketKey, list[Guard]]:
+    """The guards that hold now or within the hour, of every market that one of these events touches."""
+    by_market: dict[MarketKey, list[Guard]] = {key: [] for row in found for key in row.markets}
+    for event in occasions:
+        for key, rows in guards_of(event, event.markets, held, now).items():
+            by_market[key] += [row for row in rows if row.from_ms <= _ms(now + AHEAD)]
+    return {key: sorted(rows, key=_soonest)[:MOST_GUARDS] for key, rows in by_market.items()}
 
 
 def _soonest(guard: Guard) -> tuple[int, int, str]:

@@ -215,3 +215,11 @@ def test_bad_input_is_one_clear_sentence(arguments, words):
 def test_what_a_market_paid_must_be_possible(tmp_path):
     with pytest.raises(CommandError, match=r"pays: what one YES pays"):
         backtest(*tapes(tmp_path), "--bets", bets_file(tmp_path, "1.5"))
+
+
+def test_files_hold_no_evidence_and_the_report_says_so(tmp_path):
+    found = backtest(*tapes(tmp_path), "--bets", bets_file(tmp_path))
+    assert found["evidence"] is None and "hold no claims and no calendar" in found["cannot_say"]
+    out = io.StringIO()
+    call_command("backtest", *map(str, tapes(tmp_path)), "--bets", str(bets_file(tmp_path)), stdout=out)
+    assert "evidence has no say in this backtest" in out.getvalue()
