@@ -91,6 +91,7 @@ class DefiLlama(Section):
     coins_url: str = "https://coins.llama.fi"
     enabled: bool = True
     every_seconds: int = Field(600, ge=1)
+    flat_change: Decimal = Field(Decimal("0.001"), ge=0, lt=1)
 
 
 class News(Section):

@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
-from django.db.models import Avg, Count, F
+from django.db.models import Avg, Count, F, Q
 
 from signals.compositing.opportunities import Moves
 from signals.models import Prediction
+from signals.sources.base import plain_kind
 
 KEPT = timedelta(minutes=10)
 DOLLAR_STEP = Decimal("0.000001")
@@ -17,10 +18,17 @@ _known: dict[tuple[str, str], tuple[datetime, Moves | None]] = {}
 
 
 def moves(source: str, kind: str, now: datetime) -> Moves | None:
-    """The mean moves after this source's claims of this kind; None where too few were judged."""
+    """The mean moves after this source's claims of this kind; None where too few were judged.
+
+    Of a circumstance that has too few of its own, those of the plain kind, as its fit is.
+    """
     found = _known.get((source, kind))
     if found is None or not timedelta(0) <= now - found[0] < KEPT:
-        found = _known[source, kind] = now, _measure(source, kind, now)
+        plain = plain_kind(kind)
+        measured = _measure(source, Q(kind=kind), now)
+        if measured is None and plain != kind:
+            measured = _measure(source, Q(kind=plain) | Q(kind__startswith=f"{plain}:"), now)
+        found = _known[source, kind] = now, measured
     return found[1]
 
 
@@ -29,10 +37,10 @@ def forget() -> None:
     _known.clear()
 
 
-def _measure(source: str, kind: str, now: datetime) -> Moves | None:
+def _measure(source: str, kind: Q, now: datetime) -> Moves | None:
     config = settings.ARBSITE.evidence
     judged = Prediction.objects.filter(
-        source=source, kind=kind, outcome__in=(Prediction.HIT, Prediction.MISS), mid__isnull=False,
+        kind, source=source, outcome__in=(Prediction.HIT, Prediction.MISS), mid__isnull=False,
         end_mid__isnull=False, seen_at__gte=now - timedelta(days=config.fit_days), seen_at__lt=now,
     ).exclude(direction=0)  # fmt: skip
     rows = judged.values("outcome").annotate(

@@ -1,5 +1,6 @@
 """Fits: which one speaks at a moment, and making new ones from what is scored. A fit is never changed."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,6 +13,7 @@ from django.db.models import F
 from signals.correlating import calibrating
 from signals.correlating.calibrating import Sample
 from signals.models import Prediction, SourceFit
+from signals.sources.base import plain_kind
 from signals.times import unix_ms
 
 FOUR = Decimal("0.0001")
@@ -38,13 +40,22 @@ def active(moments: Mapping[Name, datetime]) -> dict[Name, SourceFit]:
     return {(fit.source, fit.kind): fit for fit in SourceFit.objects.raw(_ACTIVE, columns)}
 
 
+def of_claim(known: Mapping[Name, SourceFit], source: str, kind: str) -> SourceFit | None:
+    """The fit that speaks for a claim: its circumstance's own once enough of it is scored, until then the plain kind's."""
+    own, plain = known.get((source, kind)), known.get((source, plain_kind(kind)))
+    if own is None or own.samples < settings.ARBSITE.evidence.fewest_scored:
+        return plain or own
+    return own
+
+
 def fit_all(*, now: datetime, every: timedelta = timedelta(0)) -> list[SourceFit]:
     """Fit every source and kind on what was judged in the last `EVIDENCE_FIT_DAYS`; returns the new fits.
 
     With `every`, those that have a fit younger than that keep it.
 
     Nothing after `now` exists yet, and they speak from `now` on: what they are scored on they have not seen. As on the
-    scorecard, what was written down after it was due teaches nothing.
+    scorecard, what was written down after it was due teaches nothing. A kind with a circumstance (`inflow:expanding`) is
+    fitted by itself and teaches the plain one (`inflow`) as well.
     """
     config = settings.ARBSITE.evidence
     start = now - timedelta(days=config.fit_days)
@@ -55,18 +66,23 @@ def fit_all(*, now: datetime, every: timedelta = timedelta(0)) -> list[SourceFit
             outcome__in=(Prediction.HIT, Prediction.MISS),
             created_at__lt=F("due_at"),
         )
-        .order_by("source", "kind", "seen_at")
+        .order_by("source", "seen_at")
         .values_list(*FIELDS)
     )
     young = set(SourceFit.objects.filter(active_from__gt=now - every).values_list("source", "kind"))
     made = []
-    for (source, kind), part in groupby(rows.iterator(chunk_size=5_000), key=itemgetter(0, 1)):
-        if (source, kind) in young:
-            continue
-        samples = [_sample(row) for row in part]
-        found = calibrating.fit(samples, level=float(config.confidence_level), fewest=config.fewest_scored)
-        if found is not None:
-            made.append(_fit(source, kind, found, start, now))
+    for source, part in groupby(rows.iterator(chunk_size=5_000), key=itemgetter(0)):
+        kinds: dict[str, list[Sample]] = defaultdict(list)
+        for row in part:
+            for kind in {row[1], plain_kind(row[1])}:
+                if (source, kind) not in young:
+                    kinds[kind].append(_sample(row))
+        for kind, samples in sorted(kinds.items()):
+            found = calibrating.fit(
+                samples, level=float(config.confidence_level), fewest=config.fewest_scored
+            )
+            if found is not None:
+                made.append(_fit(source, kind, found, start, now))
     # Two beats may ring at once: the second finds them made
     return list(SourceFit.objects.bulk_create(made, ignore_conflicts=True))
 

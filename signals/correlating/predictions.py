@@ -18,7 +18,7 @@ from markets.live import MarketKey
 from markets.models import Market
 from signals.correlating import calibrating, current, fits, publishing
 from signals.models import Prediction, SourceFit
-from signals.sources.base import Claim
+from signals.sources.base import Claim, plain_kind
 from signals.times import unix_ms
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,12 @@ def record(claims: Sequence[Claim], *, now: datetime) -> int:
     known = fits.active(_earliest(fresh))
     quotes = _quotes({claim.market_id for claim in fresh}, platforms, now)
     rows = [
-        _row(claim, known.get((claim.source, claim.kind)), quotes.get(claim.market_id, (None, None)), now)
+        _row(
+            claim,
+            fits.of_claim(known, claim.source, claim.kind),
+            quotes.get(claim.market_id, (None, None)),
+            now,
+        )
         for claim in fresh
     ]
     Prediction.objects.bulk_create(rows, ignore_conflicts=True)
@@ -76,8 +81,8 @@ def _earliest(claims: Iterable[Claim]) -> dict[tuple[str, str], datetime]:
     """When each source and kind first saw one of these: only a fit that was frozen by then may speak."""
     found: dict[tuple[str, str], datetime] = {}
     for claim in claims:
-        name = (claim.source, claim.kind)
-        found[name] = min(found.get(name, claim.seen_at), claim.seen_at)
+        for name in ((claim.source, claim.kind), (claim.source, plain_kind(claim.kind))):
+            found[name] = min(found.get(name, claim.seen_at), claim.seen_at)
     return found
 
 

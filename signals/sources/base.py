@@ -109,7 +109,7 @@ class Claim:
     """What one item says about one market: YES will move this way (1, -1), or only move (0), within the horizon.
 
     `source` is the name that is scored, as `news:coindesk`; `item` names the row, as `news:123`. One claim per item and
-    market.
+    market. `kind` may name a circumstance after a colon, by which it is scored apart: `inflow:expanding`.
     """
 
     source: str
@@ -123,6 +123,11 @@ class Claim:
     horizon: timedelta
     half_life: timedelta
     note: str = ""  # for people, at most 255 characters
+
+
+def plain_kind(kind: str) -> str:
+    """A kind whatever the circumstance: `inflow` of `inflow:expanding`."""
+    return kind.partition(":")[0]
 
 
 # --- what a source offers

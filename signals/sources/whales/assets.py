@@ -60,6 +60,11 @@ def class_of(asset: str) -> str:
     return {"BTC": BTC, "ETH": ETH}.get(asset, OTHER)
 
 
+def is_stable(asset: str) -> bool:
+    """Whether it is a stablecoin."""
+    return class_of(asset) == STABLECOIN
+
+
 def concerned(asset: str) -> tuple[str, ...]:
     """The assets whose price markets a flow of this asset may say something about."""
     return CONCERNS.get(class_of(asset), (asset,)) if asset else ()

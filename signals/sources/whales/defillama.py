@@ -18,6 +18,7 @@ from signals.sources.whales.assets import TOKENS
 log = logging.getLogger(__name__)
 
 SOURCE = "defillama"
+EXPANDING, CONTRACTING, FLAT = "expanding", "contracting", "flat"  # supply of stablecoins
 DAY = timedelta(hours=24)
 LEAST_APART = timedelta(hours=20)  # daily points are not exactly a day apart
 REGIME_HOLDS = timedelta(hours=48)
@@ -46,6 +47,12 @@ class Regime:
     def dollars(self) -> Decimal:
         """Of the stablecoins on the dollar."""
         return self.change.get("peggedUSD", Decimal(0))
+
+    def word(self, flat: Decimal) -> str:
+        """What the supply of dollars does, where a change within `flat` a day is none."""
+        if abs(self.dollars) <= flat:
+            return FLAT
+        return EXPANDING if self.dollars > 0 else CONTRACTING
 
 
 @dataclass(frozen=True, slots=True)

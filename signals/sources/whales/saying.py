@@ -7,7 +7,7 @@ from decimal import Decimal
 from signals.language.base import Link
 from signals.models import WhaleAlert
 from signals.sources.base import Claim
-from signals.sources.whales import flows, triggering
+from signals.sources.whales import assets, flows, triggering
 
 QUIET = Decimal("0.25")  # of its size: how strongly a flow without a sign says that prices will move at all
 STEP = Decimal("0.0001")
@@ -23,13 +23,16 @@ def claims(
     links: Iterable[Link],
     horizon: timedelta,
     half_life: timedelta,
+    supply: str = "",
 ) -> list[Claim]:
     """A claim for each market on the price of what the flow concerns.
 
     Its direction is the sign of the flow times what a rise of the price does to YES. Without a sign only a move is claimed,
     and weakly: alerts go with volatility, not with direction. Neutral transfers claim nothing, unless a protocol is in it.
+    `supply` is the regime of stablecoins: it changes nothing here, but their flows are scored apart by it.
     """
     kind = KINDS.get(alert.direction or "") or ("defi" if alert.category == flows.DEFI else "")
+    told = f"{kind}:{supply}" if supply and kind != "defi" and assets.is_stable(alert.asset) else kind
     if not kind or not alert.fresh or alert.happened_at is None or alert.seen_at is None:
         return []
     found = []
@@ -38,7 +41,7 @@ def claims(
         strength = size * link.score * (1 if direction else QUIET)
         found.append(
             Claim(
-                source=f"whale:{alert.source}", kind=kind, item=f"whale:{alert.pk}", market_id=link.market_id,
+                source=f"whale:{alert.source}", kind=told, item=f"whale:{alert.pk}", market_id=link.market_id,
                 direction=direction, strength=strength.quantize(STEP), happened_at=alert.happened_at,
                 seen_at=alert.seen_at, horizon=horizon, half_life=half_life, note=sentence(alert)[:255],
             )

@@ -8,9 +8,8 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from signals.models import Source
 from signals.sources.base import WHALES, Budget, Kept, Spec
-from signals.sources.whales import defillama, etherscan, etherscan_poll, rest_v2, storing, wallets
+from signals.sources.whales import defillama, etherscan, etherscan_poll, regimes, rest_v2, storing, wallets
 from signals.sources.whales.assets import CHAIN_IDS
 from signals.times import unix_ms
 
@@ -20,32 +19,23 @@ def specs() -> list[Spec]:
     return [_etherscan(), _defillama(), _whale_alert_rest()]
 
 
-def regime(now: datetime) -> defillama.Regime | None:
-    """How the supply of stablecoins changed in a day; None where nobody knows."""
-    return defillama.regime(_place(), now)
-
-
 def told(now: datetime) -> dict[str, Any]:
     """The regime as it is shown with its source: change of supply in a day by peg, a fraction, as of a time (Unix ms)."""
-    found = regime(now)
-    return (
-        {} if found is None else {"supply_change_a_day": dict(found.change), "supply_at": unix_ms(found.at)}
-    )
+    found = regimes.regime(now)
+    if found is None:
+        return {}
+    change = {"supply_change_a_day": dict(found.change), "supply_at": unix_ms(found.at)}
+    return {**change, "supply": found.word(settings.ARBSITE.defillama.flat_change)}
 
 
 def prices(now: datetime) -> etherscan.Prices:
     """Unit prices of the tokens that we follow, as DeFi Llama told them last; empty where that is too long ago."""
-    return defillama.known_prices(_place(), now)
+    return defillama.known_prices(regimes.place(), now)
 
 
 def words(text: str) -> tuple[str, ...]:
     """A comma-separated setting."""
     return tuple(word.strip() for word in text.split(",") if word.strip())
-
-
-def _place() -> dict[str, Any]:
-    row = Source.objects.filter(pk=defillama.SOURCE).values_list("cursor", flat=True).first()
-    return row or {}
 
 
 def _etherscan() -> Spec:

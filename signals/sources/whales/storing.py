@@ -23,7 +23,7 @@ from signals.correlating import predictions
 from signals.language.base import Link
 from signals.models import WhaleAlert
 from signals.sources.base import Claim, Kept, Transfer
-from signals.sources.whales import assets, peeling, publishing, rows, saying, sizes, tables, wallets
+from signals.sources.whales import assets, peeling, publishing, regimes, rows, saying, sizes, tables, wallets
 from signals.sources.whales.flows import NEUTRAL
 from signals.sources.whales.reorganising import Vanished
 
@@ -262,12 +262,14 @@ def _say(
     """Claims, in the transaction that stores the rows."""
     config = settings.ARBSITE.whales
     claims: list[Claim] = []
+    supply = regimes.supply(now) if any(assets.is_stable(row.asset) for row in new) else ""
     for row in new:
         if row.chained_to_id is None:
             claims += saying.claims(
                 row, sign=sizes.sign_of(signs, assets.class_of(row.asset), row.direction or ""),
                 size=rows.size(judged[str(row.key)], usual), links=cached.get(row.asset, ()),
                 horizon=timedelta(minutes=config.horizon_minutes), half_life=timedelta(minutes=config.half_life_minutes),
+                supply=supply,
             )  # fmt: skip
     if claims:
         predictions.record(claims, now=now)

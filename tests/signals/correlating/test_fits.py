@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError
 
-from signals.correlating import fits, forgetting
+from signals.correlating import fits, forgetting, predictions
 from signals.models import FlowPattern, Prediction, SourceFit
-from tests.signals.correlating.stored import HOUR, NOW, fit, market, prediction
+from tests.signals.correlating.stored import HOUR, NOW, claim, fit, market, prediction
 
 pytestmark = pytest.mark.django_db
 
@@ -74,6 +74,35 @@ def test_the_active_fit_costs_one_query(db, django_assert_num_queries):
     assert found[("news:wire", "headline")].active_from == NOW - timedelta(days=3)
     assert found[("news:wire", "confirmed")] == newest and len(found) == 2
     assert fits.active({}) == {}
+
+
+def test_a_circumstance_is_fitted_by_itself_and_teaches_the_plain_kind(db):
+    market()
+    flows = {"source": "whale:etherscan", "judged_at": NOW, "base_hit": False}
+    for number in range(60):
+        seen = NOW - timedelta(hours=number + 2)
+        for kind, right in (("inflow:expanding", True), ("inflow:contracting", False), ("inflow", True)):
+            prediction(
+                f"{kind} {number}",
+                kind=kind,
+                seen_at=seen,
+                happened_at=seen,
+                outcome=("MISS", "HIT")[right],
+                **flows,
+            )
+    made = {row.kind: (row.samples, row.hits) for row in fits.fit_all(now=NOW)}
+    assert made == {"inflow": (180, 120), "inflow:expanding": (60, 60), "inflow:contracting": (60, 0)}
+
+
+@pytest.mark.parametrize(("scored", "speaks"), [(99, "inflow"), (100, "inflow:expanding")])
+def test_a_circumstance_speaks_for_itself_once_enough_of_it_is_scored(db, redis, scored, speaks):
+    """Until the scorecard has shown it a regime changes nothing: the fit of all flows speaks."""
+    market()
+    for kind, samples in (("inflow", 500), ("inflow:expanding", scored)):
+        fit(source="whale:etherscan", kind=kind, samples=samples, hits=samples // 2)
+    predictions.record([claim("whale:1", source="whale:etherscan", kind="inflow:expanding")], now=NOW)
+    row = Prediction.objects.get()
+    assert (row.kind, row.fit.kind) == ("inflow:expanding", speaks)
 
 
 def test_old_ones_are_forgotten_and_the_newest_fit_stays(db):

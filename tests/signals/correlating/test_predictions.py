@@ -108,9 +108,9 @@ def test_a_market_that_is_not_stored_is_left_out():
     assert predictions.record([], now=NOW) == 0
 
 
-def test_a_source_that_is_not_ok_has_no_weight(redis):
+def test_a_source_that_is_doubted_has_no_weight(redis):
     fit()
-    Source.objects.create(name="wire", kind="news", state=Source.BROKEN)
+    Source.objects.create(name="wire", kind="news", state=Source.SUSPECT)
     predictions.record([claim()], now=NOW)
     assert standing.of([KEY], now_ms=unix_ms(NOW))[KEY][0].weight == 0.0
     Source.objects.filter(name="wire").update(state=Source.OK)

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from signals.models import Source, WhaleAlert
 from signals.sources import facts, polling, registry
 from signals.sources.base import Answer, Budget
-from signals.sources.whales import defaults, specs, storing
+from signals.sources.whales import defaults, regimes, specs, storing
 from tests.signals.sources.whales.given import BINANCE, NOW, SECONDS, STRANGER, USDC
 
 KEY = "top-secret-key"
@@ -66,17 +66,18 @@ def test_rest_needs_all_of_it(with_key):
 
 
 def test_prices_and_regime_come_from_the_sources_cursor(db):
-    assert specs.prices(NOW) == {} and specs.regime(NOW) is None
+    assert specs.prices(NOW) == {} and regimes.regime(NOW) is None
     place = {
         "prices": {f"ethereum:{USDC}": "0.97"}, "priced_at": SECONDS,
         "regime": {"at": SECONDS - 3_600, "change": {"peggedUSD": "0.002"}},
     }  # fmt: skip
     Source.objects.create(name="defillama", kind="whales", cursor=place)
     assert specs.prices(NOW) == {("ethereum", USDC): Decimal("0.97")}
-    assert specs.regime(NOW).dollars == Decimal("0.002")
+    assert regimes.regime(NOW).dollars == Decimal("0.002")
     shown = facts.one("defillama", now=NOW)["tells"]
     assert shown == {
-        "supply_change_a_day": {"peggedUSD": Decimal("0.002")}, "supply_at": (SECONDS - 3_600) * 1_000
+        "supply_change_a_day": {"peggedUSD": Decimal("0.002")}, "supply_at": (SECONDS - 3_600) * 1_000,
+        "supply": "expanding",
     }  # fmt: skip
     assert facts.one("defillama", now=NOW + timedelta(days=3))["tells"] == {}
 

@@ -1,5 +1,6 @@
 """Transfers become rows once, with their claims, notices and stream entries; and nothing is lost or doubled by a crash."""
 
+import copy
 import json
 from datetime import timedelta
 from decimal import Decimal
@@ -11,7 +12,7 @@ from arbsite import keys
 from arbsite.models import Notice
 from markets.models import Market
 from signals import subagents
-from signals.models import AssetFlow, FlowSign, Prediction, WhaleAlert, WhaleTrigger
+from signals.models import AssetFlow, FlowSign, Prediction, Source, WhaleAlert, WhaleTrigger
 from signals.sources.whales import defaults, publishing, storing
 from signals.sources.whales.reorganising import Vanished
 from tests.signals.sources.whales.given import (
@@ -20,6 +21,7 @@ from tests.signals.sources.whales.given import (
     FAKE_USDC,
     NOW,
     OTHER,
+    SECONDS,
     STRANGER,
     link,
     transfer,
@@ -260,6 +262,43 @@ def test_signs_are_data():
     FlowSign.objects.filter(asset_class="eth", direction="INFLOW").update(sign=-1)
     keep(transfer(source="whale_alert", contract="", symbol="ETH"))
     assert claims()["m-eth"][:2] == ("inflow", 1) and WhaleAlert.objects.get().sentiment_score < 0
+
+
+def supply(change, at=SECONDS - 3_600):
+    """What DeFi Llama said an hour ago: how the stablecoins on the dollar changed in a day."""
+    place = {"regime": {"at": at, "change": {"peggedUSD": change}}}
+    Source.objects.update_or_create(name="defillama", defaults={"kind": "whales", "cursor": place})
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ("0.0011", "inflow:expanding"), ("-0.0011", "inflow:contracting"), ("0.001", "inflow:flat"),
+        ("-0.001", "inflow:flat"),
+    ],
+)  # fmt: skip
+def test_the_supply_of_stablecoins_is_in_the_claim_and_changes_nothing_else(change, kind):
+    supply(change)
+    keep(transfer())
+    assert claims() == {"m-btc": (kind, 1, Decimal("0.5334")), "m-eth": (kind, -1, Decimal("0.2964"))}
+
+
+def test_an_old_regime_is_none_and_so_is_that_of_a_source_that_is_off(settings):
+    supply("0.01", at=SECONDS - 3 * 86_400)
+    keep(transfer())
+    assert claims()["m-btc"][0] == "inflow"
+    supply("0.01")
+    config = copy.copy(settings.ARBSITE)
+    config.defillama = config.defillama.model_copy(update={"enabled": False})
+    settings.ARBSITE = config
+    keep(transfer(transaction_hash="cd" * 32))
+    assert {row.kind for row in Prediction.objects.all()} == {"inflow"}
+
+
+def test_only_flows_of_stablecoins_are_scored_apart_by_it():
+    supply("0.01")
+    keep(transfer(source="whale_alert", contract="", symbol="WETH"))
+    assert claims()["m-eth"][0] == "inflow"
 
 
 def test_neutral_transfers_claim_nothing():
