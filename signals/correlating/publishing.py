@@ -43,7 +43,7 @@ def put(rows: Iterable[Prediction], platforms: Mapping[str, str], mute: set[str]
 
 
 def doubted() -> set[str]:
-    """Names of sources whose word has no weight: they lie or flood, or somebody has switched them off. See `believed`.
+    """Sources whose word has no weight: they lie, repeat themselves, flood, or are switched off. See `believed`.
 
     One that cannot be read at the moment is not among them. What it said was read while it was well and fades with its
     age; a used up quota makes no story untrue, and must not let a trade through that the story stopped.

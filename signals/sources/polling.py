@@ -33,6 +33,9 @@ KEY_PAUSE = timedelta(hours=1)  # a refused key is not tried more often
 CLAIM = timedelta(minutes=3)  # a poll that takes longer may be taken over
 SHORTEST_STALE = timedelta(minutes=2)  # a busy machine is late by more than a cadence of seconds
 SIGN_OF_LIFE = timedelta(minutes=2)  # a stream writes its row every 20 s; one that does not is dead
+FEWEST_REPEATS = (
+    5  # a publisher may rewrite a headline or two; who tells most of what he told again is no news
+)
 FORGOTTEN = timedelta(
     hours=1
 )  # a row without a source in the settings, not written for so long, is of the past
@@ -168,7 +171,7 @@ def _succeeded(row: Source, spec: Spec, cursor: Cursor, batch: Batch, kept: Kept
     row.answered_at, row.failures = now, 0
     row.next_at = now + timedelta(seconds=spec.every_seconds)
     row.items += kept.new
-    row.repeats += kept.repeats
+    row.repeats += kept.repeats + kept.again
     row.late += kept.late
     row.lies += kept.lies
     cut = _cut(spec, batch)
@@ -190,12 +193,17 @@ def _cut(spec: Spec, batch: Batch) -> int:
 
 
 def _judged(kept: Kept, cut: int, spec: Spec) -> tuple[str, str]:
-    """Whether a source lies about time or floods; what was cut off above the limit of a poll counts as new."""
+    """Whether a source lies about time, repeats itself or floods; what was cut off above a poll's limit counts as new."""
     config = settings.ARBSITE.sources
     most = config.flood_per_minute * max(spec.every_seconds, 60) / 60
     new = kept.new + cut
     if kept.lies:
         return Source.SUSPECT, f"{kept.lies} of its last items have a time that cannot be"
+    if kept.again >= FEWEST_REPEATS and 2 * kept.again > kept.new:
+        return (
+            Source.SUSPECT,
+            f"{kept.again} of its {kept.new} new items are its own stories again: it repeats itself",
+        )
     if new > most:
         return Source.SUSPECT, f"{new} new items at once, more than {most:.0f}: it floods"
     return Source.OK, ""

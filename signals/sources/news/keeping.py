@@ -39,6 +39,7 @@ def _counted(items: Sequence[Item], timed: Sequence[tuple[Item, Timing]], placed
         repeats=len(items) - len(new),
         late=sum(not timing.fresh and not timing.lie for _, timing in new),
         lies=sum(timing.lie for _, timing in new),
+        again=placed.again,
         newest=min(max(believed), latest) if believed and latest else None,
         latencies_ms=tuple(
             max(0, (item.seen_at - timing.published_at) // timedelta(milliseconds=1))

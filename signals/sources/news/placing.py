@@ -36,6 +36,7 @@ class Placed:
         default_factory=list
     )  # (event, the item that brought the second owner)
     stored: list[Item] = field(default_factory=list)
+    again: int = 0  # of those stored: stories that the same outlet of the same source had told before
 
 
 class Index:
@@ -170,6 +171,7 @@ def _write(items: Sequence[tuple[Item, Timing]], decided: Sequence[int]) -> Plac
     before = dict(
         NewsEvent.objects.filter(pk__in={story for story in decided if story > 0}).values_list("pk", "owners")
     )
+    again = _told_again(items, decided)
     NewsCarrier.objects.bulk_create(
         [
             NewsCarrier(
@@ -190,7 +192,23 @@ def _write(items: Sequence[tuple[Item, Timing]], decided: Sequence[int]) -> Plac
         if touched.get(pk, 2) < 2 <= counted.get(pk, 0):
             touched[pk] = 2  # told once
             confirmed.append((pk, item))
-    return Placed(list(begun.values()), confirmed, [item for item, _ in items])
+    return Placed(list(begun.values()), confirmed, [item for item, _ in items], again)
+
+
+def _told_again(items: Sequence[tuple[Item, Timing]], decided: Sequence[int]) -> int:
+    """How many of these items tell what their outlet had told before by the same source; before they are stored.
+
+    An aggregator that carries one story of ten outlets repeats nobody.
+    """
+    joined = {story for story in decided if story > 0}
+    carriers = NewsCarrier.objects.filter(event_id__in=joined) if joined else NewsCarrier.objects.none()
+    told = set(carriers.values_list("event_id", "via", "outlet"))
+    again = 0
+    for (item, _), story in zip(items, decided, strict=True):
+        name = (story, item.source, item.outlet)
+        again += name in told
+        told.add(name)
+    return again
 
 
 def _event(item: Item, timing: Timing) -> NewsEvent:

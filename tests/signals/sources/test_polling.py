@@ -236,6 +236,21 @@ def test_a_flood_is_seen_although_what_is_too_much_was_cut_off(source, monkeypat
     assert polling.poll("made", now=row().next_at).state == Source.OK
 
 
+@pytest.mark.parametrize(
+    ("new", "again", "state"),
+    [(9, 5, Source.SUSPECT), (10, 5, Source.OK), (4, 4, Source.OK), (0, 0, Source.OK)],
+    ids=["most", "half", "few", "nothing"],
+)
+def test_a_source_that_repeats_itself_is_throttled_marked_told_and_shown(source, new, again, state):
+    source.answers, source.kept = [Batch(records=range(10))], Kept(new=new, again=again, repeats=10 - new)
+    assert polling.poll("made", now=NOW).state == state
+    assert row().repeats == 10 - new + again
+    assert ("repeats itself" in row().why, told()) == (
+        (True, ["source_suspect"]) if state == Source.SUSPECT else (False, [])
+    )
+    assert row().next_at == NOW + (4 if state == Source.SUSPECT else 1) * MINUTE
+
+
 def test_a_first_poll_of_a_source_that_is_asked_rarely_is_no_flood(script):
     with known(spec(script, every_seconds=900)):
         script.answers, script.kept = [Batch(records=range(490))], Kept(new=490)

@@ -93,6 +93,20 @@ def test_what_a_source_repeats_is_one_item(db, reading):
     assert (NewsEvent.objects.count(), NewsCarrier.objects.count()) == (1, 1)
 
 
+def test_an_outlet_that_tells_its_stories_under_new_names_repeats_itself(db, reading):
+    titles = ["Fed cuts rates by 25 bps", "Oil rises after OPEC meets", "Court blocks the merger"]
+    first = keeping.keep([item(title) for title in titles], NOW)
+    again = keeping.keep([item(title, external_id=f"new {title}") for title in titles], NOW)
+    within = keeping.keep([item("Snow closes the pass", external_id=name) for name in "ab"], NOW)
+    assert (first.new, first.again) == (3, 0)
+    assert (again.new, again.again) == (3, 3) and NewsEvent.objects.count() == 4
+    assert (within.new, within.again) == (2, 1)
+    # The same ids again are only known, and ten outlets of one aggregator are ten
+    assert keeping.keep([item(title) for title in titles], NOW).again == 0
+    wire = [item(titles[0], source="newsapi", external_id=name, outlet=name, owner=name) for name in "abc"]
+    assert keeping.keep(wire, NOW).again == 0
+
+
 def test_an_empty_redis_costs_nothing(db, reading, redis):
     keeping.keep([item()], NOW)
     redis.flushdb()
