@@ -70,7 +70,7 @@ class Exchange:
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """One call of the control endpoint; a refusal raises AssertionError with its sentence."""
-        answer = self._link.request(method, f"{self.urls['control']}/control/{path}", json=body, timeout=10)
+        answer = self._link.request(method, f"{self.urls['control']}/control/{path}", json=body, timeout=60)
         assert answer.status_code == 200, f"{method} {path} {body}: {answer.text}"
         return answer.json()
 
@@ -107,7 +107,7 @@ class Exchange:
         """What the exchange says of our account: orders, fills, positions and cash on both faces."""
         return dict(self.control("GET", f"accounts/{name}"))
 
-    def settled_books(self, seconds: float = 10) -> dict[str, Any]:
+    def settled_books(self, seconds: float = 60) -> dict[str, Any]:
         """The same, once no trade is on its way to the chain."""
         deadline = time.monotonic() + seconds
         while True:

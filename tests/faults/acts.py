@@ -20,6 +20,8 @@ from tests.faults import judge, mutants
 MODE = "sandbox"
 NOT_OF_A_REQUEST = ("front_run", "mode", "match_delay", "trade_fail", "settle_delay")
 TRIES = 40
+START_S, PLAN_S = 120, 30  # an executor must have started, may work a plan: a busy machine is slow, not wrong
+LOOK_EVERY_S = 0.1  # a look costs more than the wait that it saves
 WRONG_CLOCK_S = 5  # for so long a process tries with a clock whose signatures nobody takes
 
 
@@ -117,12 +119,12 @@ def trade_on(pair: dict[str, Any], faults: list[dict[str, Any]]) -> str:
     thread = threading.Thread(target=Executor(MODE, stop).run, name="executor")
     thread.start()
     try:
-        _until(lambda: _started(since) and not halts.standing(), 20, "the executor does not start")
+        _until(lambda: _started(since) and not halts.standing(), START_S, "the executor does not start")
         with ex.shown(pair):
             plan_id = intend(pair)
             befall(plan_id, faults)
             ringing.ring(plan_id)
-            _until(lambda: Plan.objects.get(pk=plan_id).status in lifecycle.PLAN_DONE, 20, "")
+            _until(lambda: Plan.objects.get(pk=plan_id).status in lifecycle.PLAN_DONE, PLAN_S)
             time.sleep(0.3)  # what the private channels tell after the end
     finally:
         stop.set()
@@ -146,14 +148,14 @@ def _free_the_lease() -> None:
         redis_client().delete(key)
 
 
-def _until(check: Any, seconds: float, complaint: str) -> None:
+def _until(check: Any, seconds: float, complaint: str = "") -> None:
     deadline = time.monotonic() + seconds
     while not check():
         if time.monotonic() > deadline:
             if complaint:
                 raise AssertionError(complaint)
             return
-        time.sleep(0.02)
+        time.sleep(LOOK_EVERY_S)
 
 
 def befall(plan_id: str, faults: list[dict[str, Any]]) -> None:
@@ -188,7 +190,7 @@ def _offer_behind(exchange: ex.Exchange, ticket: dict[str, Any]) -> None:
     exchange.control("POST", "order", body)
 
 
-def recover(pair: dict[str, Any], mutant: str = "", seconds: float = 30) -> list[str]:
+def recover(pair: dict[str, Any], mutant: str = "", seconds: float = 60) -> list[str]:
     """A new process after the crash: compare the books and work what is left, again until all is done.
 
     Returns what did not pass to the end. A first comparison need not pass: an order that was marked as sent and never
