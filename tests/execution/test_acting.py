@@ -9,8 +9,11 @@ from django.utils import timezone
 from redis.exceptions import ConnectionError as RedisGone
 
 from arbsite import keys
-from execution import holdings, overlaps, pauses, services
+from execution import services
+from execution.halting import pauses
 from execution.models import Order, Plan
+from execution.plans import overlaps
+from execution.portfolio import holdings
 from markets.models import Bet
 from markets.platforms.base import KALSHI, POLYMARKET
 from markets.platforms.trading import PlatformState
