@@ -295,10 +295,10 @@ def _together(claims: Iterable[_Weighed]) -> float:
     return 1.0 - remains((claim.said.source, claim.doubt) for claim in _once_a_story(claims))
 
 
-def remains(doubts: Iterable[tuple[str, float]]) -> float:
+def remains(told: Iterable[tuple[str, float]]) -> float:
     """What doubts (source, doubt) leave, 0 to 1: Π(1 - doubt), with one say for each source however often it speaks."""
     strongest: dict[str, float] = {}
-    for source, doubt in doubts:
+    for source, doubt in told:
         strongest[source] = max(doubt, strongest.get(source, 0.0))
     return float(prod(1.0 - doubt for _, doubt in sorted(strongest.items())))
 

@@ -158,9 +158,9 @@ def _verdicts(
             verdicts[at] = decision.decide(findings[at], hurdles, now_ms, contexts[at])
         if at not in across or verdicts[at].state != decision.ACTIONABLE:
             continue
-        doubts = decision.second_thoughts(findings[at], hurdles, now_ms, contexts[at], lately)
-        if doubts:
-            verdicts[at] = Verdict(decision.QUARANTINED, doubts)
+        reasons = decision.second_thoughts(findings[at], hurdles, now_ms, contexts[at], lately)
+        if reasons:
+            verdicts[at] = Verdict(decision.QUARANTINED, reasons)
     return verdicts, contexts
 
 
