@@ -121,7 +121,7 @@ def test_what_bears_on_a_signal_cannot_be_read_so_nothing_is_planned(redis, monk
             raise RedisGone("away")
 
     with monkeypatch.context() as patch, pytest.raises(RedisGone):
-        patch.setattr(f"signals.{away}.redis_client", Away)
+        patch.setattr(f"signals.deciding.{away}.redis_client", Away)
         services.act_on([row.id], now_ms=factories.unix_ms())
     row.refresh_from_db()
     assert row.status == Signal.ACTIONABLE and not Plan.objects.exists()
