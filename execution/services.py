@@ -40,7 +40,7 @@ from markets import live
 from markets.bets import MarketKey
 from markets.books import BookView
 from markets.models import Bet
-from signals import bearing, catalogue, joining, judging, refusing, scanning
+from signals import bearing, catalogue, fill_rates, joining, judging, refusing, scanning
 from signals.bearing import Heard
 from signals.catalogue import Catalogue
 from signals.evidence import Evidence
@@ -221,7 +221,8 @@ def _plan(signal: Signal, planned: planning.Plan, mode: str, now: datetime) -> P
         size=finding.size, outlay=finding.outlay, expected_profit=finding.net_profit,
         reason=f"limited by {finding.limited_by}", legs=storing.tickets_json(planned.tickets),
         at_once=at_once.both(planned, mode, now), edge=finding.edge.quantize(EDGE_STEP),
-        loss_limit=(finding.outlay * pct).quantize(MONEY_STEP), created_at=now,
+        loss_limit=planning.loss_limit(finding, pct, fill_rates.unwind_loss(mode, now)).quantize(MONEY_STEP),
+        created_at=now,
     )  # fmt: skip
 
 
