@@ -18,7 +18,7 @@ from markets.sandbox.polymarket.auth import Credentials
 from markets.sandbox.polymarket.face import Face, Wallet
 from markets.sandbox.polymarket.money import Account, Movement
 from markets.sandbox.polymarket.records import CONFIRMED, DELAYED, FAILED, UNMATCHED, Fill, Note
-from markets.sandbox.state import Row, StateFile
+from markets.sandbox.state import Row, StateError, StateFile
 
 WALLET, ACCOUNT, CREDENTIALS, CLOSED_KEY = (
     "polymarket_wallet", "polymarket_account", "polymarket_credentials", "polymarket_closed_key",
@@ -102,6 +102,12 @@ class Keeper:
         """Take everything back from the file."""
         face = self.face
         for wallet in file.read(WALLET, Wallet):
+            announced = face.by_name.get(wallet.name, wallet)
+            if announced.address != wallet.address:
+                raise StateError(
+                    f"{wallet.name} trades with the wallet {announced.address}, but {file.path} knows {wallet.address}:"
+                    " bring back the keys of that one, or move the file away to begin a new exchange."
+                )
             face.wallets[wallet.address] = face.by_name[wallet.name] = wallet
         for account in file.read(ACCOUNT, Account):
             face.ledger.accounts[account.wallet] = _counting(account)

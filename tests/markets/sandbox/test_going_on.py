@@ -13,12 +13,13 @@ from markets.sandbox import ledgers
 from markets.sandbox import orders as o
 from markets.sandbox.clock import ManualClock, Timers
 from markets.sandbox.context import Sandbox
-from markets.sandbox.keys import USER, process_keys
+from markets.sandbox.keys import USER, make_keys, process_keys
 from markets.sandbox.market import Pair, WorldSpec
 from markets.sandbox.newsroom import Newsroom
 from markets.sandbox.orders import BUY, SELL
 from markets.sandbox.server import build
 from markets.sandbox.sources.archive import archive_of
+from markets.sandbox.state import StateError
 from markets.sandbox.traders import TraderSpec
 
 START = 1_790_000_000_000
@@ -195,6 +196,14 @@ def test_money_that_came_by_other_ways_stays(exchange: Started) -> None:
     exchange.live(1.1)
     exchange.kill()
     assert (exchange.cash(KALSHI), exchange.cash(POLYMARKET)) == ("10250", "999.5")
+
+
+def test_a_wallet_with_other_keys_is_not_taken_for_the_old_one(exchange: Started) -> None:
+    mine, exchange.keys = exchange.keys, make_keys()
+    with pytest.raises(StateError, match=f"{exchange.path} knows 0x.*bring back the keys"):
+        exchange.kill()
+    exchange.keys = mine
+    exchange.start()
 
 
 def test_ids_and_stories_of_an_earlier_run_do_not_come_again(exchange: Started) -> None:
