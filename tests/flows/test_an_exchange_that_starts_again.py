@@ -12,9 +12,11 @@ import pytest
 import requests
 from django.utils import timezone
 
-from execution import catching_up, reconcile, services, working
-from execution.models import Halt, Order, Plan, Position
-from execution.risk_models import Difference
+from execution import services
+from execution.models import Difference, Halt, Order, Plan, Position
+from execution.orders import catching_up
+from execution.plans import working
+from execution.reconciling import reconcile
 from markets import services as markets
 from markets.models import Market
 from markets.platforms.base import KALSHI, PLATFORMS, POLYMARKET, SETTLED
