@@ -41,6 +41,12 @@ def pytest_configure(config: pytest.Config) -> None:
     import django
 
     django.setup()
+    from django.conf import settings
+
+    from tests import emptying
+
+    emptying.install()
+    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise looks into it for every client
     if not hasattr(config, "workerinput"):
         # Workers inherit the environment: with this set they would read their settings before the lines above run
         del os.environ["DJANGO_SETTINGS_MODULE"]
