@@ -7,7 +7,7 @@ from django.test import TransactionTestCase
 
 from arbsite.models import Notice
 from execution.models import RiskLimit
-from signals.whale_models import WhaleTrigger
+from signals.models import WhaleTrigger
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
