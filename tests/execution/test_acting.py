@@ -22,7 +22,7 @@ from signals import catalogue
 from signals import services as detection
 from signals.models import Signal
 from tests import factories
-from tests.execution.plans import tune
+from tests.execution.a_plan import tune
 from tests.factories import IDS
 from tests.signals.standings import said, stand
 from tests.signals.windows import *  # noqa: F403

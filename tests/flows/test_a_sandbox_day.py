@@ -34,7 +34,7 @@ from signals.deciding.decision import BetRisk
 from tests.flows import sandbox_day
 from tests.flows.sandbox_day import Seen, Trader
 
-pytestmark = pytest.mark.timeout(600)  # a minute of one core, which a busy machine may not give at once
+pytestmark = pytest.mark.timeout(3600)  # a minute of one core, which a busy machine may not give at once
 
 START = 1_790_000_000_000
 HOURS = 24
