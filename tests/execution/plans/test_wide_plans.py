@@ -206,7 +206,7 @@ def test_a_bet_that_offers_more_than_was_judged_is_left_alone(monkeypatch, known
     books = views()
     finding = found_in(books, known)
     larger = Result((replace(finding, size=D(1_000)),))
-    monkeypatch.setattr(planning.detection, "find", lambda *_: larger)
+    monkeypatch.setattr(planning.detector, "find", lambda *_: larger)
     made = planned(finding, books, known)
     assert isinstance(made, NoPlan)
     assert made.code == "gap_gone"
@@ -218,7 +218,7 @@ def test_a_wide_gap_that_is_gone_has_its_reason(monkeypatch, known):
         finding, views((12, 10, 5)) | {MARKETS[0]: book(MARKETS[0], bids=[("0.40", 5)])}, known
     ).code
     stale = Result((), (Refusal("wide", "book_stale", "old", "cover"),))
-    monkeypatch.setattr(planning.detection, "find", lambda *_: stale)
+    monkeypatch.setattr(planning.detector, "find", lambda *_: stale)
     assert planned(finding, views(), known).code == "book_stale"
 
 
