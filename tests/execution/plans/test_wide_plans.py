@@ -368,12 +368,11 @@ def test_a_thin_first_leg_cuts_the_others(redis):
 
 @pytest_db
 def test_what_no_other_leg_completes_is_named(redis, monkeypatch):
-    tune(
-        monkeypatch, "execution", loss_limit_pct=D(0), unwind_seconds=D("0.1")
-    )  # nothing is sold back at a loss
+    tune(monkeypatch, "execution", unwind_seconds=D("0.1"))
     now_ms = factories.unix_ms()
     signal = a_wide_signal(now_ms)
     services.act_on([signal.id], now_ms=now_ms)
+    Plan.objects.update(loss_limit=0)  # nothing is sold back at a loss
     thinner("KX-C", "0.5")
     working.work_all()
     # b fills whole, c a tenth, and a follows with a tenth of 10
@@ -386,12 +385,11 @@ def test_what_no_other_leg_completes_is_named(redis, monkeypatch):
 
 @pytest_db
 def test_a_share_below_a_minimum_ends_the_plan(redis, monkeypatch):
-    tune(
-        monkeypatch, "execution", loss_limit_pct=D(0), unwind_seconds=D("0.1")
-    )  # nothing is sold back at a loss
+    tune(monkeypatch, "execution", unwind_seconds=D("0.1"))
     now_ms = factories.unix_ms()
     signal = a_wide_signal(now_ms)
     services.act_on([signal.id], now_ms=now_ms)
+    Plan.objects.update(loss_limit=0)  # nothing is sold back at a loss
     thinner("KX-C", "0.1")
     working.work_all()
     # a fiftieth of 10 is under the minimum of one contract: a is not sent
