@@ -71,7 +71,7 @@ class Exchange:
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """One call of the control endpoint; a refusal raises AssertionError with its sentence."""
-        answer = self._link.request(method, f"{self.urls['control']}/control/{path}", json=body, timeout=10)
+        answer = self._link.request(method, f"{self.urls['control']}/control/{path}", json=body, timeout=60)
         assert answer.status_code == 200, f"{method} {path} {body}: {answer.text}"
         return answer.json()
 
