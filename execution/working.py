@@ -296,8 +296,8 @@ class _Worker:
             self.write("repriced", f"rested too long at {order.price}: its rest at {price}", order=again.id)
 
     def _ticket(self, order: Order, planned: Ticket) -> Ticket:
-        """A leg is sent for what the saga says, everything else as its row says."""
-        return planned if order.role == Order.LEG else ticket_of(order)
+        """A leg of a plan is sent for what the saga says, everything else as its row says."""
+        return planned if order.role in (Order.LEG, Order.EXIT) else ticket_of(order)
 
     def _after(self, became: str) -> None:
         if became == ordering.HELD:

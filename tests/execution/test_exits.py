@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from arbsite.models import Notice
-from execution import exits, halts, portfolio, working
+from execution import exits, halts, portfolio, trading, working
 from execution.limits import Refusal
 from execution.models import ExitOffer, Order, Plan, Position, Settling
 from markets.models import Market
@@ -16,6 +16,8 @@ from signals import catalogue
 from tests import factories
 from tests.arbsite.callers import key, reader, user
 from tests.execution.ledgers import a_pair, an_order, trade
+from tests.execution.plans import QUICK, tune
+from tests.execution.venue import Venue
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -200,3 +202,33 @@ def test_the_executor_sells_what_was_taken(pair, monkeypatch, settings):
     found = portfolio.summary(now=timezone.now())
     # 103.0612 less 85
     assert found["realized_pnl"] == D("18.06") and found["exact"] and found["differences"] == []
+
+
+@pytest.fixture
+def exchanges(redis, monkeypatch):
+    """The same pair on two platforms in memory."""
+    tune(monkeypatch, "execution", **QUICK)
+    tune(monkeypatch, "trading", mode="sandbox", shadow=False)
+    bet = a_pair()
+    Market.objects.update(settles_at=factories.info(KALSHI).settles)
+    trade("PM-1", "YES", "BUY", 100, "0.40", bet=bet, mode="sandbox")
+    trade("KX-1", "NO", "BUY", 100, "0.45", bet=bet, mode="sandbox")
+    made = {platform: Venue(platform) for platform in (POLYMARKET, KALSHI)}
+    with trading.use(made):
+        yield made
+
+
+@pytest.mark.parametrize("sold", [D(0), D("37.5"), D(100)])
+def test_the_second_sale_is_cut_to_what_the_first_one_sold(exchanges, sold):
+    show("0.60", "0.46")
+    (offer,) = exits.look("sandbox", timezone.now())
+    plan = exits.take(offer.id, "paula", timezone.now())
+    assert isinstance(plan, Plan)
+    first, second = [leg["platform"] for leg in plan.legs]
+    exchanges[first].offers.append(sold)
+    working.work(plan.id)
+    plan.refresh_from_db()
+    assert [request.size for request in exchanges[second].sent] == ([sold] if sold else [])
+    assert plan.status == (Plan.FILLED if sold else Plan.ABANDONED)
+    assert {row.quantity for row in Position.objects.filter(mode="sandbox")} == {100 - sold}
+    assert not Order.objects.filter(plan=plan, role__in=(Order.COMPLETE, Order.UNWIND)).exists()
