@@ -12,10 +12,12 @@ from django.utils import timezone
 from arbsite.models import Notice
 from execution import facts, finishing, halts, ordering, saga, tasks, working
 from execution.models import Fill, Order, Plan, PlanStep, Position, Settling
+from markets.models import Market
 from markets.platforms.base import KALSHI, POLYMARKET
 from markets.platforms.trading import INSUFFICIENT_BALANCE, NOT_FILLABLE, RATE_LIMITED, Declined, OrderReport
 from signals.models import LegOutcome
 from signals.sources.calendar.guards import SUSPEND
+from tests.execution.ledgers import trade
 from tests.execution.plans import *  # noqa: F403
 from tests.execution.plans import a_plan, by_role, ledger, legs, show, tune, worked
 from tests.factories import IDS
@@ -563,3 +565,72 @@ def test_what_is_held_is_marked_in_the_mode_that_trades(venues):
     tasks.mark()
     marks = dict(Position.objects.values_list("platform", "current_price"))
     assert marks == {POLYMARKET: D("0.42"), KALSHI: D("0.49")}
+
+
+def a_debt_beside_a_lone_leg(venues, monkeypatch):
+    """What Polymarket sold back before its purchase failed is owed; what Kalshi bought meanwhile is alone."""
+    monkeypatch.setattr(working, "not_for_sale_yet", lambda *_: False)
+    plan = a_plan()
+    assert order_of_legs(plan) == [POLYMARKET, KALSHI]
+    trade(
+        IDS[POLYMARKET], "YES", "BUY", 50, "0.40", mode="sandbox"
+    )  # somebody else's, which the account sells
+    venues[POLYMARKET].settles = "MATCHED"
+    venues[POLYMARKET].offers.append(D(60))
+    venues[KALSHI].offers.append(D(40))
+    show(poly=("0.42", "0.43"), kalshi=("0.30", "0.31"))  # completing costs too much: 20 are sold back
+    plan = worked(plan)
+    assert plan.status == Plan.UNWOUND and sorted(ledger().values()) == [D(40), D(90)]
+    (bought,) = [order for order in by_role(plan, Order.LEG) if order.platform == POLYMARKET]
+    told = venues[POLYMARKET].fail(bought.client_order_id)
+    facts.fills_told(told, mode="sandbox", platform=POLYMARKET, now=timezone.now())
+    plan.refresh_from_db()
+    assert plan.status == Plan.EXECUTING
+    return plan
+
+
+@pytest.mark.parametrize("poly", [("0.02", "0.98"), None])
+def test_a_debt_that_cannot_be_paid_keeps_no_other_leg_waiting(venues, monkeypatch, poly):
+    plan = a_debt_beside_a_lone_leg(venues, monkeypatch)
+    if poly is None:
+        Market.objects.filter(pk=IDS[POLYMARKET]).update(status="CLOSED")
+    show(poly=poly or ("0.42", "0.43"), kalshi=("0.50", "0.51"), number=2)
+    plan = worked(plan)
+    sold = by_role(plan, Order.UNWIND, 1)
+    assert [(order.side, order.filled_qty) for order in sold] == [("SELL", D(40))]
+    assert (IDS[KALSHI], "NO") not in ledger()
+    assert plan.status == Plan.PARTIAL and plan.reason.startswith("owed, ")
+    assert ("closed" if poly is None else "lose more") in plan.reason
+    assert not by_role(plan, Order.COMPLETE)
+    (uncovered,) = Notice.objects.filter(kind="plan_partial").latest("id").data["uncovered"]
+    assert (uncovered["platform"], D(uncovered["contracts"])) == (POLYMARKET, D(20))
+
+
+def test_beside_a_debt_a_lone_leg_loses_no_more_than_the_limit_and_is_held_with_its_reason(
+    venues, monkeypatch
+):
+    plan = a_debt_beside_a_lone_leg(venues, monkeypatch)
+    show(poly=("0.02", "0.98"), kalshi=("0.97", "0.98"), number=2)  # 40 NO would bring two cents each
+    plan = worked(plan)
+    assert plan.status == Plan.PARTIAL and not by_role(plan, Order.UNWIND, 1)
+    assert plan.reason.startswith("owed, ") and "held, for it can neither" in plan.reason
+    uncovered = Notice.objects.filter(kind="plan_partial").latest("id").data["uncovered"]
+    assert sorted(one["platform"] for one in uncovered) == [KALSHI, POLYMARKET]
+    show(
+        poly=("0.02", "0.98"), kalshi=("0.50", "0.51"), number=3
+    )  # the lone leg can go by now, the debt cannot
+    assert working.pick_up_remainders(timezone.now(), "sandbox") == 1
+    assert worked(plan).status == Plan.PARTIAL and (IDS[KALSHI], "NO") not in ledger()
+
+
+def test_a_market_that_has_closed_keeps_no_lone_leg_on_another(venues):
+    plan = a_plan()
+    _first, second = order_of_legs(plan)
+    venues[second].answers.append(Declined(NOT_FILLABLE, "nothing on offer"))
+    show(poly=("0.02", "0.98"), kalshi=("0.02", "0.98"))
+    plan = worked(plan)
+    assert plan.status == Plan.PARTIAL
+    Market.objects.filter(pk=IDS[second]).update(status="CLOSED")
+    show(number=2)
+    assert working.pick_up_remainders(timezone.now(), "sandbox") == 1
+    assert worked(plan).status == Plan.UNWOUND and not ledger() and len(venues[second].sent) == 1
