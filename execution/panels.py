@@ -8,8 +8,10 @@ from django.db.models import Count
 from django.utils import timezone
 
 from arbsite.registry import Panel
-from execution import calendar, halts, portfolio
+from execution.halting import halts
 from execution.models import ExitOffer, Fill, Order, Plan, Position
+from execution.portfolio import calendar
+from execution.portfolio import services as portfolio
 
 SHOWN = 6
 

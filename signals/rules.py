@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from markets.platforms.base import PLATFORMS
 from signals import expected, fill_rates
-from signals.decision import Hurdles
+from signals.deciding.decision import Hurdles
 from signals.edge import Charges
 from signals.findings import Rules
 from signals.sizing import Caps

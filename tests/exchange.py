@@ -250,8 +250,8 @@ def ready() -> None:
     from django.conf import settings
     from django.utils import timezone
 
-    from execution import trading
-    from markets import sandbox_pairs
+    from execution.orders import trading
+    from markets.pairing import sandbox_pairs
     from signals import catalogue
 
     sandbox_pairs.import_pairs(settings.ARBSITE.sandbox.control_url, now=timezone.now())
@@ -267,7 +267,7 @@ def show(pair: dict[str, Any], number: int = 1) -> list[str]:
     from markets import live
     from markets.books import Book
     from markets.live import Change
-    from signals.rechecking import read_books
+    from signals.deciding.rechecking import read_books
 
     views, failed = read_books([(platform, pair[platform]) for platform in PLATFORMS], unix_ms)
     assert not failed, failed

@@ -9,8 +9,11 @@ from django.utils import timezone
 from redis.exceptions import ConnectionError as RedisGone
 
 from arbsite import keys
-from execution import holdings, overlaps, pauses, services
+from execution import services
+from execution.halting import pauses
 from execution.models import Order, Plan, PlanStep
+from execution.plans import overlaps
+from execution.portfolio import holdings
 from markets.models import Bet
 from markets.platforms.base import KALSHI, POLYMARKET
 from markets.platforms.trading import PlatformState
@@ -118,7 +121,7 @@ def test_what_bears_on_a_signal_cannot_be_read_so_nothing_is_planned(redis, monk
             raise RedisGone("away")
 
     with monkeypatch.context() as patch, pytest.raises(RedisGone):
-        patch.setattr(f"signals.{away}.redis_client", Away)
+        patch.setattr(f"signals.deciding.{away}.redis_client", Away)
         services.act_on([row.id], now_ms=factories.unix_ms())
     row.refresh_from_db()
     assert row.status == Signal.ACTIONABLE and not Plan.objects.exists()

@@ -11,13 +11,15 @@ from django.utils import timezone
 
 from arbsite.lease import Lease
 from arbsite.models import Component, Notice
-from execution import executor, feed_watch, ringing, starting, ticking, working
+from execution import executor, ringing, ticking
 from execution.executor import Executor
+from execution.halting import feed_watch, starting
 from execution.models import Halt, Order, Plan, Reconciliation
+from execution.plans import working
 from execution.ticking import Tick
 from markets.platforms.trading import Declined, PlatformState
-from tests.execution.plans import *  # noqa: F403
-from tests.execution.plans import a_plan, order_of, tune
+from tests.execution.a_plan import *  # noqa: F403
+from tests.execution.a_plan import a_plan, order_of, tune
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -259,7 +261,7 @@ def test_live_mode_refuses_to_begin_with_its_reasons(monkeypatch, db):
     from django.core.management import CommandError, call_command
 
     tune(monkeypatch, "trading", mode="live")
-    monkeypatch.setattr("execution.live_checks.problems", lambda now: ["no key: set one"])
+    monkeypatch.setattr("execution.halting.live_checks.problems", lambda now: ["no key: set one"])
     with pytest.raises(CommandError, match="no key: set one"):
         call_command("trade")
 

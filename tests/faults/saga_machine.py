@@ -1,8 +1,9 @@
 """The pure core under random faults: a simulated executor that dies, platforms that lie late, a clock that jumps.
 
-The executor here does what `execution.working` does, without a database: it keeps rows that survive a crash, and a memory
-that does not. The platforms are worse than the real ones in one way that matters: they take the same client id again as
-soon as its first order is done, so nothing but the saga's own patience stands between a lost answer and a second fill.
+The executor here does what `execution.plans.working` does, without a database: it keeps rows that survive a crash,
+and a memory that does not. The platforms are worse than the real ones in one way that matters: they take the same
+client id again as soon as its first order is done, so nothing but the saga's own patience stands between a lost
+answer and a second fill.
 """
 
 import random
@@ -13,17 +14,19 @@ from datetime import UTC, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from fractions import Fraction
 
-from execution import hearing, lifecycle, planning, remainders, saga
+from execution import lifecycle
 from execution.lifecycle import ABANDONED, CANCELLING, PLANNED, REJECTED, SUBMITTED, UNKNOWN
-from execution.planning import Ticket
-from execution.remainders import Act, Money
-from execution.saga import ARBITRAGE, Line, Patience, Standing
+from execution.orders import hearing
+from execution.plans import planning, remainders, saga
+from execution.plans.planning import Ticket
+from execution.plans.remainders import Act, Money
+from execution.plans.saga import ARBITRAGE, Line, Patience, Standing
 from markets.bets import MarketKey
 from markets.books import BookView
 from markets.platforms.base import KALSHI, POLYMARKET
 from markets.platforms.kalshi.fees import KalshiFees
 from markets.platforms.polymarket.fees import PolymarketFees
-from signals.decision import Hurdles
+from signals.deciding.decision import Hurdles
 from tests.signals.values import NOW, PAIR, A, B, book, capped, listings, look
 
 ZERO, ONE = Decimal(0), Decimal(1)

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from markets import bets, building, matching
-from markets.building import EventFacts
+from markets import bets, matching
+from markets.betting import building
+from markets.betting.building import EventFacts
 from markets.matching import Candidate
 from markets.platforms.base import KALSHI, POLYMARKET
 from markets.sandbox import plants, scenario, wide
@@ -27,8 +28,9 @@ from markets.sandbox.orders import Event, MarketChanged
 from markets.sandbox.plants import Plant
 from markets.sandbox.server import build
 from markets.sandbox.traders import TraderSpec
-from signals import decision, rules
-from signals.decision import BetRisk
+from signals import rules
+from signals.deciding import decision
+from signals.deciding.decision import BetRisk
 from tests.flows import sandbox_day
 from tests.flows.sandbox_day import Seen, Trader
 

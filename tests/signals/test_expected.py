@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signals import edge, expected, storing
+from signals import edge, expected
 from signals.edge import Charges
+from signals.records import storing
 from tests.signals.values import A, B, book, listings, look, plain
 
 cents = st.integers(0, 100).map(lambda n: D(n) / 100)

@@ -7,9 +7,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from arbsite.exact_json import encode
-from execution import exits, portfolio
 from execution.limits import Refusal
 from execution.models import MODES
+from execution.plans import exits
+from execution.portfolio import services as portfolio
 
 
 class Command(BaseCommand):

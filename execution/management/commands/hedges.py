@@ -6,9 +6,10 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from arbsite.exact_json import encode
-from execution import hedging, portfolio
 from execution.limits import plain
 from execution.models import MODES
+from execution.portfolio import hedging
+from execution.portfolio import services as portfolio
 
 
 class Command(BaseCommand):
