@@ -150,6 +150,7 @@ class Difference(models.Model):
 class StopLoss(models.Model):
     """Sell what is held of one outcome when its best bid falls to `trigger_price`, not below `limit_price`."""
 
+    # TRIGGERED: it has sold what it was set for; until then it is ACTIVE, its last plan beside it
     ACTIVE, TRIGGERED, CANCELLED = "ACTIVE", "TRIGGERED", "CANCELLED"
     STATUSES = (ACTIVE, TRIGGERED, CANCELLED)
 

@@ -175,7 +175,7 @@ class CancelStop(Endpoint):
 
     @extend_schema(request=None, responses=StopSerializer, tags=TAGS)
     def post(self, request: Request, id: int) -> Response:
-        """It will not trigger any more; one that has triggered already stays."""
+        """It sends nothing any more; what it has sent already is worked to its end."""
         if not StopLoss.objects.filter(pk=id).exists():
             raise Http404
         if not stops.cancel(id, person=request.user, now=timezone.now()):

@@ -2,10 +2,12 @@
 
 import time
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal as D
 from threading import Thread
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -15,11 +17,13 @@ from execution.halting import halts
 from execution.models import Fill, Order, Plan, PlanStep, Position, Settling
 from execution.orders import facts, ordering
 from execution.plans import finishing, saga, working
+from execution.risk import stops
 from markets.models import Market
 from markets.platforms.base import KALSHI, POLYMARKET
 from markets.platforms.trading import INSUFFICIENT_BALANCE, NOT_FILLABLE, RATE_LIMITED, Declined, OrderReport
 from signals.models import LegOutcome
 from signals.sources.calendar.guards import SUSPEND
+from tests import factories
 from tests.execution.a_plan import *  # noqa: F403
 from tests.execution.a_plan import a_plan, by_role, ledger, legs, show, tune, worked
 from tests.execution.ledgers import trade
@@ -637,3 +641,33 @@ def test_a_market_that_has_closed_keeps_no_lone_leg_on_another(venues):
     show(number=2)
     assert working.pick_up_remainders(timezone.now(), "sandbox") == 1
     assert worked(plan).status == Plan.UNWOUND and not ledger() and len(venues[second].sent) == 1
+
+
+def test_a_stop_sells_on_until_all_of_it_is_sold_and_the_exchange_says_the_same(venues, monkeypatch):
+    monkeypatch.setattr(stops, "EVERY", timedelta(0))
+    worked(a_plan())
+    held_there = venues[KALSHI].held()[IDS[KALSHI], "NO"]
+    person = factories.a_person()
+    person.user_permissions.add(Permission.objects.get(codename="can_trade"))
+    person = type(person).objects.get(pk=person.pk)
+    row = stops.place(
+        "sandbox", market_id=IDS[KALSHI], outcome="NO", trigger_price=D("0.40"), limit_price=D("0.35"), person=person,
+        now=timezone.now(),
+    )  # fmt: skip
+    venues[KALSHI].offers.extend([D(30), D(0), held_there - 40])
+    venues[KALSHI].answers.extend(["ok", "lose"])
+    sent = len(venues[KALSHI].sent)
+    for _ in range(8):
+        show(kalshi=("0.60", "0.61"), number=2)  # NO is bid 0.39
+        for plan in stops.look("sandbox", timezone.now()):
+            worked(plan)
+    row.refresh_from_db()
+    assert row.status == "TRIGGERED" and len(venues[KALSHI].sent) - sent == 4
+    assert [request.size for request in venues[KALSHI].sent[sent:]] == [
+        held_there,
+        held_there - 30,
+        held_there - 30,
+        10,
+    ]
+    assert (IDS[KALSHI], "NO") not in venues[KALSHI].held()
+    same_as(venues)
