@@ -170,6 +170,7 @@ class StopLoss(models.Model):
 
     class Meta:
         db_table = "stop_losses"
+        verbose_name, verbose_name_plural = "stop-loss", "stop-losses"
         constraints = [
             one_of("mode", MODES, "stop_losses_mode_known"),
             one_of("status", ("ACTIVE", "TRIGGERED", "CANCELLED"), "stop_losses_status_known"),
