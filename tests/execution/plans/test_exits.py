@@ -103,9 +103,21 @@ def test_what_forbids_an_exit_leaves_the_offer_open_or_ends_it(pair, halted):
         show("0.40", "0.46")
     refused = exits.take(offer.id, "paula", timezone.now())
     assert isinstance(refused, Refusal) and refused.code == ("halted" if halted else "not_worth_leaving")
+    told = Notice.objects.get(kind="exit_refused")
+    assert (told.subject, told.data["code"]) == (offer.id, refused.code) and "paula" in told.message
     offer.refresh_from_db()
     assert offer.status == (ExitOffer.OPEN if halted else ExitOffer.GONE)
     assert not Order.objects.filter(role=Order.EXIT).exists()
+
+
+def test_a_mode_that_is_not_ready_takes_no_exit(pair, monkeypatch):
+    show("0.60", "0.46")
+    (offer,) = look()
+    monkeypatch.setattr(exits.live_checks, "problems", lambda now: ["no signer"])
+    refused = exits.take(offer.id, "paula", timezone.now())
+    assert isinstance(refused, Refusal) and (refused.code, refused.sentence) == ("not_ready", "no signer")
+    assert not Plan.objects.filter(kind=Plan.EXIT).exists()
+    assert Notice.objects.get(kind="exit_refused").data["code"] == "not_ready"
 
 
 def test_a_bet_that_somebody_is_at_work_on_is_not_offered(pair):
@@ -216,6 +228,7 @@ def exchanges(redis, monkeypatch):
     Market.objects.update(settles_at=factories.info(KALSHI).settles)
     trade("PM-1", "YES", "BUY", 100, "0.40", bet=bet, mode="sandbox")
     trade("KX-1", "NO", "BUY", 100, "0.45", bet=bet, mode="sandbox")
+    monkeypatch.setattr(exits.live_checks, "problems", lambda now: [])
     made = {platform: Venue(platform) for platform in (POLYMARKET, KALSHI)}
     with trading.use(made):
         yield made
