@@ -183,6 +183,7 @@ def test_nobody_takes_an_offer_without_scope_and_permission(pair, client, permis
         f"/api/v1/exits/{offer.id}/take", headers=key(user("somebody", *permissions), *scopes)
     )
     assert answer.status_code == 403 and not Plan.objects.filter(kind=Plan.EXIT).exists()
+    assert Notice.objects.get(kind="trade_refused").subject == "somebody"
 
 
 def test_the_command_lists_and_takes(pair, capsys):
@@ -192,6 +193,7 @@ def test_the_command_lists_and_takes(pair, capsys):
     offer = ExitOffer.objects.get()
     with pytest.raises(CommandError, match=r"execution\.can_trade"):
         call_command("exits", "--take", offer.id, "--user", "nobody")
+    assert Notice.objects.get(kind="trade_refused").subject == "nobody"
     user("trader", "execution.can_trade")
     call_command("exits", "--take", offer.id, "--user", "trader")
     assert (

@@ -283,3 +283,14 @@ def test_over_the_api(trader, client, settings):
         assert post("stops/99999999/cancel").status_code == 404
     finally:
         settings.ARBSITE.trading = settings.ARBSITE.trading.model_copy(update={"mode": "paper"})
+
+
+@pytest.mark.parametrize("address", ["stops", "stops/1/cancel"])
+def test_who_may_not_trade_leaves_a_notice_over_the_api(client, address):
+    headers = {
+        "X-Clawdbot-Key": ApiKey.issue(factories.a_person(), "k", ["read", "trade"], now=timezone.now())[1]
+    }
+    assert client.get("/api/v1/stops", headers=headers).status_code == 403
+    assert not Notice.objects.filter(kind="trade_refused").exists()  # only looked
+    assert client.post(f"/api/v1/{address}", headers=headers).status_code == 403
+    assert Notice.objects.filter(kind="trade_refused").count() == 1
