@@ -145,6 +145,7 @@ class Signals(Section):
     max_book_age_seconds: Decimal = Field(Decimal(2), gt=0)
     max_book_skew_seconds: Decimal = Field(Decimal(1), gt=0)
     expire_seconds: int = Field(30, gt=0)
+    min_open_seconds: Decimal = Field(Decimal(60), ge=0)
     leg_fill_rates: str = "0:0.90,0.06:0.80,0.10:0.70,0.20:0.63"
     cash_rate: Decimal = Field(Decimal("0.045"), ge=0, lt=1)
     unknown_settlement_days: int = Field(365, gt=0)

@@ -29,7 +29,7 @@ from markets import live
 from markets.bets import MarketKey
 from markets.books import BookView
 from markets.models import Bet
-from signals import catalogue, scanning
+from signals import catalogue, fill_rates, scanning
 from signals.catalogue import Catalogue
 from signals.deciding import bearing, joining, judging, refusing
 from signals.deciding.bearing import Heard
@@ -211,7 +211,8 @@ def _plan(signal: Signal, planned: planning.Plan, mode: str, now: datetime) -> P
         size=finding.size, outlay=finding.outlay, expected_profit=finding.net_profit,
         reason=f"limited by {finding.limited_by}", legs=storing.tickets_json(planned.tickets),
         at_once=at_once.both(planned, mode, now), edge=finding.edge.quantize(EDGE_STEP),
-        loss_limit=(finding.outlay * pct).quantize(MONEY_STEP), created_at=now,
+        loss_limit=planning.loss_limit(finding, pct, fill_rates.unwind_loss(mode, now)).quantize(MONEY_STEP),
+        created_at=now,
     )  # fmt: skip
 
 

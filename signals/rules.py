@@ -22,6 +22,7 @@ def rules(*, settings_only: bool = False) -> Rules:
         max_book_age_ms=int(config.signals.max_book_age_seconds * 1_000),
         max_skew_ms=int(config.signals.max_book_skew_seconds * 1_000),
         caps=Caps(max_outlay={} if most is None else dict.fromkeys(PLATFORMS, most)),
+        min_open_ms=int(config.signals.min_open_seconds * 1_000),
     )
 
 

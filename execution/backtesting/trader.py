@@ -22,7 +22,7 @@ from execution.limits import Held
 from execution.orders import paper
 from execution.orders.paper import PaperFill
 from execution.plans import remainders, saga
-from execution.plans.planning import NoPlan, Plan, Ticket
+from execution.plans.planning import NoPlan, Plan, Ticket, loss_limit
 from execution.plans.remainders import Act, Money
 from execution.plans.saga import LEG, Line, Patience, Remainder, Standing
 from markets.bets import Bet, MarketKey
@@ -56,7 +56,9 @@ class Assumptions:
     further: Mapping[str, FillBands]
     cash: Mapping[str, Decimal]
     seed: int = 0
-    loss_limit_pct: Decimal = Decimal("0.05")  # of a plan's outlay, that its remainders may lose
+    loss_limit_pct: Decimal = Decimal(
+        "0.05"
+    )  # of a plan's outlay, that its remainders may lose beyond what is reckoned
     late_days: int = 90
     patience: Patience = field(default_factory=Patience)
 
@@ -311,7 +313,7 @@ class Trader:
             if position is not None and position.quantity:
                 paid += piece.contracts * position.cost / position.quantity
         payoff = dollars(int(rest.share * micro(attempt.finding.size)))
-        limit = attempt.finding.outlay * self.assumptions.loss_limit_pct - attempt.lost
+        limit = loss_limit(attempt.finding, self.assumptions.loss_limit_pct, ZERO) - attempt.lost
         return Money(paid, payoff, max(ZERO, limit))
 
     def _end(self, attempt: Attempt, status: str, sentence: str) -> None:

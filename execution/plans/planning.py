@@ -13,7 +13,7 @@ from fractions import Fraction
 from markets.bets import Bet, MarketKey
 from markets.books import MICRO, BookView, Level, dollars, micro
 from markets.platforms.base import POLYMARKET, FeeSchedule
-from signals import sizing
+from signals import expected, sizing
 from signals.deciding import decision
 from signals.deciding.decision import CALM, Context, Hurdles
 from signals.detection import detector
@@ -179,6 +179,15 @@ def most_cash(side: str, size: Decimal, limit_price: Decimal, fees: FeeSchedule)
     if side != BUY:
         return Decimal(0)
     return fees.order_cost(side, [Level(limit_price, size)]).cash
+
+
+def loss_limit(finding: Finding, pct: Decimal, measured: Decimal) -> Decimal:
+    """Dollars that a plan may lose on lone remainders: what its hurdle has reckoned with, and `pct` of its cost besides.
+
+    A limit below what selling back is known to cost would make a bet on the outcome of every leg that is left alone.
+    `measured` is what selling back has lost on average, dollars a contract.
+    """
+    return expected.reckoned_loss(finding, measured) + finding.outlay * pct
 
 
 def share(planned: Ticket, filled: Decimal) -> Fraction:

@@ -78,10 +78,13 @@ def decide(
     listings: Mapping[MarketKey, Listing],
     *,
     unsettled: bool = False,
+    netted: bool = False,
 ) -> Act | Hold:
     """Whichever ends best by these books within the loss limit; or why it is held.
 
     `unsettled`: what is alone was matched, but its trades have not settled, and the platform lets nobody sell it yet.
+    `netted`: it has become a dollar together with another plan's contracts of the other outcome, whose own legs are alone
+    in its place. What completes it completes those.
     """
     whys: list[str] = []
     ways = []
@@ -92,6 +95,9 @@ def decide(
             continue
         if role == UNWIND and unsettled:
             whys.append("unwind: its trades have not settled yet, and only then can it be sold")
+            continue
+        if role == UNWIND and netted:
+            whys.append("unwind: it was netted against another plan's contracts of the other outcome")
             continue
         way = _way(role, pieces, turned, money, books, listings)
         if isinstance(way, str):

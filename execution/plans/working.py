@@ -8,7 +8,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +23,7 @@ from django.utils import timezone
 
 from execution import lifecycle
 from execution.halting import halts
+from execution.ledger import PositionKey
 from execution.models import Fill, Order, Plan, PlanStep, Settling
 from execution.orders import facts, ordering, playbook
 from execution.orders.trading import trading
@@ -406,11 +407,14 @@ class _Worker:
             return remainders.Hold("trading is halted there: what is held stays held until it is resumed")
         if self._tried_in_vain({piece.leg for piece in (*rest.alone, *rest.lacking)}) >= MOST_TRIES:
             return remainders.Hold("the books show a way out that was not there when it was tried: a pause")
-        if not still_held(self.plan, rest.alone):
+        lost = short_of(self.plan, rest.alone)
+        if lost and not was_netted(self.plan, lost):
             return remainders.Hold("the account does not hold these contracts any more")
         money = money_of(self.plan, self.orders, self.tickets, rest)
         waits = not_for_sale_yet(self.plan, self.orders, rest.alone)
-        return remainders.decide(rest, money, self._books(), self.listings, unsettled=waits)
+        return remainders.decide(
+            rest, money, self._books(), self.listings, unsettled=waits, netted=bool(lost)
+        )
 
     def _tried_in_vain(self, legs: set[int]) -> int:
         """Orders of the last minute that should have completed or sold back these legs, and found nothing."""
@@ -567,13 +571,30 @@ def figures_of(rest: Remainder) -> dict[str, object]:
     }  # fmt: skip
 
 
-def still_held(plan: Plan, alone: Sequence[Piece]) -> bool:
-    """Whether the account holds what is alone, and nobody else is selling it; for an exit there is nothing to hold."""
-    return all(
-        holdings.sellable(plan.mode, piece.ticket.side_of_book) >= piece.contracts
+def short_of(plan: Plan, alone: Sequence[Piece]) -> dict[PositionKey, Decimal]:
+    """Contracts of what is alone that the account does not hold, or that somebody else is selling.
+
+    For an exit there is nothing to hold.
+    """
+    lacks = {
+        piece.ticket.side_of_book: piece.contracts - holdings.sellable(plan.mode, piece.ticket.side_of_book)
         for piece in alone
         if piece.ticket.side == Order.BUY
-    )
+    }
+    return {key: lack for key, lack in lacks.items() if lack > 0}
+
+
+def was_netted(plan: Plan, lost: Mapping[PositionKey, Decimal]) -> bool:
+    """Whether what is lacking went into merges of YES and NO since the plan began, and was not sold by somebody."""
+    return all(
+        lack <= (
+            Fill.objects.filter(
+                mode=plan.mode, platform=platform, market_id=market_id, outcome=outcome, kind=Fill.MERGE,
+                created_at__gte=plan.created_at,
+            ).aggregate(sum=Sum("quantity"))["sum"] or ZERO
+        )
+        for (platform, market_id, outcome), lack in lost.items()
+    )  # fmt: skip
 
 
 def not_for_sale_yet(plan: Plan, orders: Sequence[Order], alone: Sequence[Piece]) -> bool:

@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
-from execution.plans.leaving import HeldLeg, payoffs
+from execution.ledger import PositionKey
+from execution.plans.leaving import HeldLeg, payoffs, smallest_set
 from execution.portfolio import exposure, holders, holdings
-from execution.portfolio.apportioning import CENT, to_cents
+from execution.portfolio.apportioning import CENT, MONEY_UNIT, to_cents
 from execution.portfolio.exposure import NO_BET, Part
 from execution.portfolio.holders import NOBODY
 from markets.books import YES
@@ -48,6 +49,9 @@ class Entry:
     cost: Decimal  # locked, fees included
     worth: Decimal  # at the best bids
     chance: Decimal  # that `sure` is paid: 1 - the upper bound of m0
+    # The parts of cost and worth that stand behind `sure`; the rest pays in some states only
+    cost_of_sure: Decimal
+    worth_of_sure: Decimal
 
     def as_json(self) -> dict[str, Any]:
         """The entry's fields by name."""
@@ -99,6 +103,11 @@ def look(mode: str, now: datetime) -> Calendar:
 
 def of(found: Sequence[Part], mode: str, now: datetime) -> Calendar:
     """The calendar of these parts, in whole cents: what is sure is rounded down, and costs still add up."""
+    return Calendar(now, mode, _in_cents(exactly(found, now)))
+
+
+def exactly(found: Sequence[Part], now: datetime) -> list[Entry]:
+    """The entries of these parts by day, to the last digit."""
     bets = {row.id: row for row in Bet.objects.filter(id__in={part.bet_id for part in found} - {NOBODY})}
     pays_in: dict[str, dict[tuple[str, str], frozenset[str]]] = defaultdict(dict)
     for row in BetOutcome.objects.filter(bet_id__in=bets):
@@ -118,7 +127,7 @@ def of(found: Sequence[Part], mode: str, now: datetime) -> Calendar:
     entries.sort(
         key=lambda one: (one.day is None, one.day or date.max, KINDS.index(one.kind), one.bet_id, one.label)
     )
-    return Calendar(now, mode, _in_cents(entries))
+    return entries
 
 
 def _together(
@@ -146,7 +155,7 @@ def _paid(group: Sequence[Part], markets: Mapping[str, Market], now: datetime) -
         assert yes_pays is not None
         value += part.contracts * (yes_pays if part.key[2] == YES else ONE - yes_pays)
     question = markets[group[0].key[1]].question or group[0].key[1]
-    return _entry(_day(now), PAID, group, question, value, value, ONE)
+    return _entry(_day(now), PAID, group, question, value, value, ONE, {part.key: ONE for part in group})
 
 
 def _waiting(
@@ -161,12 +170,30 @@ def _waiting(
     if bet is None or group[0].key[1:] not in pays_in:
         question = rows[0].question or rows[0].id
         label = question if bet is None else f"{question} (outside its bet)"
-        return _entry(day, kind, group, label, ZERO, group[0].contracts, ONE)
+        return _entry(day, kind, group, label, ZERO, group[0].contracts, ONE, {})
     held = [HeldLeg(*part.key, pays_in[part.key[1:]], part.contracts) for part in group]
     possible = _possible(bet.states, pays_in, markets)
     paid = payoffs(possible, held).values()
     sure, most = (min(paid), max(paid)) if paid else (ZERO, sum((part.contracts for part in group), ZERO))
-    return _entry(day, kind, group, bet.name or bet.id, sure, most, ONE - bet.m0_upper)
+    behind = _behind(possible, held) if paid else {}
+    return _entry(day, kind, group, bet.name or bet.id, sure, most, ONE - bet.m0_upper, behind)
+
+
+def _behind(possible: Sequence[str], held: Sequence[HeldLeg]) -> dict[PositionKey, Decimal]:
+    """The share of each leg that stands behind what is sure: of the smallest set that pays it, and of what is decided.
+
+    A leg that pays in no state that is still possible is the other half of one that has won: its end is sure, too.
+    """
+    left = [replace(leg, pays_in=leg.pays_in.intersection(possible)) for leg in held]
+    shares = {_key(leg): ONE for leg in left if not leg.pays_in}
+    contracts = {_key(leg): leg.contracts for leg in left}
+    for leg in smallest_set(possible, left):
+        shares[_key(leg)] = leg.contracts / contracts[_key(leg)]
+    return shares
+
+
+def _key(leg: HeldLeg) -> PositionKey:
+    return (*leg.market, leg.outcome)
 
 
 def _possible(
@@ -211,19 +238,29 @@ def _entry(
     sure: Decimal,
     most: Decimal,
     chance: Decimal,
+    behind: Mapping[PositionKey, Decimal],
 ) -> Entry:
-    cost = sum((part.cost for part in group), ZERO)
-    worth = sum((part.worth for part in group), ZERO)
+    """`behind`: the share of each position that stands behind what is sure."""
     bet_id = group[0].bet_id
     return Entry(
-        day, kind, bet_id, label if bet_id else f"{label} ({NO_BET})", sure, most, cost, worth, chance
-    )
+        day, kind, bet_id, label if bet_id else f"{label} ({NO_BET})", sure, most,
+        cost=sum((part.cost for part in group), ZERO),
+        worth=sum((part.worth for part in group), ZERO),
+        chance=chance,
+        cost_of_sure=sum((_share(part.cost, behind.get(part.key, ZERO)) for part in group), ZERO),
+        worth_of_sure=sum((_share(part.worth, behind.get(part.key, ZERO)) for part in group), ZERO),
+    )  # fmt: skip
+
+
+def _share(amount: Decimal, share: Decimal) -> Decimal:
+    """To the unit that the database keeps, so that what is left of an amount is exact as well."""
+    return (amount * share).quantize(MONEY_UNIT)
 
 
 def _in_cents(entries: Sequence[Entry]) -> list[Entry]:
-    costs, worths = (
+    costs, worths, of_sure, worth_of_sure = (
         to_cents({str(number): getattr(entry, field) for number, entry in enumerate(entries)})
-        for field in ("cost", "worth")
+        for field in ("cost", "worth", "cost_of_sure", "worth_of_sure")
     )
     return [
         replace(
@@ -232,6 +269,8 @@ def _in_cents(entries: Sequence[Entry]) -> list[Entry]:
             most=entry.most.quantize(CENT, ROUND_FLOOR),
             cost=costs[str(number)],
             worth=worths[str(number)],
+            cost_of_sure=of_sure[str(number)],
+            worth_of_sure=worth_of_sure[str(number)],
         )
         for number, entry in enumerate(entries)
     ]

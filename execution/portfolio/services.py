@@ -15,7 +15,7 @@ from arbsite.models import HIGH, INFO, Notice
 from execution import ledger, publishing
 from execution.ledger import Entry, Pnl, PositionKey
 from execution.models import Difference, Fill, Order, Plan, Position, Settling
-from execution.portfolio import booking, equity, holdings
+from execution.portfolio import booking, equity, holdings, made_of
 from execution.portfolio.apportioning import CENT, to_cents
 from execution.portfolio.booking import Movement
 from markets.platforms.base import PLATFORMS, SETTLED
@@ -123,7 +123,8 @@ def entries(mode: str = PAPER) -> Iterator[Entry]:
 def summary(*, now: datetime, mode: str | None = None) -> dict[str, Any]:
     """The portfolio in dollars: cash, what is held, what is locked, and profit. Every sum holds as shown, to the cent.
 
-    `pnl_from_fills` is computed from the fills alone; both agree, or `exact` is false. Raises no error for accounts that
+    `pnl_from_fills` is computed from the fills alone; both agree, or `exact` is false. `made_of` says how much of the
+    profit is locked in until settlement, and how much is at risk. Raises no error for accounts that
     differ: `differences` tells.
     """
     mode = mode or trading_mode()
@@ -141,10 +142,12 @@ def summary(*, now: datetime, mode: str | None = None) -> dict[str, Any]:
         moment = equity.Moment(
             now, sum(cash.values(), ZERO), sum(worth.values(), ZERO), profit=pnl.total + corrected
         )
+        money = _money(cash, moment, moved, corrected, pnl, from_fills)
         return {
             "as_of": now,
             "mode": mode,
-            **_money(cash, moment, moved, corrected, pnl, from_fills),
+            **money,
+            **made_of.as_json(made_of.look(mode, marks, now), money["realized_pnl"], money["unrealized_pnl"]),
             "invested": _cents(sum((row.cost for row in rows.values()), ZERO)),
             "margin": margin(mode, opened),
             "provisional": provisional(mode),

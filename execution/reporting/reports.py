@@ -13,7 +13,7 @@ from django.db.models import Count, F, Max, Q, Sum
 
 from execution.models import Difference, ExitOffer, Fill, Halt, Order, Plan
 from execution.plans import shadows
-from execution.portfolio import actions, calendar, equity, exposure
+from execution.portfolio import actions, calendar, equity, exposure, made_of
 from execution.portfolio import services as portfolio
 from execution.risk import limit_names, usage
 from signals import catalogue
@@ -49,6 +49,7 @@ def gather(*, now: datetime, days: int, mode: str | None = None) -> dict[str, An
         "mode": mode,
         "profit": None if before is None else totals["pnl"] - before.quantize(portfolio.CENT),
         "portfolio": totals,
+        "realised": made_of.realised(mode, totals["realized_pnl"]),
         "trades": _trades(mode, since),
         "plans": _plans(mode, since),
         "fill_rates": _fill_rates(mode, since),
@@ -221,7 +222,7 @@ def _exits(mode: str, since: datetime) -> dict[str, int]:
 def sections(found: dict[str, Any]) -> list[Section]:
     """The report as tables; empty ones are left out, save those whose emptiness is news."""
     makers: Iterable[Callable[[dict[str, Any]], Section | None]] = (
-        _say_portfolio, _say_trades, _say_plans, _say_fill_rates, _say_remainders, _say_refusals, _say_shadow,
+        _say_portfolio, _say_made_of, _say_trades, _say_plans, _say_fill_rates, _say_remainders, _say_refusals, _say_shadow,
         _say_limits, _say_halts, _say_differences, _say_exits, _say_actions, _say_calendar,
     )  # fmt: skip
     return [section for make in makers if (section := make(found)) is not None]
@@ -248,6 +249,33 @@ def _say_portfolio(found: dict[str, Any]) -> Section:
         + "; ".join(totals["differences"] or ["profit from positions and from fills differ"])
     )
     return Section("Portfolio", ("", "dollars"), lines, note)
+
+
+MADE_OF = (
+    (made_of.SETTLED, "settled"), (made_of.FREED, "merged or converted"), (made_of.SOLD_BACK, "lone legs sold back"),
+    (made_of.LEFT, "left early"), (made_of.OTHERWISE, "sold by hand, by a stop, undone"),
+)  # fmt: skip
+
+
+def _say_made_of(found: dict[str, Any]) -> Section:
+    totals = found["portfolio"]
+    made, sure, lone = totals["made_of"], totals["sure"], totals["lone"]
+    rows = [
+        (f"realised: {words}", dollars(found["realised"][name]))
+        for name, words in MADE_OF
+        if found["realised"][name]
+    ]
+    rows += [
+        ("locked in until settlement", dollars(made["locked_in"])),
+        ("worth less at the bids until then", dollars(made["until_settlement"])),
+        ("at risk: no other leg covers it", dollars(made["at_risk"])),
+        ("together", dollars(totals["pnl"])),
+    ]  # fmt: skip
+    note = (
+        f"Sure to come: {dollars(sure['pays'])} for what cost {dollars(sure['cost'])}. Not covered: contracts that cost"
+        f" {dollars(lone['cost'])} and are worth {dollars(lone['worth'])} at the best bids."
+    )
+    return Section("What the profit is made of", ("", "dollars"), rows, note)
 
 
 def _say_trades(found: dict[str, Any]) -> Section:
@@ -417,6 +445,8 @@ def headline(found: dict[str, Any]) -> list[str]:
         f"plans: {plans or 'none'}",
         f"trades: {trades['count']}, fees {dollars(trades['fees'])}",
         f"P&L since the beginning: {dollars(totals['pnl'])} (realised {dollars(totals['realized_pnl'])})",
+        f"locked in until settlement: {dollars(totals['made_of']['locked_in'])}; not covered by any other leg: contracts"
+        f" worth {dollars(totals['lone']['worth'])}",
         f"equity {dollars(totals['equity'])}, {dollars(totals['margin']['total'])} locked",
     ]
     standing = [one for one in found["halts"] if one["lifted_at"] is None]

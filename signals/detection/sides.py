@@ -16,6 +16,7 @@ from signals.findings import (
     BOOK_MALFORMED,
     BOOK_STALE,
     BUY,
+    CLOSES_SOON,
     FEES_UNKNOWN,
     LISTING_FAULTY,
     LISTING_MISSING,
@@ -61,12 +62,16 @@ def side_of(
     fees = listing.fees
     if fees is None:
         return FEES_UNKNOWN, f"the fees of {name_of(claim)} are not known"
-    why = _closed(claim, listing, now_ms) or _unfit(claim, book, rules, now_ms, crossed_is_fine)
+    why = _closed(claim, listing, rules, now_ms) or _unfit(claim, book, rules, now_ms, crossed_is_fine)
     return why or Side(claim, listing, fees, book, book.asks_for(claim.outcome))
 
 
-def _closed(claim: Claim, listing: Listing, now_ms: int) -> Why | None:
-    """What is wrong with the market."""
+def _closed(claim: Claim, listing: Listing, rules: Rules, now_ms: int) -> Why | None:
+    """What is wrong with the market.
+
+    One that is about to close is left alone: a lone leg could not be got rid of any more, and would win or lose all of
+    itself. A close that has passed says nothing: Polymarket names a day, and trades on.
+    """
     name = name_of(claim)
     if listing.fault:
         return LISTING_FAULTY, f"{name}: {listing.fault}"
@@ -76,6 +81,11 @@ def _closed(claim: Claim, listing: Listing, now_ms: int) -> Why | None:
         return RULES_MISSING, f"{name} has no rules that say when it pays"
     if listing.settles is not None and edge.unix_ms(listing.settles) <= now_ms:
         return SETTLES_PAST, f"{name} should have settled at {listing.settles.isoformat()}"
+    if listing.closes is not None and 0 < edge.unix_ms(listing.closes) - now_ms < rules.min_open_ms:
+        return (
+            CLOSES_SOON,
+            f"{name} closes at {listing.closes.isoformat()}: too soon to get rid of a lone leg",
+        )
     return None
 
 

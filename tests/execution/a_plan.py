@@ -19,8 +19,8 @@ from tests.execution.venue import Venue
 from tests.factories import IDS
 
 QUICK = {
-    "intent_seconds": D(60), "look_up_seconds": D("0.4"), "look_up_every_ms": 20, "rest_seconds": D("0.1"),
-    "retry_backoff_ms": 1, "unwind_seconds": D("0.6"), "at_once": "never", "loss_limit_pct": D("0.10"),
+    "intent_seconds": D(60), "look_up_seconds": D(2), "look_up_every_ms": 20, "rest_seconds": D("0.1"),
+    "retry_backoff_ms": 1, "unwind_seconds": D(3), "at_once": "never", "loss_limit_pct": D("0.10"),
 }  # fmt: skip
 
 
@@ -62,7 +62,9 @@ def a_plan(**changes) -> Plan:
         factories.a_pair()
     detect_and_judge(*windows(factories.unix_ms(), *GAP))
     signal = Signal.objects.get()
-    assert services.act_on([signal.id], now_ms=factories.unix_ms()) == 1
+    acted = services.act_on([signal.id], now_ms=factories.unix_ms())
+    signal.refresh_from_db()
+    assert acted == 1, (signal.status, signal.reasons)
     plan = Plan.objects.get(shadow_of=None)
     if changes:
         Plan.objects.filter(pk=plan.pk).update(**changes)
@@ -70,7 +72,7 @@ def a_plan(**changes) -> Plan:
     return plan
 
 
-def worked(plan: Plan, seconds: float = 20) -> Plan:
+def worked(plan: Plan, seconds: float = 60) -> Plan:
     working.work_all("sandbox", seconds=seconds)
     plan.refresh_from_db()
     return plan

@@ -3,6 +3,7 @@
 import time
 from datetime import timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from django.utils import timezone
@@ -21,6 +22,7 @@ from signals import catalogue
 from signals import services as detection
 from signals.models import Signal
 from tests import factories
+from tests.execution.a_plan import tune
 from tests.factories import IDS
 from tests.signals.standings import said, stand
 from tests.signals.windows import *  # noqa: F403
@@ -53,8 +55,9 @@ def test_books_age_while_somebody_else_holds_the_ledger(redis, monkeypatch):
     lock = holdings.lock_ledger
 
     def wait():
-        time.sleep(2.2)
         lock()
+        late = SimpleNamespace(monotonic=lambda: time.monotonic() + 31)
+        monkeypatch.setattr("execution.services.time", late)
 
     monkeypatch.setattr("execution.services.holdings.lock_ledger", wait)
     assert services.act_on([row.id], now_ms=factories.unix_ms()) == 0
@@ -72,7 +75,8 @@ def test_what_was_bought_is_spoken_for_whatever_its_signal_says_by_now(redis):
     }
 
 
-def test_a_book_that_is_silent_for_a_moment_does_not_have_its_levels_bought_again(redis):
+def test_a_book_that_is_silent_for_a_moment_does_not_have_its_levels_bought_again(redis, monkeypatch):
+    tune(monkeypatch, "signals", max_book_age_seconds=Decimal(2))
     factories.a_pair()
     for number, at_ms in enumerate(factories.unix_ms() + after for after in (0, 3_000, 6_000)):
         windows = show(at_ms, *GAP, number=number)

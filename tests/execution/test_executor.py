@@ -47,12 +47,12 @@ def running(mode="sandbox"):
         yield made
     finally:
         stop.set()
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()
         working.stopping.clear()
 
 
-def until(condition, seconds=10):
+def until(condition, seconds=60):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it does not happen"
@@ -106,11 +106,11 @@ def test_a_stop_waits_for_the_answer_and_begins_nothing(venues, quiet):
 
     def slow(request):
         sending.set()
-        assert answer.wait(10)
+        assert answer.wait(60)
 
     venues[first].on_submit = slow
     with running() as made:
-        assert sending.wait(10)
+        assert sending.wait(60)
         made.stop.set()
         answer.set()
     assert status(plan) == Plan.FILLED, "a lone leg is not left behind by a stop"
@@ -140,7 +140,7 @@ def a_second_plan(plan):
 def test_no_tick_waits_for_another(venues, quiet, monkeypatch):
     """Polymarket cancels everything when its heartbeat is silent for ten seconds: platforms that hang must not do that."""
     go_on, beats = threading.Event(), []
-    slow = [Tick(f"slow{number}", 1, lambda mode, now: go_on.wait(20)) for number in range(12)]
+    slow = [Tick(f"slow{number}", 1, lambda mode, now: go_on.wait(60)) for number in range(12)]
     heart = Tick("heartbeat", 0.05, lambda mode, now: beats.append(now))
     monkeypatch.setattr(ticking, "table", lambda mode: [*slow, heart])
     with running():
@@ -190,7 +190,7 @@ def test_a_tick_that_fails_or_hangs_hurts_nobody():
 
     ticks = [
         Tick("failing", 0, failing, "sandbox"),
-        Tick("hanging", 0, lambda mode, now: hang.wait(10), "sandbox"),
+        Tick("hanging", 0, lambda mode, now: hang.wait(60), "sandbox"),
     ]
     with ThreadPoolExecutor(2) as pool:
         for turn in range(20):

@@ -6,7 +6,7 @@ exchange grows lively for a minute: two gaps are planted, one platform's data st
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -34,7 +34,7 @@ from signals.deciding.decision import BetRisk
 from tests.flows import sandbox_day
 from tests.flows.sandbox_day import Seen, Trader
 
-pytestmark = pytest.mark.timeout(600)  # a minute of one core, which a busy machine may not give at once
+pytestmark = pytest.mark.timeout(3600)  # a minute of one core, which a busy machine may not give at once
 
 START = 1_790_000_000_000
 HOURS = 24
@@ -174,7 +174,10 @@ def day() -> Day:
     )
     minutes = settings.ARBSITE.signals.evidence_minutes
     trader = Trader(
-        sandbox, rules.rules(settings_only=True), rules.hurdles(settings_only=True), minutes * 60_000
+        sandbox,
+        replace(rules.rules(settings_only=True), max_book_age_ms=FRESH_MS),
+        replace(rules.hurdles(settings_only=True), max_book_age_ms=FRESH_MS),
+        minutes * 60_000,
     )
     trader.start(START)
     for pair in sandbox.world.open_pairs():

@@ -75,6 +75,14 @@ def test_what_our_own_checks_refused_is_not_tried_again():
     assert isinstance(decide(rest(refused={COMPLETE, UNWIND}), money(), books(), LISTINGS), Hold)
 
 
+def test_what_was_netted_is_completed_and_never_sold():
+    dear = books(no_ask="0.60")  # completing brings 24, selling would bring 25.80
+    assert decide(rest(), money(limit="4"), dear, LISTINGS).role == UNWIND
+    found = decide(rest(), money(limit="4"), dear, LISTINGS, netted=True)
+    assert (found.role, found.ends) == (COMPLETE, D(24)) and "netted" in found.sentence
+    assert isinstance(decide(rest(), money(limit="1"), dear, LISTINGS, netted=True), Hold)
+
+
 def test_only_the_levels_within_the_limit_are_taken():
     deep = books(no_ask="0.99") | {A: book(A, bids=[("0.44", 20), ("0.10", 100)], asks=[("0.99", 1)])}
     found = decide(rest(), money(), deep, LISTINGS)

@@ -206,7 +206,7 @@ def test_a_bet_that_offers_more_than_was_judged_is_left_alone(monkeypatch, known
     books = views()
     finding = found_in(books, known)
     larger = Result((replace(finding, size=D(1_000)),))
-    monkeypatch.setattr(planning.detection, "find", lambda *_: larger)
+    monkeypatch.setattr(planning.detector, "find", lambda *_: larger)
     made = planned(finding, books, known)
     assert isinstance(made, NoPlan)
     assert made.code == "gap_gone"
@@ -218,7 +218,7 @@ def test_a_wide_gap_that_is_gone_has_its_reason(monkeypatch, known):
         finding, views((12, 10, 5)) | {MARKETS[0]: book(MARKETS[0], bids=[("0.40", 5)])}, known
     ).code
     stale = Result((), (Refusal("wide", "book_stale", "old", "cover"),))
-    monkeypatch.setattr(planning.detection, "find", lambda *_: stale)
+    monkeypatch.setattr(planning.detector, "find", lambda *_: stale)
     assert planned(finding, views(), known).code == "book_stale"
 
 
@@ -317,7 +317,8 @@ def filled() -> dict[str, D]:
 
 
 @pytest_db
-def test_legs_of_unequal_size_are_booked_and_add_up(redis):
+def test_legs_of_unequal_size_are_booked_and_add_up(redis, monkeypatch):
+    tune(monkeypatch, "execution", intent_seconds=D(60))  # whoever comes first loads the solver in that time
     now_ms = factories.unix_ms()
     signal = a_wide_signal(now_ms)
     assert services.act_on([signal.id], now_ms=now_ms) == 1
@@ -368,12 +369,11 @@ def test_a_thin_first_leg_cuts_the_others(redis):
 
 @pytest_db
 def test_what_no_other_leg_completes_is_named(redis, monkeypatch):
-    tune(
-        monkeypatch, "execution", loss_limit_pct=D(0), unwind_seconds=D("0.1")
-    )  # nothing is sold back at a loss
+    tune(monkeypatch, "execution", unwind_seconds=D("0.1"))
     now_ms = factories.unix_ms()
     signal = a_wide_signal(now_ms)
     services.act_on([signal.id], now_ms=now_ms)
+    Plan.objects.update(loss_limit=0)  # nothing is sold back at a loss
     thinner("KX-C", "0.5")
     working.work_all()
     # b fills whole, c a tenth, and a follows with a tenth of 10
@@ -386,12 +386,11 @@ def test_what_no_other_leg_completes_is_named(redis, monkeypatch):
 
 @pytest_db
 def test_a_share_below_a_minimum_ends_the_plan(redis, monkeypatch):
-    tune(
-        monkeypatch, "execution", loss_limit_pct=D(0), unwind_seconds=D("0.1")
-    )  # nothing is sold back at a loss
+    tune(monkeypatch, "execution", unwind_seconds=D("0.1"))
     now_ms = factories.unix_ms()
     signal = a_wide_signal(now_ms)
     services.act_on([signal.id], now_ms=now_ms)
+    Plan.objects.update(loss_limit=0)  # nothing is sold back at a loss
     thinner("KX-C", "0.1")
     working.work_all()
     # a fiftieth of 10 is under the minimum of one contract: a is not sent

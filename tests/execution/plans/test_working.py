@@ -320,6 +320,25 @@ def test_what_can_neither_be_completed_nor_sold_is_held_and_taken_up_later(venue
     same_as(venues)
 
 
+def test_a_lone_leg_that_was_netted_is_completed(venues, monkeypatch):
+    """YES and NO of one market are a dollar at once: then a plan's lone contracts are gone, and another's are alone."""
+    plan = a_plan()
+    first, second = order_of_legs(plan)
+    venues[second].answers.append(Declined(NOT_FILLABLE, "nothing on offer"))
+    monkeypatch.setattr(working, "short_of", lambda *_: {(first, IDS[first], plan.legs[0]["outcome"]): D(1)})
+    show()
+    plan = worked(plan)
+    assert plan.status == Plan.PARTIAL and "does not hold" in plan.reason  # somebody has sold it
+    bought = Fill.objects.filter(order__plan=plan).earliest("id")
+    Fill.objects.create(
+        kind=Fill.MERGE, platform=first, market_id=bought.market_id, outcome=bought.outcome, side="SELL", quantity=D(1),
+        price=D("0.5"), cash=D("0.5"), mode="sandbox", trade_id="netted", created_at=timezone.now(),
+    )  # fmt: skip
+    assert working.pick_up_remainders(timezone.now(), "sandbox") == 1
+    plan = worked(plan)
+    assert plan.status == Plan.FILLED and not by_role(plan, Order.UNWIND)
+
+
 def test_a_stale_intent_dies(venues, monkeypatch):
     plan = a_plan()
     tune(monkeypatch, "execution", intent_seconds=D("0.0001"))
@@ -591,6 +610,7 @@ def a_debt_beside_a_lone_leg(venues, monkeypatch):
     (bought,) = [order for order in by_role(plan, Order.LEG) if order.platform == POLYMARKET]
     told = venues[POLYMARKET].fail(bought.client_order_id)
     facts.fills_told(told, mode="sandbox", platform=POLYMARKET, now=timezone.now())
+    Plan.objects.filter(pk=plan.pk).update(loss_limit=D(5))
     plan.refresh_from_db()
     assert plan.status == Plan.EXECUTING
     return plan

@@ -47,6 +47,8 @@ def test_every_document_adds_up(ask):
         assert sum(line["cost"] for line in seen[view]) == seen["total"]["cost"]
     assert planned["sure"] == 90 and isinstance(planned["as_of"], int)
     assert summary["equity"] == sum(summary["cash"].values()) + summary["positions"]
+    assert sum(summary["made_of"].values()) == summary["pnl"] and summary["sure"]["pays"] == planned["sure"]
+    assert summary["sure"]["cost"] + summary["lone"]["cost"] == summary["invested"]
 
 
 def test_the_curve_of_a_period(ask):

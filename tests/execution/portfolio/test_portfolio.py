@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from arbsite.models import Notice
 from execution import ledger
-from execution.models import CashMovement, Difference, EquityPoint, Fill, Position, Settling
+from execution.models import CashMovement, Difference, EquityPoint, Fill, Order, Position, Settling
 from execution.portfolio import (
     calendar,
     equity,
@@ -17,6 +17,7 @@ from execution.portfolio import (
     freeing,
     holders,
     holdings,
+    made_of,
 )
 from execution.portfolio import (
     services as portfolio,
@@ -291,6 +292,50 @@ def test_what_nobody_planned_is_sure_of_nothing(redis):
     assert (entry.sure, entry.most, entry.bet_id) == (0, 10, "")
 
 
+# --- what the profit is made of
+
+
+def test_a_complete_set_locks_its_profit_in_and_what_no_leg_covers_is_at_risk(redis):
+    bet = a_pair()
+    trade("PM-1", "YES", "BUY", 100, "0.40", "1", bet=bet)
+    trade("KX-1", "NO", "BUY", 80, "0.50", bet=bet)
+    for market, price in (("PM-1", "0.30"), ("KX-1", "0.48")):
+        Position.objects.filter(market_id=market).update(current_price=D(price))
+    found = summary()
+    assert found["sure"] == {"pays": D(80), "cost": D("72.80")}  # 80 of the 100 YES, and the NO
+    assert found["lone"] == {"cost": D("8.20"), "worth": D(6)}
+    assert found["made_of"] == {
+        "realized_pnl": 0, "locked_in": D("7.20"), "until_settlement": D("-17.60"), "at_risk": D("-2.20"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("pays", "free"), [("1", "0.01"), ("0", "0.99")])
+def test_once_one_leg_has_settled_the_other_hangs_on_nothing_any_more(redis, pays, free):
+    bet = a_pair()
+    trade("PM-1", "YES", "BUY", 100, "0.40", bet=bet)
+    trade("KX-1", "NO", "BUY", 100, "0.50", bet=bet)
+    settled("PM-1", pays)
+    assert portfolio.settle(now=SOON) == 1
+    Position.objects.filter(market_id="KX-1").update(current_price=D(free))
+    found = summary()
+    assert found["lone"] == {"cost": 0, "worth": 0}
+    assert found["made_of"]["realized_pnl"] + found["made_of"]["locked_in"] == D(10)
+
+
+def test_what_was_realised_is_told_by_what_realised_it(redis):
+    bet = a_pair()
+    trade("PM-1", "YES", "BUY", 100, "0.40", bet=bet)
+    sale = trade("PM-1", "YES", "SELL", 20, "0.35", bet=bet)
+    Order.objects.filter(pk=sale.order_id).update(role=Order.UNWIND)
+    trade("PM-1", "YES", "SELL", 10, "0.50", kind="HAND")
+    settled("PM-1", 1)
+    portfolio.settle(now=SOON)
+    total = summary()["realized_pnl"]
+    assert made_of.realised("paper", total) == {
+        "settled": 42, "merged_or_converted": 0, "sold_back": -1, "left_early": 0, "otherwise": 1,
+    }  # fmt: skip
+
+
 # --- everything adds up
 
 
@@ -373,6 +418,18 @@ def test_every_view_of_a_random_ledger_adds_up_to_the_cent(redis, steps, mode):
     assert all(0 <= entry.sure <= entry.most for entry in planned.entries)
     for one in holders.open_positions(mode):
         assert sum(one.by_bet.values()) == one.row.quantity
+    # What the profit is made of
+    assert sum(found["made_of"].values()) == found["pnl"]
+    assert sum(made_of.realised(mode, found["realized_pnl"]).values()) == found["realized_pnl"]
+    rows = {key: row for key, row in holdings.rows_of(mode).items() if row.quantity}
+    marks = holdings.marks(rows)
+    held = made_of.look(mode, marks, SOON)
+    unrealised = sum((row.quantity * marks[key] - row.cost for key, row in rows.items()), D(0))
+    assert held.locked_in + held.until_settlement + held.at_risk == unrealised  # to the last digit
+    assert held.pays >= planned.as_json()["sure"] and held.lone_worth >= 0
+    assert sum(made_of.by_name(mode).values()) == sum(
+        Position.objects.filter(mode=mode).values_list("realized_pnl", flat=True), D(0)
+    )
 
 
 def empty():

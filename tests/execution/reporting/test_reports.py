@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from arbsite import registry
 from arbsite.models import Notice
-from execution import doors
-from execution.models import Difference, EquityPoint, Fill, Halt, Plan, Position
+from execution import doors, panels
+from execution.models import Difference, EquityPoint, Fill, Halt, Order, Plan, Position
 from execution.portfolio import exposure, freeing
 from execution.reporting import rendering, reports
 from markets.models import Market
@@ -95,6 +95,32 @@ def test_a_report_tells_the_whole_day(now):
     assert (
         total["used"] == sum((row.paid for row in Position.objects.all()), D(0)) and total["limit"] == 20_000
     )
+
+
+def test_a_report_says_what_the_profit_is_made_of_and_its_lines_add_up(now):
+    one, _ = a_day(now)
+    back = trade("PM-1", "YES", "SELL", 30, "0.37", "0.2", bet=one, at=now - timedelta(hours=4))
+    Order.objects.filter(pk=back.order_id).update(role=Order.UNWIND)
+    found = reports.gather(now=now, days=1)
+    section = next(one for one in reports.sections(found) if one.title == "What the profit is made of")
+    lines = dict(section.rows)
+    assert list(lines) == [
+        "realised: lone legs sold back", "locked in until settlement", "worth less at the bids until then",
+        "at risk: no other leg covers it", "together",
+    ]  # fmt: skip
+    amounts = {name: D(text.replace("−", "-").replace("$", "")) for name, text in lines.items()}
+    assert sum(amounts.values()) == 2 * amounts["together"] == 2 * found["portfolio"]["pnl"]
+    assert amounts["realised: lone legs sold back"] < 0 < amounts["locked in until settlement"]
+    assert any("locked in until settlement" in line for line in reports.headline(found))
+
+
+def test_the_demos_last_words_say_what_the_profit_is_made_of(now):
+    a_day(now)
+    said = panels.summary(now - timedelta(days=1))
+    parts = dict(said["pnl_made_of"])
+    assert sum(D(amount) for amount in parts.pop("realized_by").values()) == D(parts["realized_pnl"])
+    assert sum(D(amount) for amount in parts.values()) == D(said["pnl"])
+    assert D(said["uncovered"]["cost"]) > 0 and "at risk" in panels.positions(now).title
 
 
 def test_a_day_without_a_plan_says_why(now):

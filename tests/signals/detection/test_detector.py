@@ -1,7 +1,7 @@
 """What `find` accepts, what it refuses and why; numbers worked by hand, then rules for any books."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
 
 import pytest
@@ -321,6 +321,18 @@ def test_markets_that_must_not_be_traded_are_named(change, code):
     known = listings()
     known[B] = replace(known[B], **change)
     assert codes(look(*gap_books(), known)) == {code}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "refused"), [(59, {"closes_soon"}), (60, set()), (0, set()), (-5, set())]
+)
+def test_nothing_is_begun_on_a_market_that_is_about_to_close(seconds, refused):
+    known = listings()
+    closes = datetime.fromtimestamp(NOW / 1000 + seconds, UTC)
+    known[B] = replace(known[B], closes=closes)
+    found = look(*gap_books(), known, Rules(min_open_ms=60_000))
+    assert {refusal.code for refusal in found.refusals} == refused and bool(found.findings) != bool(refused)
+    assert look(*gap_books(), known).findings  # where nobody asks for that much time
 
 
 def test_an_unknown_listing_is_named():

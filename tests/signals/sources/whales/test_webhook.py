@@ -204,9 +204,9 @@ def test_secrets_come_from_the_settings(monkeypatch):
 
 
 def test_the_depth_of_a_text_that_never_ends_is_found_at_once():
-    began = time.monotonic()
+    began = time.process_time()
     assert signing.depth(b'"' + b'\\"' * 100_000) == 0
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_depth_looks_through_texts():
