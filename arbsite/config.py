@@ -194,6 +194,9 @@ class Risk(Section):
     daily_loss_cancel_pct: Decimal = Field(Decimal("0.10"), gt=0, lt=1)
     max_drawdown_pct: Decimal = Field(Decimal("0.20"), gt=0, lt=1)
     position_loss_pct: Decimal = Field(Decimal("0.05"), gt=0, lt=1)
+    min_hedge_relief: Decimal = Field(
+        Decimal(1), ge=0
+    )  # dollars that a hedge must take of a position's risk to be shown
     kelly_fraction: Decimal = Field(Decimal("0.25"), gt=0, le=1)
     max_unknown_orders: int = Field(3, ge=0)
     max_stale_seconds: int = Field(60, gt=0)

@@ -6,7 +6,7 @@ safe to repeat: the same key with the same body gets the first answer, with anot
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any
 
 from django.urls import path
 from django.utils import timezone
@@ -18,9 +18,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from arbsite.auth import TRADE
-from arbsite.endpoints import Endpoint
 from arbsite.throttles import CallerThrottle, ExecuteThrottle
 from execution.by_hand import asking, manual, signals_by_hand
+from execution.by_hand.doors import TellsRefused
 from execution.by_hand.manual import ORDER_TYPES, OrderAsked
 from markets.platforms.base import PLATFORMS
 
@@ -112,7 +112,7 @@ class ExecuteSerializer(serializers.Serializer):
     dry_run = serializers.BooleanField(default=False)
 
 
-class TradingEndpoint(Endpoint):
+class TradingEndpoint(TellsRefused):
     """What the three have in common."""
 
     scope, permission = TRADE, asking.PERMISSION
@@ -129,15 +129,6 @@ class TradingEndpoint(Endpoint):
         if len(text) > 255 or "\x00" in text:
             raise ParseError(f"{KEY_HEADER} has at most 255 characters.")
         return text
-
-    def permission_denied(
-        self, request: Request, message: str | None = None, code: str | None = None
-    ) -> NoReturn:
-        """Who is known and may not leaves a notice."""
-        if request.user is not None and request.user.is_authenticated:
-            asking.tell_refused(request.user.get_username(), now=timezone.now())
-        super().permission_denied(request, message, code)
-        raise AssertionError("unreachable")
 
 
 class SubmitOrder(TradingEndpoint):

@@ -150,6 +150,7 @@ class Difference(models.Model):
 class StopLoss(models.Model):
     """Sell what is held of one outcome when its best bid falls to `trigger_price`, not below `limit_price`."""
 
+    # TRIGGERED: it has sold what it was set for; until then it is ACTIVE, its last plan beside it
     ACTIVE, TRIGGERED, CANCELLED = "ACTIVE", "TRIGGERED", "CANCELLED"
     STATUSES = (ACTIVE, TRIGGERED, CANCELLED)
 
@@ -169,6 +170,7 @@ class StopLoss(models.Model):
 
     class Meta:
         db_table = "stop_losses"
+        verbose_name, verbose_name_plural = "stop-loss", "stop-losses"
         constraints = [
             one_of("mode", MODES, "stop_losses_mode_known"),
             one_of("status", ("ACTIVE", "TRIGGERED", "CANCELLED"), "stop_losses_status_known"),

@@ -16,7 +16,7 @@ from django.db import transaction
 
 from arbsite.models import INFO, LOW, MEDIUM, Notice
 from execution import limits, publishing, ringing
-from execution.halting import halts
+from execution.halting import halts, live_checks
 from execution.limits import Refusal
 from execution.models import ExitOffer, Order, Plan, PlanStep, Settling
 from execution.plans import leaving, storing
@@ -34,7 +34,7 @@ from signals.times import unix_ms
 
 ZERO = Decimal(0)
 SYSTEM = "exits"  # who takes them where nobody has to be asked
-UNKNOWN_OFFER, NOT_OPEN, BUSY = "offer_unknown", "offer_not_open", "bet_busy"
+UNKNOWN_OFFER, NOT_OPEN, BUSY, NOT_READY = "offer_unknown", "offer_not_open", "bet_busy", "not_ready"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,21 @@ def refresh(mode: str, now: datetime) -> list[ExitOffer]:
 
 
 def take(offer_id: str, person: str, now: datetime) -> Plan | Refusal:
-    """Act on an offer: a plan with its sales, for the executor; or why not. Nothing leaves from here."""
+    """Act on an offer: a plan with its sales, for the executor; or why not. Nothing leaves from here.
+
+    What a person is refused is written down.
+    """
+    if person == SYSTEM:
+        return _take(offer_id, person, now)
+    unready = live_checks.problems(now)
+    made = Refusal(NOT_READY, "; ".join(unready)) if unready else _take(offer_id, person, now)
+    if isinstance(made, Refusal):
+        sentence = f"{person} wanted to leave early and was refused: {made.sentence}"
+        Notice.objects.record("exit_refused", offer_id[:100], sentence, severity=LOW, at=now, code=made.code)
+    return made
+
+
+def _take(offer_id: str, person: str, now: datetime) -> Plan | Refusal:
     with transaction.atomic():
         holdings.lock_ledger()
         offer = ExitOffer.objects.select_for_update().select_related("bet").filter(pk=offer_id).first()

@@ -90,7 +90,7 @@ def _names(rest: saga.Remainder | None) -> list[dict[str, str]]:
     return [
         {"platform": one.ticket.platform, "market": one.ticket.market_id, "outcome": one.ticket.outcome,
          "contracts": str(one.contracts)}
-        for one in rest.open
+        for matter in rest.matters for one in matter.open
     ]  # fmt: skip
 
 
@@ -161,7 +161,7 @@ def profit_of(
     cash = Fill.objects.filter(order__plan_id=plan.pk, kind__in=(Fill.TRADE, Fill.REVERSAL)).aggregate(
         sum=Sum("cash")
     )
-    alone = paid_for(rest, orders) if rest is not None else ZERO
+    alone = sum((paid_for(one, orders) for one in rest.matters), ZERO) if rest is not None else ZERO
     share = _share(orders, tickets)
     payoff = Decimal((share * Fraction(plan.size)).numerator) / (share * Fraction(plan.size)).denominator
     return (payoff + (cash["sum"] or ZERO) + alone).quantize(MONEY_STEP)

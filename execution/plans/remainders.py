@@ -21,6 +21,7 @@ from execution.plans.saga import COMPLETE, UNWIND, Piece, Remainder
 from markets.bets import MarketKey
 from markets.books import MICRO, BookView, Ladder, Level, dollars, micro, take
 from markets.books import levels as levels_of
+from markets.platforms.base import OPEN
 from signals import sizing
 from signals.findings import BUY, Listing
 
@@ -225,6 +226,8 @@ def _order(
     """One order down to the last level that it needs, and the dollars it brings (negative: costs)."""
     if listing.fees is None or listing.fault:
         return listing.fault or f"the fees of {listing.platform}:{listing.market_id} are not known"
+    if listing.status != OPEN:
+        return f"{listing.platform}:{listing.market_id} is {listing.status.lower()}: it takes no orders"
     wanted = dollars(sizing.down(int(share * micro(piece.contracts)), listing.step))
     limit = _worst(ladder, wanted)
     if limit is not None and listing.whole_cents and way == BUY:

@@ -196,8 +196,9 @@ class Piece:
 class Remainder:
     """What is alone, and what would complete it: both for `share` of the plan, above the `reached` that all legs have.
 
-    Or, `owed`: more of a leg was taken back than its trades brought in the end, for one of them failed. Then nothing is
-    alone, and what is lacking has to be had again whatever the other legs have: it was somebody else's.
+    Or, `owed`: more of a leg was taken back than its trades brought in the end, for one of them failed. What is lacking
+    has to be had again whatever the other legs have: it was somebody else's. What they have is alone `beside` it, and
+    goes its own way: it can only be taken back, for what is bought of the owed leg pays the debt first.
     """
 
     reached: Fraction
@@ -207,6 +208,12 @@ class Remainder:
     patient: bool  # still within the time in which it is tried at once
     refused: frozenset[str]  # roles that our own checks have refused lately
     owed: bool = False
+    beside: "Remainder | None" = None
+
+    @property
+    def matters(self) -> tuple["Remainder", ...]:
+        """What has to be decided, each for itself, the debt first."""
+        return (self,) if self.beside is None else (self, self.beside)
 
     @property
     def open(self) -> tuple[Piece, ...]:
@@ -462,14 +469,12 @@ def ended(at: Standing) -> Finish:
 
 
 def remainder(at: Standing, patience: Patience) -> Remainder | None:
-    """What is owed, and if nothing is, what is alone; None where it is nothing, or crumbs."""
+    """What is owed, with what is alone beside it, or what is alone; None where it is nothing, or crumbs."""
     legs = range(len(at.tickets))
     debts = [max(Fraction(0), -share_of(at, leg)) for leg in legs]
     owed = tuple(
         piece for leg in legs if (piece := _piece(at, leg, debts[leg])) is not None and not is_dust(piece)
     )
-    if owed:
-        return Remainder(Fraction(0), max(debts), (), owed, *_tries(at, patience), owed=True)
     shares = [max(Fraction(0), share_of(at, leg)) for leg in legs]
     low, high = min(shares), max(shares)
     alone = tuple(
@@ -477,10 +482,14 @@ def remainder(at: Standing, patience: Patience) -> Remainder | None:
         for leg in legs
         if (piece := _piece(at, leg, shares[leg] - low)) is not None and not is_dust(piece)
     )
+    tries = _tries(at, patience)
+    if owed:
+        beside = Remainder(low, high - low, alone, (), *tries) if alone else None
+        return Remainder(Fraction(0), max(debts), (), owed, *tries, owed=True, beside=beside)
     if not alone:
         return None
     lacking = tuple(piece for leg in legs if (piece := _piece(at, leg, high - shares[leg])) is not None)
-    return Remainder(low, high - low, alone, lacking, *_tries(at, patience))
+    return Remainder(low, high - low, alone, lacking, *tries)
 
 
 def _tries(at: Standing, patience: Patience) -> tuple[bool, frozenset[str]]:

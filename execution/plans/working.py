@@ -289,8 +289,8 @@ class _Worker:
             self.write("repriced", f"rested too long at {order.price}: its rest at {price}", order=again.id)
 
     def _ticket(self, order: Order, planned: Ticket) -> Ticket:
-        """A leg is sent for what the saga says, everything else as its row says."""
-        return planned if order.role == Order.LEG else ticket_of(order)
+        """A leg of a plan is sent for what the saga says, everything else as its row says."""
+        return planned if order.role in (Order.LEG, Order.EXIT) else ticket_of(order)
 
     def _after(self, became: str) -> None:
         if became == ordering.HELD:
@@ -380,16 +380,22 @@ class _Worker:
     def _remainder(self, rest: Remainder) -> None:
         asked = ordering.read_fills(self.orders, final=True)
         self.orders = orders_of(self.plan)
-        decision = (
-            self._decide(rest) if asked else remainders.Hold("the fills of its orders cannot be read now")
-        )
-        if isinstance(decision, Act):
-            self._act(decision, rest)
-            return
+        holds = []
+        for matter in rest.matters:
+            decision = (
+                self._decide(matter)
+                if asked
+                else remainders.Hold("the fills of its orders cannot be read now")
+            )
+            if isinstance(decision, Act):
+                self._act(decision, matter)
+                return
+            holds.append(decision.sentence)
+        sentence = "; ".join(dict.fromkeys(holds))
         if rest.patient:
-            self.write_once("hold", decision.sentence, **figures_of(rest))
+            self.write_once("hold", sentence, **figures_of(rest))
             raise _Later(self._retry_pause())
-        end = saga.Finish(lifecycle.PARTIAL, decision.sentence)
+        end = saga.Finish(lifecycle.PARTIAL, sentence)
         if not finishing.finish(self.plan, self.orders, self.tickets, end, rest=rest):
             return
         self.forget()
@@ -399,7 +405,7 @@ class _Worker:
         halted = self._halted()
         if any(piece.leg in halted for piece in (*rest.alone, *rest.lacking)):
             return remainders.Hold("trading is halted there: what is held stays held until it is resumed")
-        if self._tried_in_vain() >= MOST_TRIES:
+        if self._tried_in_vain({piece.leg for piece in (*rest.alone, *rest.lacking)}) >= MOST_TRIES:
             return remainders.Hold("the books show a way out that was not there when it was tried: a pause")
         lost = short_of(self.plan, rest.alone)
         if lost and not was_netted(self.plan, lost):
@@ -410,11 +416,12 @@ class _Worker:
             rest, money, self._books(), self.listings, unsettled=waits, netted=bool(lost)
         )
 
-    def _tried_in_vain(self) -> int:
-        """Orders of the last minute that should have completed or sold back, and found nothing."""
+    def _tried_in_vain(self, legs: set[int]) -> int:
+        """Orders of the last minute that should have completed or sold back these legs, and found nothing."""
         lately = timezone.now() - timedelta(minutes=1)
         return sum(
-            order.role in (Order.COMPLETE, Order.UNWIND)
+            order.leg in legs
+            and order.role in (Order.COMPLETE, Order.UNWIND)
             and order.status in lifecycle.DONE
             and not order.matched_qty
             and order.created_at > lately
@@ -555,10 +562,12 @@ def figures_of(rest: Remainder) -> dict[str, object]:
     """A remainder as a step keeps it."""
     return {
         "reached": f"{float(rest.reached):.6f}",
-        "owed" if rest.owed else "alone": [
+    } | {
+        "owed" if matter.owed else "alone": [
             {"leg": one.leg, "market": one.ticket.market_id, "outcome": one.ticket.outcome, "contracts": str(one.contracts)}
-            for one in rest.open
-        ],
+            for one in matter.open
+        ]
+        for matter in rest.matters
     }  # fmt: skip
 
 
@@ -649,9 +658,9 @@ def pick_up_remainders(now: datetime, mode: str | None = None) -> int:
 def _worth_another_try(plan: Plan) -> bool:
     worker = _Worker(plan)
     at = worker.load()
-    if any(listing.status != OPEN for listing in worker.listings.values()):
+    if not any(listing.status == OPEN for listing in worker.listings.values()):
         return False
     rest = saga.remainder(at, patience_of_settings())
     if rest is None:
         return True  # it is none any more: the plan can end better
-    return isinstance(worker._decide(rest), Act)
+    return any(isinstance(worker._decide(matter), Act) for matter in rest.matters)

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from arbsite.api import PERIOD, Millis, asked
 from arbsite.auth import READ, TRADE
 from arbsite.endpoints import Endpoint, ListEndpoint
+from execution.by_hand.doors import TellsRefused
 from execution.limits import Refusal
 from execution.models import MODES, ExitOffer
 from execution.plans import exits
@@ -163,7 +164,7 @@ class TakenSerializer(serializers.Serializer):
     status = serializers.CharField()
 
 
-class TakeExit(Endpoint):
+class TakeExit(TellsRefused):
     """Take an offer: the executor sells its legs."""
 
     scope, permission = TRADE, "execution.can_trade"

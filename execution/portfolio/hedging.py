@@ -5,6 +5,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
+
+from execution.limits import plain
 from execution.portfolio import holdings
 from markets import live, store
 from markets.bets import MarketKey
@@ -28,6 +31,7 @@ class Hedges:
     mode: str
     stakes: tuple[Stake, ...]
     hedges: tuple[Hedge, ...]
+    dust: int  # hedges left out, for they are too small for their market or take too little
     labels: dict[MarketKey, str]
 
     def as_json(self) -> dict[str, Any]:
@@ -41,7 +45,19 @@ class Hedges:
                 for one in self.stakes
             ],
             "hedges": [self._line(one) for one in self.hedges],
+            "left_out": {"count": self.dust, "why": self.left_out},
         }  # fmt: skip
+
+    @property
+    def left_out(self) -> str:
+        """What is not shown, in words; empty where all of it is."""
+        if not self.dust:
+            return ""
+        least = plain(settings.ARBSITE.risk.min_hedge_relief)
+        return (
+            f"{self.dust} hedges are left out: below their market's smallest order, or taking less than ${least} of the"
+            " position's standard deviation at settlement (RISK_MIN_HEDGE_RELIEF)"
+        )
 
     def _line(self, one: Hedge) -> dict[str, Any]:
         return {
@@ -51,7 +67,8 @@ class Hedges:
             "label": self.labels.get((one.platform, one.market_id), one.market_id), "wanted": one.wanted,
             "contracts": one.contracts, "price": one.price, "outlay": one.outlay, "fee": one.fee, "cost": one.cost,
             "cost_a_contract": one.cost_a_contract, "variance_taken": one.takes,
-            "variance_taken_at_least": one.takes_at_least, "rho": one.rho, "bet_id": one.bet_id or None,
+            "variance_taken_at_least": one.takes_at_least, "relief": one.relief, "rho": one.rho,
+            "bet_id": one.bet_id or None,
         }  # fmt: skip
 
 
@@ -71,12 +88,13 @@ def look(mode: str, now: datetime) -> Hedges:
     books = live.book_views(wanted)
     oldest = unix_ms(now) - rules.rules().max_book_age_ms
     fresh = {market: book for market, book in books.items() if book.confirmed_ms >= oldest}
-    found = hedging.hedges(stakes, bets, pairs, fresh, _listings(known, wanted), most=MOST_EACH)
+    least = settings.ARBSITE.risk.min_hedge_relief
+    found = hedging.hedges(stakes, bets, pairs, fresh, _listings(known, wanted), most=MOST_EACH, least=least)
     questions = Market.objects.filter(id__in=[market_id for _, market_id in wanted]).values_list(
         "platform", "id", "question"
     )
     labels = {(platform, market_id): question or market_id for platform, market_id, question in questions}
-    return Hedges(now, mode, tuple(stakes), tuple(found), labels)
+    return Hedges(now, mode, tuple(stakes), found.hedges, found.dust, labels)
 
 
 def _listings(known: Catalogue, wanted: set[MarketKey]) -> dict[MarketKey, Listing]:

@@ -59,8 +59,10 @@ def sections(beside: Beside) -> list[Section]:
         ),
         Section(
             "Hedges", ("position", "buy", "contracts", "costs", "takes", "at least", "by"), ways,
-            "Parts of the position's variance; costs are the half spread and the fee. Nothing is sent." if ways
-            else "Nothing is open that a live book would offset.",
+            (
+                "Parts of the position's variance; costs are the half spread and the fee. Nothing is sent." if ways
+                else "Nothing is open that a live book would offset."
+            ) + (f" {beside.seen.left_out}." if beside.seen.left_out else ""),
         ),
         Section(HEAT_TITLE, ("", "market"), lines, "Correlation of log-odds changes." if lines else nothing),
     ]  # fmt: skip

@@ -20,6 +20,7 @@ from arbsite import health
 from arbsite.api import PERIOD, Millis
 from arbsite.auth import ADMIN, READ, TRADE
 from arbsite.endpoints import Endpoint, ListEndpoint
+from execution.by_hand.doors import TellsRefused
 from execution.models import MODES, RiskLimit, StopLoss
 from execution.risk import services as risk
 from execution.risk import stops, usage
@@ -140,7 +141,7 @@ class StopEntrySerializer(serializers.Serializer):
     quantity = serializers.DecimalField(20, 8, allow_null=True, required=False)
 
 
-class Stops(TwoDoors, ListEndpoint):
+class Stops(TellsRefused, TwoDoors, ListEndpoint):
     """Stop-losses, newest first; and the door to set one."""
 
     scope, permission = READ, "execution.view_stoploss"
@@ -168,14 +169,14 @@ class Stops(TwoDoors, ListEndpoint):
         return Response(StopSerializer(row).data, status=201)
 
 
-class CancelStop(Endpoint):
+class CancelStop(TellsRefused):
     """Take a stop-loss back."""
 
     scope, permission = TRADE, "execution.can_trade"
 
     @extend_schema(request=None, responses=StopSerializer, tags=TAGS)
     def post(self, request: Request, id: int) -> Response:
-        """It will not trigger any more; one that has triggered already stays."""
+        """It sends nothing any more; what it has sent already is worked to its end."""
         if not StopLoss.objects.filter(pk=id).exists():
             raise Http404
         if not stops.cancel(id, person=request.user, now=timezone.now()):

@@ -9,7 +9,7 @@ about a *book* end when the book is read again over REST (`REST_CLEARS`); doubts
 person, see `clearable`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -258,24 +258,6 @@ def confidence(
     age = max(0, now_ms - min(leg.confirmed_ms for leg in finding.legs))
     freshness = max(ZERO, ONE - Decimal(age) / max_book_age_ms) if max_book_age_ms > 0 else ZERO
     return max(ZERO, min(ONE, ONE - m0)) * freshness * joined.sure
-
-
-def expected_return(finding: Finding, risk: BetRisk, charges: Charges) -> Decimal:
-    """The waterfall's end over the outlay, a fraction."""
-    return expected.of(finding, risk.m0, charges).expected / finding.outlay
-
-
-def rank(
-    findings: Iterable[Finding], risks: Mapping[str, BetRisk] | None = None, charges: Charges | None = None
-) -> list[Finding]:
-    """Best expected return first; `risks` by bet id. Ties go to the larger profit, then by name."""
-    known, costs = risks or {}, charges or Charges()
-
-    def order(finding: Finding) -> tuple[Decimal, Decimal, str, str]:
-        best = expected_return(finding, known.get(finding.bet_id, CALM), costs)
-        return -best, -finding.net_profit, finding.bet_id, finding.direction
-
-    return sorted(findings, key=order)
 
 
 def recommended_action(finding: Finding) -> str:

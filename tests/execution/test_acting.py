@@ -12,7 +12,7 @@ from redis.exceptions import ConnectionError as RedisGone
 from arbsite import keys
 from execution import services
 from execution.halting import pauses
-from execution.models import Order, Plan
+from execution.models import Order, Plan, PlanStep
 from execution.plans import overlaps
 from execution.portfolio import holdings
 from markets.models import Bet
@@ -151,3 +151,16 @@ def test_a_pause_that_is_not_confirmed_is_forgotten(redis):
     assert 0 < redis.ttl(keys.paused(POLYMARKET)) <= 60
     pauses.note(POLYMARKET, PlatformState(False, True, "", now + timedelta(seconds=3)), now)
     assert redis.ttl(keys.paused(POLYMARKET)) <= 3 and pauses.blocking(POLYMARKET).sentence
+
+
+@pytest.mark.parametrize("better", ["", "-2"])
+def test_the_best_signal_is_planned_first(redis, better):
+    """What it buys and spends is not there for the next."""
+    for suffix in ("", "-2"):
+        factories.a_pair(suffix=suffix)
+        book = ("0.40", "0.41") if suffix == better else GAP[0]
+        detect_and_judge(*show(factories.unix_ms(), book, GAP[1], suffix=suffix))
+    best, other = Signal.objects.order_by("-expected_edge")
+    assert services.act_on([other.id, best.id], now_ms=factories.unix_ms()) == 2
+    steps = PlanStep.objects.filter(what="planned", plan__shadow_of=None).order_by("id")
+    assert list(steps.values_list("plan__signal_id", flat=True)) == [best.id, other.id]

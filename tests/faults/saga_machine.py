@@ -318,17 +318,23 @@ class Desk:
     def _remainder(self, rest: saga.Remainder) -> None:
         if self.halted:
             return
+        holds = []
+        for matter in rest.matters:
+            made = self._decide(matter)
+            if isinstance(made, Act):
+                assert made.loses <= LOSS_LIMIT, made
+                number = sum(row.role == made.role for row in self.rows)
+                self.rows.append(Row(f"{made.role}{number}", made.leg, made.role, made.ticket, self.now()))
+                return
+            holds.append(made.sentence)
+        if not rest.patient:
+            self.held.append("; ".join(holds))
+            self.finished = lifecycle.PARTIAL
+
+    def _decide(self, rest: saga.Remainder) -> Act | remainders.Hold:
         payoff = ZERO if rest.owed else _six(self.plan.finding.size * _decimal(rest.share))
         money = Money(self._paid(rest), payoff, _six(LOSS_LIMIT * _decimal(rest.share)))
-        books = self._books()
-        made = remainders.decide(rest, money, books, KNOWN)
-        if isinstance(made, Act):
-            assert made.loses <= LOSS_LIMIT, made
-            number = sum(row.role == made.role for row in self.rows)
-            self.rows.append(Row(f"{made.role}{number}", made.leg, made.role, made.ticket, self.now()))
-        elif not rest.patient:
-            self.held.append(made.sentence)
-            self.finished = lifecycle.PARTIAL
+        return remainders.decide(rest, money, self._books(), KNOWN)
 
     def _books(self) -> dict[MarketKey, BookView]:
         if self.thin:

@@ -37,4 +37,6 @@ class Command(BaseCommand):
                 f" costs ${one.cost:.2f},"
                 f" takes {one.takes:.0%} of the variance (at least {one.takes_at_least:.0%}; {by})"
             )
+        if seen.left_out:
+            self.stdout.write(f"{seen.left_out}.")
         self.stdout.write(f"{len(seen.stakes)} positions are not covered in {seen.mode} mode.")

@@ -10,6 +10,7 @@ from arbsite.models import Notice
 from execution.halting import halts
 from execution.limits import Refusal
 from execution.models import ExitOffer, Order, Plan, Position, Settling
+from execution.orders import trading
 from execution.plans import exits, working
 from execution.portfolio import services as portfolio
 from markets.models import Market
@@ -17,7 +18,9 @@ from markets.platforms.base import KALSHI, POLYMARKET
 from signals import catalogue
 from tests import factories
 from tests.arbsite.callers import key, reader, user
+from tests.execution.a_plan import QUICK, tune
 from tests.execution.ledgers import a_pair, an_order, trade
+from tests.execution.venue import Venue
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -100,9 +103,21 @@ def test_what_forbids_an_exit_leaves_the_offer_open_or_ends_it(pair, halted):
         show("0.40", "0.46")
     refused = exits.take(offer.id, "paula", timezone.now())
     assert isinstance(refused, Refusal) and refused.code == ("halted" if halted else "not_worth_leaving")
+    told = Notice.objects.get(kind="exit_refused")
+    assert (told.subject, told.data["code"]) == (offer.id, refused.code) and "paula" in told.message
     offer.refresh_from_db()
     assert offer.status == (ExitOffer.OPEN if halted else ExitOffer.GONE)
     assert not Order.objects.filter(role=Order.EXIT).exists()
+
+
+def test_a_mode_that_is_not_ready_takes_no_exit(pair, monkeypatch):
+    show("0.60", "0.46")
+    (offer,) = look()
+    monkeypatch.setattr(exits.live_checks, "problems", lambda now: ["no signer"])
+    refused = exits.take(offer.id, "paula", timezone.now())
+    assert isinstance(refused, Refusal) and (refused.code, refused.sentence) == ("not_ready", "no signer")
+    assert not Plan.objects.filter(kind=Plan.EXIT).exists()
+    assert Notice.objects.get(kind="exit_refused").data["code"] == "not_ready"
 
 
 def test_a_bet_that_somebody_is_at_work_on_is_not_offered(pair):
@@ -168,6 +183,7 @@ def test_nobody_takes_an_offer_without_scope_and_permission(pair, client, permis
         f"/api/v1/exits/{offer.id}/take", headers=key(user("somebody", *permissions), *scopes)
     )
     assert answer.status_code == 403 and not Plan.objects.filter(kind=Plan.EXIT).exists()
+    assert Notice.objects.get(kind="trade_refused").subject == "somebody"
 
 
 def test_the_command_lists_and_takes(pair, capsys):
@@ -177,6 +193,7 @@ def test_the_command_lists_and_takes(pair, capsys):
     offer = ExitOffer.objects.get()
     with pytest.raises(CommandError, match=r"execution\.can_trade"):
         call_command("exits", "--take", offer.id, "--user", "nobody")
+    assert Notice.objects.get(kind="trade_refused").subject == "nobody"
     user("trader", "execution.can_trade")
     call_command("exits", "--take", offer.id, "--user", "trader")
     assert (
@@ -202,3 +219,34 @@ def test_the_executor_sells_what_was_taken(pair, monkeypatch, settings):
     found = portfolio.summary(now=timezone.now())
     # 103.0612 less 85
     assert found["realized_pnl"] == D("18.06") and found["exact"] and found["differences"] == []
+
+
+@pytest.fixture
+def exchanges(redis, monkeypatch):
+    """The same pair on two platforms in memory."""
+    tune(monkeypatch, "execution", **QUICK)
+    tune(monkeypatch, "trading", mode="sandbox", shadow=False)
+    bet = a_pair()
+    Market.objects.update(settles_at=factories.info(KALSHI).settles)
+    trade("PM-1", "YES", "BUY", 100, "0.40", bet=bet, mode="sandbox")
+    trade("KX-1", "NO", "BUY", 100, "0.45", bet=bet, mode="sandbox")
+    monkeypatch.setattr(exits.live_checks, "problems", lambda now: [])
+    made = {platform: Venue(platform) for platform in (POLYMARKET, KALSHI)}
+    with trading.use(made):
+        yield made
+
+
+@pytest.mark.parametrize("sold", [D(0), D("37.5"), D(100)])
+def test_the_second_sale_is_cut_to_what_the_first_one_sold(exchanges, sold):
+    show("0.60", "0.46")
+    (offer,) = exits.look("sandbox", timezone.now())
+    plan = exits.take(offer.id, "paula", timezone.now())
+    assert isinstance(plan, Plan)
+    first, second = [leg["platform"] for leg in plan.legs]
+    exchanges[first].offers.append(sold)
+    working.work(plan.id)
+    plan.refresh_from_db()
+    assert [request.size for request in exchanges[second].sent] == ([sold] if sold else [])
+    assert plan.status == (Plan.FILLED if sold else Plan.ABANDONED)
+    assert {row.quantity for row in Position.objects.filter(mode="sandbox")} == {100 - sold}
+    assert not Order.objects.filter(plan=plan, role__in=(Order.COMPLETE, Order.UNWIND)).exists()

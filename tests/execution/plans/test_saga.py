@@ -192,9 +192,12 @@ def test_what_is_alone_and_what_it_lacks():
 def test_more_taken_back_than_its_trades_brought_is_owed_whatever_the_other_legs_have():
     """A trade failed after its contracts were sold: they were another plan's."""
     failed, sold = line(0, "FAILED", D(0)), line(0, "FILLED", D(40), D(40), "UNWIND")
-    for other in (D(0), D(60)):
+    for other, alone in ((D(0), []), (D(60), [(1, D(60))])):
         rest = next_step(at(failed, line(1, "FILLED", other), sold), PATIENCE)
         assert (rest.owed, rest.alone, rest.share) == (True, (), Fraction(2, 5))
+        beside = rest.beside  # it goes its own way, and never through the leg that is owed
+        assert [(one.leg, one.contracts) for one in (beside.alone if beside else ())] == alone
+        assert beside is None or (beside.owed, beside.lacking, beside.share) == (False, (), Fraction(3, 5))
         ((piece),) = rest.open
         assert (piece.leg, piece.contracts, piece.ticket.side) == (0, D(40), "BUY")
     again = line(0, "FILLED", D(40), D(40), "COMPLETE")

@@ -2,10 +2,12 @@
 
 import time
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal as D
 from threading import Thread
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -15,12 +17,16 @@ from execution.halting import halts
 from execution.models import Fill, Order, Plan, PlanStep, Position, Settling
 from execution.orders import facts, ordering
 from execution.plans import finishing, saga, working
+from execution.risk import stops
+from markets.models import Market
 from markets.platforms.base import KALSHI, POLYMARKET
 from markets.platforms.trading import INSUFFICIENT_BALANCE, NOT_FILLABLE, RATE_LIMITED, Declined, OrderReport
 from signals.models import LegOutcome
 from signals.sources.calendar.guards import SUSPEND
+from tests import factories
 from tests.execution.a_plan import *  # noqa: F403
 from tests.execution.a_plan import a_plan, by_role, ledger, legs, show, tune, worked
+from tests.execution.ledgers import trade
 from tests.factories import IDS
 from tests.signals.standings import said, schedule, stand
 
@@ -585,3 +591,103 @@ def test_what_is_held_is_marked_in_the_mode_that_trades(venues):
     tasks.mark()
     marks = dict(Position.objects.values_list("platform", "current_price"))
     assert marks == {POLYMARKET: D("0.42"), KALSHI: D("0.49")}
+
+
+def a_debt_beside_a_lone_leg(venues, monkeypatch):
+    """What Polymarket sold back before its purchase failed is owed; what Kalshi bought meanwhile is alone."""
+    monkeypatch.setattr(working, "not_for_sale_yet", lambda *_: False)
+    plan = a_plan()
+    assert order_of_legs(plan) == [POLYMARKET, KALSHI]
+    trade(
+        IDS[POLYMARKET], "YES", "BUY", 50, "0.40", mode="sandbox"
+    )  # somebody else's, which the account sells
+    venues[POLYMARKET].settles = "MATCHED"
+    venues[POLYMARKET].offers.append(D(60))
+    venues[KALSHI].offers.append(D(40))
+    show(poly=("0.42", "0.43"), kalshi=("0.30", "0.31"))  # completing costs too much: 20 are sold back
+    plan = worked(plan)
+    assert plan.status == Plan.UNWOUND and sorted(ledger().values()) == [D(40), D(90)]
+    (bought,) = [order for order in by_role(plan, Order.LEG) if order.platform == POLYMARKET]
+    told = venues[POLYMARKET].fail(bought.client_order_id)
+    facts.fills_told(told, mode="sandbox", platform=POLYMARKET, now=timezone.now())
+    Plan.objects.filter(pk=plan.pk).update(loss_limit=D(5))
+    plan.refresh_from_db()
+    assert plan.status == Plan.EXECUTING
+    return plan
+
+
+@pytest.mark.parametrize("poly", [("0.02", "0.98"), None])
+def test_a_debt_that_cannot_be_paid_keeps_no_other_leg_waiting(venues, monkeypatch, poly):
+    plan = a_debt_beside_a_lone_leg(venues, monkeypatch)
+    if poly is None:
+        Market.objects.filter(pk=IDS[POLYMARKET]).update(status="CLOSED")
+    show(poly=poly or ("0.42", "0.43"), kalshi=("0.50", "0.51"), number=2)
+    plan = worked(plan)
+    sold = by_role(plan, Order.UNWIND, 1)
+    assert [(order.side, order.filled_qty) for order in sold] == [("SELL", D(40))]
+    assert (IDS[KALSHI], "NO") not in ledger()
+    assert plan.status == Plan.PARTIAL and plan.reason.startswith("owed, ")
+    assert ("closed" if poly is None else "lose more") in plan.reason
+    assert not by_role(plan, Order.COMPLETE)
+    (uncovered,) = Notice.objects.filter(kind="plan_partial").latest("id").data["uncovered"]
+    assert (uncovered["platform"], D(uncovered["contracts"])) == (POLYMARKET, D(20))
+
+
+def test_beside_a_debt_a_lone_leg_loses_no_more_than_the_limit_and_is_held_with_its_reason(
+    venues, monkeypatch
+):
+    plan = a_debt_beside_a_lone_leg(venues, monkeypatch)
+    show(poly=("0.02", "0.98"), kalshi=("0.97", "0.98"), number=2)  # 40 NO would bring two cents each
+    plan = worked(plan)
+    assert plan.status == Plan.PARTIAL and not by_role(plan, Order.UNWIND, 1)
+    assert plan.reason.startswith("owed, ") and "held, for it can neither" in plan.reason
+    uncovered = Notice.objects.filter(kind="plan_partial").latest("id").data["uncovered"]
+    assert sorted(one["platform"] for one in uncovered) == [KALSHI, POLYMARKET]
+    show(
+        poly=("0.02", "0.98"), kalshi=("0.50", "0.51"), number=3
+    )  # the lone leg can go by now, the debt cannot
+    assert working.pick_up_remainders(timezone.now(), "sandbox") == 1
+    assert worked(plan).status == Plan.PARTIAL and (IDS[KALSHI], "NO") not in ledger()
+
+
+def test_a_market_that_has_closed_keeps_no_lone_leg_on_another(venues):
+    plan = a_plan()
+    _first, second = order_of_legs(plan)
+    venues[second].answers.append(Declined(NOT_FILLABLE, "nothing on offer"))
+    show(poly=("0.02", "0.98"), kalshi=("0.02", "0.98"))
+    plan = worked(plan)
+    assert plan.status == Plan.PARTIAL
+    Market.objects.filter(pk=IDS[second]).update(status="CLOSED")
+    show(number=2)
+    assert working.pick_up_remainders(timezone.now(), "sandbox") == 1
+    assert worked(plan).status == Plan.UNWOUND and not ledger() and len(venues[second].sent) == 1
+
+
+def test_a_stop_sells_on_until_all_of_it_is_sold_and_the_exchange_says_the_same(venues, monkeypatch):
+    monkeypatch.setattr(stops, "EVERY", timedelta(0))
+    worked(a_plan())
+    held_there = venues[KALSHI].held()[IDS[KALSHI], "NO"]
+    person = factories.a_person()
+    person.user_permissions.add(Permission.objects.get(codename="can_trade"))
+    person = type(person).objects.get(pk=person.pk)
+    row = stops.place(
+        "sandbox", market_id=IDS[KALSHI], outcome="NO", trigger_price=D("0.40"), limit_price=D("0.35"), person=person,
+        now=timezone.now(),
+    )  # fmt: skip
+    venues[KALSHI].offers.extend([D(30), D(0), held_there - 40])
+    venues[KALSHI].answers.extend(["ok", "lose"])
+    sent = len(venues[KALSHI].sent)
+    for _ in range(8):
+        show(kalshi=("0.60", "0.61"), number=2)  # NO is bid 0.39
+        for plan in stops.look("sandbox", timezone.now()):
+            worked(plan)
+    row.refresh_from_db()
+    assert row.status == "TRIGGERED" and len(venues[KALSHI].sent) - sent == 4
+    assert [request.size for request in venues[KALSHI].sent[sent:]] == [
+        held_there,
+        held_there - 30,
+        held_there - 30,
+        10,
+    ]
+    assert (IDS[KALSHI], "NO") not in venues[KALSHI].held()
+    same_as(venues)

@@ -110,3 +110,16 @@ def test_nothing_held_and_nothing_known_is_said_in_words(redis, capsys):
     words = capsys.readouterr().out
     assert "correlations --refresh" in words and "Nothing is open that a live book would offset" in words
     assert not Market.objects.exists() and not Bet.objects.exists()
+
+
+def test_dust_is_not_offered_and_its_number_is_said(lone_leg, client):
+    trade("KX-1", "NO", "BUY", 39, "0.48", bet=lone_leg)  # one YES is uncovered: half a dollar
+    out = io.StringIO()
+    call_command("hedges", stdout=out)
+    assert "buy" not in out.getvalue() and "3 hedges are left out" in out.getvalue()
+    headers = reader("execution.view_position")
+    found = json.loads(client.get("/api/v1/portfolio/hedges", headers=headers).content)
+    assert found["hedges"] == [] and found["left_out"]["count"] == 3
+    out = io.StringIO()
+    call_command("report", "exposure", stdout=out)
+    assert "3 hedges are left out" in " ".join(out.getvalue().split())

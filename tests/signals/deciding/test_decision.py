@@ -13,7 +13,6 @@ from signals.deciding.decision import (
     ACTIONABLE,
     QUARANTINED,
     REFUSED,
-    BetRisk,
     Context,
     Hurdles,
     Reason,
@@ -22,7 +21,7 @@ from signals.deciding.decision import (
 )
 from signals.deciding.doubts import Evidence, Point
 from signals.detection.detector import Rules, find
-from signals.edge import Charges, waterfall
+from signals.edge import Charges
 from tests.signals.values import NOW, SETTLES, A, B, book, listings, look, plain
 
 
@@ -126,22 +125,6 @@ def test_confidence_falls_with_age_and_with_the_chance_that_nothing_pays():
     assert decision.confidence(one, D(0), NOW, 0) == 0
     assert decision.confidence(one, D(2), NOW, 2_000) == 0
     assert decision.confidence(one, D(0), NOW - 900, 2_000) == 1  # a clock that runs ahead adds nothing
-
-
-def test_the_expected_return_loses_the_payoff_with_chance_m0():
-    one = finding()  # pays 100, costs 92
-    assert decision.expected_return(one, BetRisk(), Charges()) == one.profit_pct
-    assert decision.expected_return(one, BetRisk(m0=D("0.08")), Charges()) == 0
-    assert decision.expected_return(one, BetRisk(m0=D(1)), Charges()) == -1
-
-
-def test_rank_is_by_expected_return_then_profit_then_name():
-    safe, risky = finding(bet_id="safe"), finding("0.40", "0.50", bet_id="risky")
-    assert decision.rank([safe, risky]) == [risky, safe]
-    assert decision.rank([risky, safe], {"risky": BetRisk(m0=D("0.05"))}) == [safe, risky]
-    bigger = replace(safe, bet_id="bigger", waterfall=waterfall(D(200), D(184), D(0), D(0)))
-    twin = replace(safe, bet_id="a-twin")
-    assert decision.rank([safe, twin, bigger]) == [bigger, twin, safe]
 
 
 def test_the_specification_s_words_for_what_is_bought():
