@@ -7,9 +7,9 @@ two markets share.
 
     h = n·p(1 - p)·β / (p_h(1 - p_h)),   β of the position's log-odds on the hedge's,   variance taken: rho²
 
-and the bound of what it takes is the square of the interval's end that is nearer to 0. Only where that is `LEAST_TAKEN`: of a
-hundred markets that have nothing to do with a position, one or two exclude 0 by chance. And only where both mids lie where
-correlations were measured (`series.LOWEST` to `HIGHEST`): beyond, beta is none of these prices.
+and the bound of what it takes is the square of the interval's end that is nearer to 0. Only where that is `LEAST_TAKEN`: of
+a hundred markets that have nothing to do with a position, one or two exclude 0 by chance. And only where both mids lie
+where correlations were measured (`series.LOWEST` to `HIGHEST`): beyond, beta is none of these prices.
 Cost is what is lost on the spot: the price paid above the mid, and the fee, by the live book, down to its depth.
 """
 

@@ -1,5 +1,7 @@
 """Correlations of log-odds changes: what was planted is found, what is independent is not, stale quotes say nothing."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -100,7 +102,7 @@ def test_an_estimate_does_not_shake_while_its_window_moves():
         }
         grid = series.on_clock(window, start, start + 5_000 * CLOCK, CLOCK)
         bounds.append(estimating.pairs(grid)[0].lower)
-    assert max(abs(one - two) for one, two in zip(bounds, bounds[1:], strict=False)) < 0.05
+    assert max(abs(one - two) for one, two in pairwise(bounds)) < 0.05
 
 
 def test_a_frozen_market_has_no_correlation():
