@@ -9,8 +9,8 @@ from django.db import connection
 from django.db.models import Count, F, Max, Min, Q, Sum
 
 from arbsite.models import Heartbeat
-from signals import decision
 from signals.correlating.fits import cluster
+from signals.deciding import decision
 from signals.models import ARBITRAGE, Prediction, Refusal, Signal
 from signals.scoring import card, intervals, objectives
 from signals.scoring.card import Scored

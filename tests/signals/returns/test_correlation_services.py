@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
-from execution import holdings, limits
+from execution import limits
 from execution.limits import Limits
-from execution.planning import Ticket
+from execution.plans.planning import Ticket
+from execution.portfolio import holdings
 from markets.books import YES
 from markets.models import Bet, BetOutcome, Market, Price
 from markets.platforms.base import KALSHI, POLYMARKET

@@ -23,9 +23,14 @@ TIE = Together(hedging.name_of(OTHER), hedging.name_of(A), 0.8, 0.6, 0.9, 200, 1
 
 
 def found(stake, correlations=(TIE,), **changes):
+    return offer(stake, correlations, **changes).hedges
+
+
+def offer(stake, correlations=(TIE,), **changes):
     return hedging.hedges(
-        [stake], [PAIR], correlations, changes.get("books", SEEN), changes.get("listings", LISTED)
-    )
+        [stake], [PAIR], correlations, changes.get("books", SEEN), changes.get("listings", LISTED),
+        least=changes.get("least", D(0)),
+    )  # fmt: skip
 
 
 def test_exact_hedges_come_first_and_the_cheapest_of_them():
@@ -88,3 +93,19 @@ def test_what_other_positions_complete_needs_no_hedge():
     assert hedging.uncovered(held, [PAIR]) == [Stake(*OTHER, YES, D(5)), Stake(*A, YES, D(10))]
     inverted = bets.pair("bet-2", A, B, inverted=True)
     assert hedging.uncovered({(*A, YES): D(9), (*B, YES): D(4)}, [inverted]) == [Stake(*A, YES, D(5))]
+
+
+def test_relief_is_what_surely_goes_of_the_standard_deviation_at_settlement():
+    made = found(Stake(*A, YES, D(100)))
+    # 100 contracts at a half: 50 dollars, all of them with an exact hedge; 1 - √(1 - 0.36) of them by correlation
+    assert [one.relief for one in made] == [D(50), D(50), D(10)]
+
+
+def test_dust_is_left_out_and_counted():
+    stake = Stake(*A, YES, D(100))
+    assert [one.kind for one in offer(stake, least=D("10.01")).hedges] == [EXACT, EXACT]
+    assert (len(offer(stake, least=D(10)).hedges), offer(stake, least=D(10)).dust) == (3, 0)
+    assert (offer(stake, least=D(51)).hedges, offer(stake, least=D(51)).dust) == ((), 3)
+    few = LISTED | {A: replace(LISTED[A], min_size=D(101)), B: replace(LISTED[B], min_value=D(60))}
+    left = offer(stake, listings=few)  # 100 contracts; 100 at 0.53
+    assert ([one.kind for one in left.hedges], left.dust) == ([CORRELATED], 2)
