@@ -16,7 +16,7 @@ class Hedges(View):
 
     @extend_schema(responses=OpenApiTypes.OBJECT, parameters=[MODE])
     def get(self, request: Request) -> Response:
-        """Exact hedges first, then those by correlation whose interval excludes 0. Nothing is sent from here."""
+        """Exact hedges first, then those by correlation that surely take a tenth of the variance. Nothing is sent."""
         asked = self.asked(request)
         return Response(in_millis(hedging.look(asked["mode"], timezone.now()).as_json()))
 

@@ -7,7 +7,9 @@ two markets share.
 
     h = n·p(1 - p)·β / (p_h(1 - p_h)),   β of the position's log-odds on the hedge's,   variance taken: rho²
 
-and the bound of what it takes is the square of the interval's end that is nearer to 0. Only where the interval excludes 0.
+and the bound of what it takes is the square of the interval's end that is nearer to 0. Only where that is `LEAST_TAKEN`: of
+a hundred markets that have nothing to do with a position, one or two exclude 0 by chance. And only where both mids lie
+where correlations were measured (`series.LOWEST` to `HIGHEST`): beyond, beta is none of these prices.
 Cost is what is lost on the spot: the price paid above the mid, and the fee, by the live book, down to its depth.
 
 **Relief** is what it surely takes of the position's risk at settlement, in dollars: `n·√(p(1 - p))·(1 - √(1 - taken))`.
@@ -24,9 +26,11 @@ from markets.books import levels as levels_of
 from signals import sizing
 from signals.findings import BUY, Listing
 from signals.returns.estimating import Together
+from signals.returns.series import HIGHEST, LOWEST
 
 ZERO, ONE = Decimal(0), Decimal(1)
 CENT, RATIO = Decimal("0.01"), Decimal("0.0001")
+LEAST_TAKEN = Decimal("0.1")  # of the variance, surely; less is chance, and no hedge
 EXACT, CORRELATED = "exact", "correlated"
 OTHER = {YES: NO, NO: YES}
 
@@ -127,7 +131,7 @@ def hedges(
     beside: dict[MarketKey, list[tuple[MarketKey, Together, bool]]] = {}
     for pair in correlations:
         one, two = key_of(pair.one), key_of(pair.two)
-        if one is not None and two is not None and pair.sure:
+        if one is not None and two is not None and pair.strength**2 >= LEAST_TAKEN:
             beside.setdefault(one, []).append((two, pair, False))
             beside.setdefault(two, []).append((one, pair, True))
     found: list[Hedge] = []
@@ -212,7 +216,7 @@ def _correlated(
     listings: Mapping[MarketKey, Listing],
 ) -> Hedge | None:
     own, other = _mid(books.get(stake.market)), _mid(books.get(market))
-    if own is None or other is None:
+    if own is None or other is None or not all(LOWEST <= float(mid) <= HIGHEST for mid in (own, other)):
         return None
     # `pair.beta` is of two on one; the other way round it is rho² / beta
     slope = pair.beta if first_is_hedge else (pair.rho**2 / pair.beta if pair.beta else 0.0)

@@ -107,8 +107,7 @@ def _families(rows: list[Scored]) -> dict[str, tuple[float, float]]:
             if row.outcome != card.VOID and row.source.partition(":")[0] == family
         ]
         if part:
-            worth = 1 / intervals.design_effect(part)
-            found[family] = sum(right for _, right in part) * worth, len(part) * worth
+            found[family] = intervals.effective(part)
     return found
 
 

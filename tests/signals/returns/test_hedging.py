@@ -64,8 +64,16 @@ def test_what_moves_against_the_position_is_bought_on_its_own_side():
     assert found(Stake(*A, NO, D(100)), [against])[-1].outcome == NO
 
 
-def test_no_hedge_from_a_correlation_that_may_be_nothing():
-    assert all(one.kind == EXACT for one in found(Stake(*A, YES, D(100)), [replace(TIE, lower=-0.01)]))
+@pytest.mark.parametrize("lower", [-0.01, 0.01, 0.31])
+def test_no_hedge_from_a_correlation_that_may_be_next_to_nothing(lower):
+    """Of a hundred unrelated markets one or two exclude 0 by chance, and would be shown as hedges."""
+    assert all(one.kind == EXACT for one in found(Stake(*A, YES, D(100)), [replace(TIE, lower=lower)]))
+
+
+def test_no_hedge_where_prices_are_beyond_those_that_were_compared():
+    """One cent in a thousand: beta of clipped log-odds would ask for forty contracts for one."""
+    far = SEEN | {OTHER: book(OTHER, [("0.991", 5000)], [("0.995", 5000)])}
+    assert all(one.kind == EXACT for one in found(Stake(*A, YES, D(100)), books=far))
 
 
 def test_a_thin_book_gives_a_part_and_says_how_much_of_the_risk_it_takes():
