@@ -60,6 +60,10 @@ def act(said: Said, items: Items) -> Opinion:
         return -1, CLEAR, "talks break down"
     if acts & said.kinds.get("act", set()) or not acts:
         return 1, CLEAR, "it happens or comes nearer"
+    if items.facts.negated:
+        return (
+            NOTHING  # `stays as CEO` beside `will he remain`: no act is named that a denial of it could turn
+        )
     return 1, FAINT, "it is spoken of"
 
 

@@ -77,6 +77,8 @@ CASES = [
     # who leaves an office does not hold it
     ("Musk steps down as Tesla CEO", CHIEF, -1),
     ("Musk: I am not stepping down as Tesla CEO", CHIEF, 1),
+    ("Musk steps down as Tesla CEO", "Will Elon Musk remain CEO of Tesla through 2026?", -1),
+    ("Musk stays as Tesla CEO", "Will Elon Musk remain CEO of Tesla through 2026?", 0),
     # under a condition nothing is said
     ("If Bitcoin falls below $60,000, miners will capitulate", "Will the price of Bitcoin be above $60,000 on July 1?", 0),
     ("If Russia and Ukraine sign ceasefire, sanctions will be lifted", CEASEFIRE, 0),
