@@ -52,7 +52,7 @@ check: setup ## what CI runs: format, lint, types, imports, migrations, deploy c
 	$(PY) -m coverage report --fail-under=75 | tail -3
 
 check-long: setup ## long fault runs, soaks and load (many minutes)
-	$(PY) -m pytest -n 0 -m long --timeout 1800
+	$(PY) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder -m long --timeout 1800
 
 fix: setup ## format and mend what can be mended
 	$(PY) -m ruff check --fix . || true

@@ -145,6 +145,7 @@ class Signals(Section):
     max_book_age_seconds: Decimal = Field(Decimal(2), gt=0)
     max_book_skew_seconds: Decimal = Field(Decimal(1), gt=0)
     expire_seconds: int = Field(30, gt=0)
+    min_open_seconds: Decimal = Field(Decimal(60), ge=0)
     leg_fill_rates: str = "0:0.90,0.06:0.80,0.10:0.70,0.20:0.63"
     cash_rate: Decimal = Field(Decimal("0.045"), ge=0, lt=1)
     unknown_settlement_days: int = Field(365, gt=0)
@@ -193,6 +194,9 @@ class Risk(Section):
     daily_loss_cancel_pct: Decimal = Field(Decimal("0.10"), gt=0, lt=1)
     max_drawdown_pct: Decimal = Field(Decimal("0.20"), gt=0, lt=1)
     position_loss_pct: Decimal = Field(Decimal("0.05"), gt=0, lt=1)
+    min_hedge_relief: Decimal = Field(
+        Decimal(1), ge=0
+    )  # dollars that a hedge must take of a position's risk to be shown
     kelly_fraction: Decimal = Field(Decimal("0.25"), gt=0, le=1)
     max_unknown_orders: int = Field(3, ge=0)
     max_stale_seconds: int = Field(60, gt=0)

@@ -10,8 +10,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from arbsite.admin import ReadOnlyAdmin, link, list_link, pretty, recent, words
-from execution import asking, halt_admin, limit_admin, limits, manual
+from execution import limits
+from execution.by_hand import asking, manual
+from execution.halting import admin as halt_admin
 from execution.models import MODES, Fill, Order, Plan, PlanStep, Position
+from execution.risk import admin as limit_admin
 from markets.models import Bet, Market
 from markets.platforms.base import PLATFORMS
 from signals.models import Signal

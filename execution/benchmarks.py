@@ -20,10 +20,11 @@ from arbsite.bench import CHANNEL, empty_chain, percentile, worker
 from arbsite.connections import redis_client
 from arbsite.registry import Figure
 from execution.models import Plan
-from markets import clients, live, pairs, store
+from markets import clients, live, store
 from markets.books import Book, micro
 from markets.live import Change
 from markets.models import Pair
+from markets.pairing import pairs
 from markets.platforms.base import KALSHI, OPEN, POLYMARKET, MarketInfo, OutcomeInfo, TickBand
 
 ROUNDS, WARM_UP = 200, 20

@@ -6,15 +6,12 @@ from arbsite.registry import Broken, Job
 
 def open_all() -> None:
     """Register this room's jobs and what the demo shows of it."""
-    from execution import (
-        backtest_benchmarks,
-        benchmarks,
-        clearing,
-        leg_benchmarks,
-        panels,
-        risk,
-        risk_benchmarks,
-    )
+    from execution import benchmarks, panels
+    from execution.backtesting import benchmarks as backtest_benchmarks
+    from execution.halting import clearing
+    from execution.plans import benchmarks as leg_benchmarks
+    from execution.risk import benchmarks as risk_benchmarks
+    from execution.risk import services as risk
     from signals import rules
 
     rules.ask_for_order_notional(risk.order_notional)
@@ -43,7 +40,7 @@ def trading() -> str:
     from django.conf import settings
     from django.utils import timezone
 
-    from execution import live_checks
+    from execution.halting import live_checks
 
     found = live_checks.problems(timezone.now())
     if found:

@@ -22,9 +22,11 @@ from arbsite.components import DATABASE_GONE, report
 from arbsite.connections import REDIS_GONE
 from arbsite.lease import Lease
 from arbsite.models import HIGH, Component, Notice
-from execution import feed_watch, lifecycle, ringing, starting, ticking, working
-from execution.listening import Listener
+from execution import lifecycle, ringing, ticking
+from execution.halting import feed_watch, starting
 from execution.models import Order
+from execution.orders.listening import Listener
+from execution.plans import working
 from execution.ticking import Tick
 
 log = logging.getLogger(__name__)

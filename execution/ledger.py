@@ -161,6 +161,17 @@ def positions(entries: Iterable[Entry], start: Positions | None = None) -> dict[
     return held
 
 
+def realised_by(named: Iterable[tuple[str, Entry]]) -> dict[str, Decimal]:
+    """What the entries of each name have realised, in their order; together it is what all positions have."""
+    held: dict[PositionKey, Position] = {}
+    found: dict[str, Decimal] = {}
+    for name, entry in named:
+        before = held.get(entry.key, Position())
+        held[entry.key] = apply(before, entry)
+        found[name] = found.get(name, ZERO) + held[entry.key].realised - before.realised
+    return found
+
+
 def pnl(held: Positions, marks: Marks) -> Pnl:
     """Realised and unrealised profit. Raises LedgerError where one that is held has no mark."""
     realised = unrealised = ZERO

@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TypeVar
 
-from execution.planning import Ticket
+from execution.plans.planning import Ticket
 from markets.bets import MarketKey
 from signals.findings import BUY
 

@@ -8,8 +8,10 @@ from django.db.models import Count
 from django.utils import timezone
 
 from arbsite.registry import Panel
-from execution import calendar, halts, portfolio
+from execution.halting import halts
 from execution.models import ExitOffer, Fill, Order, Plan, Position
+from execution.portfolio import calendar, made_of
+from execution.portfolio import services as portfolio
 
 SHOWN = 6
 
@@ -53,9 +55,11 @@ def positions(now: datetime) -> Panel:
          f"${row.unrealized_pnl:.2f}")
         for row in Position.objects.filter(mode=totals["mode"], quantity__gt=0).order_by("-cost")[:SHOWN]
     ]  # fmt: skip
+    made = totals["made_of"]
     title = (
         f"Positions ({totals['open_positions']} open) · P&L ${totals['pnl']} = realised ${totals['realized_pnl']}"
-        f" + unrealised ${totals['unrealized_pnl']} · from fills ${totals['pnl_from_fills']}"
+        f" + locked in ${made['locked_in']} + bids until settlement ${made['until_settlement']}"
+        f" + at risk ${made['at_risk']} · from fills ${totals['pnl_from_fills']}"
     )
     return Panel(title, ("platform", "outcome", "market", "contracts", "average", "unrealised"), rows)
 
@@ -82,8 +86,10 @@ def money(now: datetime) -> Panel:
 
 
 def summary(began: datetime) -> dict[str, Any]:
-    """Plans, fills, and the profit computed in two ways."""
+    """Plans, fills, the profit computed in two ways, and what it is made of."""
     totals = portfolio.summary(now=timezone.now())
+    made = {name: str(amount) for name, amount in totals["made_of"].items()}
+    realised = made_of.realised(totals["mode"], totals["realized_pnl"])
     return {
         "plans_filled": Plan.objects.filter(
             mode=totals["mode"], created_at__gte=began, status=Plan.FILLED
@@ -91,4 +97,6 @@ def summary(began: datetime) -> dict[str, Any]:
         "fills": Fill.objects.filter(mode=totals["mode"], created_at__gte=began, kind=Fill.TRADE).count(),
         "pnl": str(totals["pnl"]),
         "pnl_from_fills": str(totals["pnl_from_fills"]),
+        "pnl_made_of": {**made, "realized_by": {name: str(amount) for name, amount in realised.items()}},
+        "uncovered": {name: str(amount) for name, amount in totals["lone"].items()},
     }

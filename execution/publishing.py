@@ -10,8 +10,8 @@ from django.db import transaction
 from arbsite import keys
 from arbsite.connections import REDIS_GONE, redis_client
 from execution.models import Order, Plan, Position
-from signals import publishing as signal_publishing
 from signals.models import Signal
+from signals.records import publishing as signal_publishing
 
 log = logging.getLogger(__name__)
 

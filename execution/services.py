@@ -16,37 +16,27 @@ from django.conf import settings
 from django.db import transaction
 
 from arbsite import bulk
-from execution import (
-    at_once,
-    crashpoints,
-    fitting,
-    halts,
-    holdings,
-    lifecycle,
-    overlaps,
-    pauses,
-    planning,
-    publishing,
-    ringing,
-    shadows,
-    storing,
-)
+from execution import crashpoints, lifecycle, publishing, ringing
+from execution.halting import halts, pauses
 from execution.ledger import PositionKey
 from execution.limits import Held
 from execution.models import Order, Plan, PlanStep
-from execution.ordering import new_id
-from execution.planning import NoPlan, Ticket
+from execution.orders.ordering import new_id
+from execution.plans import at_once, fitting, overlaps, planning, shadows, storing
+from execution.plans.planning import NoPlan, Ticket
+from execution.portfolio import holdings
 from markets import live
 from markets.bets import MarketKey
 from markets.books import BookView
 from markets.models import Bet
-from signals import bearing, catalogue, joining, judging, refusing, scanning
-from signals.bearing import Heard
+from signals import catalogue, fill_rates, scanning
 from signals.catalogue import Catalogue
-from signals.evidence import Evidence
+from signals.deciding import bearing, joining, judging, refusing
+from signals.deciding.bearing import Heard
+from signals.deciding.doubts import Evidence
+from signals.deciding.joining import Joined
+from signals.deciding.judging import VERDICT, found_in
 from signals.findings import Finding
-from signals.joining import Joined
-from signals.judging import VERDICT, found_in
 from signals.models import Signal
 
 EDGE_STEP, MONEY_STEP = Decimal("0.000001"), Decimal("0.000001")
@@ -221,7 +211,8 @@ def _plan(signal: Signal, planned: planning.Plan, mode: str, now: datetime) -> P
         size=finding.size, outlay=finding.outlay, expected_profit=finding.net_profit,
         reason=f"limited by {finding.limited_by}", legs=storing.tickets_json(planned.tickets),
         at_once=at_once.both(planned, mode, now), edge=finding.edge.quantize(EDGE_STEP),
-        loss_limit=(finding.outlay * pct).quantize(MONEY_STEP), created_at=now,
+        loss_limit=planning.loss_limit(finding, pct, fill_rates.unwind_loss(mode, now)).quantize(MONEY_STEP),
+        created_at=now,
     )  # fmt: skip
 
 

@@ -6,7 +6,9 @@ from datetime import timedelta
 from celery import shared_task
 from django.utils import timezone
 
-from execution import freeing, portfolio, services, signal_reader
+from execution import services, signal_reader
+from execution.portfolio import freeing
+from execution.portfolio import services as portfolio
 from signals import services as signal_services
 
 LATE = timedelta(seconds=3)

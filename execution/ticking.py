@@ -13,8 +13,9 @@ from django.db import connection
 from django.utils import timezone
 
 from arbsite.components import DATABASE_GONE
-from execution import catching_up, working
-from execution.trading import trading
+from execution.orders import catching_up
+from execution.orders.trading import trading
+from execution.plans import working
 from markets.platforms.base import PLATFORMS, POLYMARKET
 
 log = logging.getLogger(__name__)
@@ -60,11 +61,11 @@ class Tick:
 def table(mode: str) -> list[Tick]:
     """Everything that is done beside the plans in this mode."""
     ticks = [
-        Tick("watch", 5, _named("execution.watching:watch")),
-        Tick("stops", 1, _named("execution.stops:look")),
-        Tick("exits", 10, _named("execution.exits:look")),
+        Tick("watch", 5, _named("execution.risk.watching:watch")),
+        Tick("stops", 1, _named("execution.risk.stops:look")),
+        Tick("exits", 10, _named("execution.plans.exits:look")),
         Tick("halts", 1, _enforce),
-        Tick("feeds", 5, _named("execution.feed_watch:look")),
+        Tick("feeds", 5, _named("execution.halting.feed_watch:look")),
         Tick("fills", 3, catching_up.fills),
         Tick("remainders", 60, lambda mode, now: working.pick_up_remainders(now, mode)),
         Tick("reconcile", 2, _reconcile),
@@ -95,7 +96,7 @@ def _named(place: str) -> Run:
 
 def _reconcile(mode: str, now: datetime) -> int:
     """Run what is due: open orders every minute, positions and cash every five, everything every six hours."""
-    from execution import reconcile
+    from execution.reconciling import reconcile
 
     ran = 0
     for platform in PLATFORMS:
@@ -108,13 +109,13 @@ def _reconcile(mode: str, now: datetime) -> int:
 
 def _enforce(mode: str, now: datetime) -> int:
     """Cancel what is open where a halt stands, until the platform shows nothing."""
-    from execution import clearing
+    from execution.halting import clearing
 
     return clearing.enforce(now, mode=mode)
 
 
 def _compare(mode: str, now: datetime) -> int:
-    from execution import starting
+    from execution.halting import starting
 
     return starting.compare(mode, now)
 

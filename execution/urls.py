@@ -1,6 +1,11 @@
 """The addresses of the execution room below `/api/v1`."""
 
-from execution import api, halt_api, hedge_api, limit_api, order_api, portfolio_api
+from execution import api
+from execution.by_hand import api as order_api
+from execution.halting import api as halt_api
+from execution.portfolio import api as portfolio_api
+from execution.portfolio import hedge_api
+from execution.risk import api as limit_api
 
 # Orders by hand before the others: `orders/submit` is no order's id
 urlpatterns = [

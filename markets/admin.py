@@ -19,8 +19,11 @@ from django.utils.safestring import SafeString
 
 from arbsite.admin import BigTableAdmin, ReadOnlyAdmin, link, list_link, pretty, words
 from arbsite.connections import REDIS_GONE
-from markets import bet_admin, catalogue_version, event_admin, ladders, live, pair_admin, services
+from markets import catalogue_version, ladders, live, services
+from markets.betting import admin as bet_admin
+from markets.betting import event_admin
 from markets.models import Market, Price, UniverseRule
+from markets.pairing import admin as pair_admin
 from markets.platforms.base import PLATFORMS, STATUSES
 
 __all__ = ["bet_admin", "event_admin", "pair_admin"]  # they register themselves

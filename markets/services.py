@@ -10,18 +10,12 @@ from django.db import transaction
 from django.db.models import Q
 
 from arbsite.models import HIGH, Notice
-from markets import (
-    bet_decisions,
-    bet_store,
-    catalogue_version,
-    clients,
-    events,
-    pairs,
-    risk_history,
-    store,
-    universe,
-)
+from markets import catalogue_version, clients, store, universe
+from markets.betting import decisions as bet_decisions
+from markets.betting import events
+from markets.betting import store as bet_store
 from markets.models import Market
+from markets.pairing import pairs, risk_history
 from markets.platforms.base import OTHER_STATUS, SETTLED, Malformed, MarketInfo, PlatformError, Refused
 
 log = logging.getLogger(__name__)

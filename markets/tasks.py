@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from arbsite import keys
 from arbsite.connections import redis_client
-from markets import fee_watch, fetching, prices, sandbox_pairs, services
+from markets import fee_watch, fetching, prices, services
+from markets.pairing import sandbox_pairs
 from markets.platforms.base import KALSHI, POLYMARKET, PlatformError
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,10 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from markets import bet_store, bets, events
-from markets.building import LIVE
+from markets import bets
+from markets.betting import events
+from markets.betting import store as bet_store
+from markets.betting.building import LIVE
 from markets.clients import feed_market
 from markets.models import Bet, Market, Pair, UniverseRule
 from markets.store import info_of

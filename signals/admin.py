@@ -13,20 +13,16 @@ from django.utils.safestring import SafeString, mark_safe
 
 from arbsite.admin import ReadOnlyAdmin, link, list_link, pretty, recent, words
 from markets.models import Bet, Market
-from signals import (
-    calendar_admin,
-    decision,
-    history,
-    move_admin,
-    news_admin,
-    rechecking,
-    returns_admin,
-    score_admin,
-    source_admin,
-    storing,
-    whale_admin,
-)
+from signals.deciding import decision, rechecking
 from signals.models import TYPES, Refusal, Signal, SignalSnapshot
+from signals.moves import admin as move_admin
+from signals.records import history, storing
+from signals.returns import admin as returns_admin
+from signals.scoring import admin as score_admin
+from signals.sources import admin as source_admin
+from signals.sources.calendar import admin as calendar_admin
+from signals.sources.news import admin as news_admin
+from signals.sources.whales import admin as whale_admin
 
 # They register their pages when they are imported
 __all__ = [

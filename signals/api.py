@@ -14,26 +14,19 @@ from arbsite import health
 from arbsite.api import PERIOD, Millis
 from arbsite.auth import READ
 from arbsite.endpoints import DetailEndpoint, ListEndpoint
-from signals import (
-    calendar_api,
-    decision,
-    detect_api,
-    history,
-    move_api,
-    news_api,
-    normalize_api,
-    rules,
-    scanning,
-    score_api,
-    signal_api,
-    source_api,
-    storing,
-    webhook_api,
-    whale_api,
-)
+from signals import detect_api, normalize_api, rules, scanning, signal_api
+from signals.deciding import decision
 from signals.models import ARBITRAGE, Signal, SignalSnapshot
-from signals.returns import returns_api
+from signals.moves import api as move_api
+from signals.records import history, storing
+from signals.returns import api as returns_api
+from signals.scoring import api as score_api
 from signals.signal_api import VoiceSerializer
+from signals.sources import api as source_api
+from signals.sources.calendar import api as calendar_api
+from signals.sources.news import api as news_api
+from signals.sources.whales import api as whale_api
+from signals.sources.whales import webhook_api
 
 CURRENT = (Signal.PENDING, Signal.ACTIONABLE, Signal.EXECUTED)  # open, and not refused
 FOUND = Signal.objects.filter(Q(type=ARBITRAGE) | Q(label=decision.SPREAD))

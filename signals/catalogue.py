@@ -15,11 +15,11 @@ from markets import catalogue_version, store
 from markets.bets import Bet as BetValue
 from markets.bets import MarketKey
 from markets.models import Bet, Market
-from signals.certificates import Certificates
-from signals.decision import BetRisk
+from signals.deciding.decision import BetRisk
+from signals.detection.certificates import Certificates
+from signals.detection.screen import Screen
 from signals.findings import Listing
 from signals.returns import stored as correlations
-from signals.screen import Screen
 
 # Rows of transactions that committed late carry an older time than what we have seen
 OVERLAP = timedelta(seconds=60)

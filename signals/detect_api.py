@@ -16,8 +16,10 @@ from arbsite.api import Cursor, Millis, asked
 from arbsite.auth import READ
 from arbsite.endpoints import Endpoint, ListEndpoint
 from markets.platforms.base import PLATFORMS
-from signals import fates, history, scanning
+from signals import scanning
+from signals.deciding import fates
 from signals.models import Refusal
+from signals.records import history
 
 TIMES = {"since": datetime, "until": datetime}
 

@@ -8,9 +8,13 @@ from arbsite.registry import Job
 
 def open_all() -> None:
     """Register this room's job and what the demo shows of it."""
-    from signals import benchmarks, detection_benchmarks, panels, score_benchmarks, source_checks
+    from signals import panels
+    from signals.correlating import benchmarks as score_benchmarks
+    from signals.detection import benchmarks as detection_benchmarks
     from signals.language import benchmarks as language_benchmarks
     from signals.moves import benchmarks as move_benchmarks
+    from signals.replay import benchmarks
+    from signals.sources import checks as source_checks
     from signals.sources import registry as sources
     from signals.sources.calendar import feeds as calendar_feeds
     from signals.sources.news import benchmarks as news_benchmarks

@@ -118,7 +118,7 @@ class Expected:
     fill_rate: Decimal  # chance that one further leg fills
     unwind_loss: Decimal  # dollars per $1 of payoff, when all legs but the last must be sold again
     days: Decimal  # that the cash is locked
-    evidence: Decimal = ZERO  # what claims and scheduled events ask for besides (`signals.joining`)
+    evidence: Decimal = ZERO  # what claims and scheduled events ask for besides (`signals.deciding.joining`)
 
     @property
     def hurdle(self) -> Decimal:

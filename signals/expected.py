@@ -40,6 +40,16 @@ def unwind_loss(leg: Leg, payoff: Decimal, measured: Decimal = Decimal(0)) -> De
     return each * leg.size / payoff
 
 
+def reckoned_loss(finding: Finding, measured: Decimal = ZERO) -> Decimal:
+    """Dollars that the hurdle reckons with when all legs but one must be sold again at once.
+
+    A leg that nobody bids for counts nothing here: there is no price yet at which it might be sold.
+    """
+    losses = [unwind_loss(leg, finding.payoff, measured) for leg in finding.legs if leg.best_bid is not None]
+    most = sorted(losses, reverse=True)[: len(finding.legs) - 1]
+    return finding.payoff * sum(most, ZERO)
+
+
 def time_to_fill(legs: int, first_ms: int, next_ms: int) -> int:
     """Milliseconds until all legs are in: they go out one after the other."""
     return first_ms + max(0, legs - 1) * next_ms

@@ -25,6 +25,7 @@ PRICE_RANGE = "price_out_of_range"
 LISTING_MISSING, LISTING_FAULTY, NOT_OPEN, FEES_UNKNOWN, SETTLES_PAST, RULES_MISSING = (
     "listing_missing", "listing_faulty", "market_not_open", "fees_unknown", "settles_past", "rules_missing",
 )  # fmt: skip
+CLOSES_SOON = "closes_soon"
 BELOW_MINIMUM, CAPPED, OFF_TICK, NO_PROFIT = "below_minimum", "caps_below_minimum", "off_tick", "no_profit"
 NO_SOLUTION = "no_solution"  # the solver could not say what is best
 
@@ -53,6 +54,7 @@ class Listing:
     rules_known: bool = True
     shard: int = 0  # where the platform keeps the money for it
     groups: tuple[str, ...] = ()  # of bets that share a rule source (`markets.rule_sources`)
+    closes: datetime | None = None  # when trading is expected to stop, aware
     fault: str = field(init=False, default="", repr=False, compare=False)
     bands: tuple[sizing.Band, ...] = field(init=False, default=(), repr=False, compare=False)
     lowest: int = field(init=False, default=0, repr=False, compare=False)  # min_size, micro-contracts
@@ -113,6 +115,7 @@ class Listing:
             rules_known=bool(market.rules.strip()),
             shard=int(market.extra.get("exchange_index") or 0),
             groups=rule_sources.groups(market),
+            closes=market.end,
         )
 
 
@@ -123,6 +126,7 @@ class Rules:
     max_book_age_ms: int = 2_000
     max_skew_ms: int = 1_000
     caps: Caps = field(default_factory=Caps)
+    min_open_ms: int = 0  # that a market must still trade for, or nothing is begun on it
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from decimal import Decimal
 from typing import Any
 
 from arbsite.registry import Panel
-from signals import wording
 from signals.compositing.composing import KIND as PROPOSAL
 from signals.models import NewsEvent, Prediction, Signal, WhaleAlert
+from signals.records import wording
 
 SHOWN = 8
 

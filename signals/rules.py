@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from markets.platforms.base import PLATFORMS
 from signals import expected, fill_rates
-from signals.decision import Hurdles
+from signals.deciding.decision import Hurdles
 from signals.edge import Charges
 from signals.findings import Rules
 from signals.sizing import Caps
@@ -22,6 +22,7 @@ def rules(*, settings_only: bool = False) -> Rules:
         max_book_age_ms=int(config.signals.max_book_age_seconds * 1_000),
         max_skew_ms=int(config.signals.max_book_skew_seconds * 1_000),
         caps=Caps(max_outlay={} if most is None else dict.fromkeys(PLATFORMS, most)),
+        min_open_ms=int(config.signals.min_open_seconds * 1_000),
     )
 
 

@@ -13,8 +13,9 @@ from typing import Any
 from django.db.models import QuerySet
 
 from markets.platforms.base import PLATFORMS
-from signals import catalogue, history, rules, services, storing
+from signals import catalogue, rules, services
 from signals.models import Signal
+from signals.records import history, storing
 from signals.times import unix_ms, utc
 
 FIRST_LEGS = 2

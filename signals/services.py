@@ -2,7 +2,7 @@
 
 A signal is no money: its commits do not wait for the disk (`synchronous_commit` off). A crash of PostgreSQL loses at
 most the last moments of signals, which the next window finds again; the order that acts on one is committed for sure,
-and with it everything before. Judging is in `signals.judging`, ends without a new book in `signals.closing`.
+and with it everything before. Judging is in `signals.deciding.judging`, ends without a new book in `records.closing`.
 """
 
 import secrets
@@ -17,19 +17,11 @@ from arbsite.connections import redis_client
 from arbsite.models import INFO, Notice
 from markets import live
 from markets.bets import Bet as BetValue
-from signals import (
-    catalogue,
-    closing,
-    decision,
-    detection,
-    judging,
-    publishing,
-    refusing,
-    rules,
-)
-from signals.closing import GAP_GONE, GONE, do_not_wait_for_the_disk, expire
+from signals import catalogue, rules
+from signals.deciding import decision, judging, refusing
+from signals.deciding.judging import VERDICT, WAITING, decide, found_in, judge
+from signals.detection import detector
 from signals.edge import Charges
-from signals.filling import fill_in
 from signals.findings import (
     BOOK_FUTURE,
     BOOK_MALFORMED,
@@ -39,8 +31,10 @@ from signals.findings import (
     Finding,
     Refusal,
 )
-from signals.judging import VERDICT, WAITING, decide, found_in, judge
 from signals.models import ARBITRAGE, COMPOSITE, Signal
+from signals.records import closing, publishing
+from signals.records.closing import GAP_GONE, GONE, do_not_wait_for_the_disk, expire
+from signals.records.filling import fill_in
 from signals.times import utc
 
 __all__ = ["VERDICT", "decide", "detect", "examine", "expire", "found_in", "judge", "scan", "unserved"]
@@ -114,7 +108,7 @@ def examine(bets: Sequence[BetValue], known: catalogue.Catalogue, *, now_ms: int
     findings: list[Finding] = []
     refused: list[Refusal] = []
     for bet in bets:
-        result = detection.find(bet, books, known.listings, limits, now_ms, known.certificates)
+        result = detector.find(bet, books, known.listings, limits, now_ms, known.certificates)
         findings += result.findings
         refused += result.refusals
     refusals = {(refusal.bet_id, refusal.direction): refusal for refusal in refused}

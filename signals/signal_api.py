@@ -10,8 +10,9 @@ from rest_framework import serializers
 from arbsite.api import PERIOD
 from arbsite.auth import READ
 from arbsite.endpoints import DetailEndpoint, ListEndpoint
-from signals import document, joining
+from signals.deciding import joining
 from signals.models import TYPES, Signal
+from signals.records import document
 
 OPEN = (*Signal.OPEN, Signal.PROPOSED)
 

@@ -18,7 +18,8 @@ from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 
 from arbsite.models import HIGH, LOW, MEDIUM, SEVERITIES, Notice
-from signals import decision, scanning
+from signals import scanning
+from signals.deciding import decision
 from signals.models import FlowPattern, Signal, WhaleAlert
 from signals.sources.whales import saying, tables
 from signals.sources.whales.triggering import Trigger

@@ -7,11 +7,13 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from markets import pair_evidence
-from signals import analysis, closing, fates, judging, pair_gaps, rechecking, refusing, services
+from markets.pairing import pair_evidence
+from signals import pair_gaps, services
 from signals.compositing import tasks as compositing_tasks  # noqa: F401
 from signals.correlating import tasks as correlating_tasks  # noqa: F401 - the same
+from signals.deciding import fates, judging, rechecking, refusing
 from signals.moves import tasks as move_tasks  # noqa: F401 - as source_tasks
+from signals.records import analysis, closing
 from signals.returns import tasks as return_tasks  # noqa: F401 - likewise
 from signals.sources import tasks as source_tasks  # noqa: F401 - its tasks are found through this module
 from signals.sources.calendar import tasks as calendar_tasks  # noqa: F401 - as source_tasks

@@ -19,10 +19,23 @@ SHARED = Path(os.environ.get("ARBSITE_SHARED", ROOT.parent / "shared"))
 
 LONGEST = "test_crash_table.py"  # waits for its processes for minutes, and needs little of a core
 
+# Where a test does not say otherwise
+SETTINGS = {
+    # Paper orders need no time and always find what the book shows
+    "TRADING_PAPER_POLYMARKET_MS": "0", "TRADING_PAPER_KALSHI_MS": "0", "TRADING_PAPER_FILL_RATES": "0:1",
+    # What a test has just shown is fresh and what it has just planned is wanted, however busy the machine
+    "SIGNALS_MAX_BOOK_AGE_SECONDS": "30", "EXECUTION_INTENT_SECONDS": "60",
+}  # fmt: skip
+
 _stack: Stack | None = None
 
-# An example that meets a busy machine is slow, not wrong; times are measured by `make bench`
-hypothesis.settings.register_profile("arbsite", deadline=None)
+# An example that meets a busy machine is slow, not wrong; times are measured by `make bench`. The examples are the same
+# in every run, so that a build fails for what was changed; `--hypothesis-profile wander` looks for new ones
+BUSY = (hypothesis.HealthCheck.too_slow,)
+hypothesis.settings.register_profile(
+    "arbsite", deadline=None, derandomize=True, database=None, suppress_health_check=BUSY
+)
+hypothesis.settings.register_profile("wander", deadline=None, suppress_health_check=BUSY)
 hypothesis.settings.load_profile("arbsite")
 
 
@@ -35,12 +48,17 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["REDIS_URL"] = _with_database(os.environ["REDIS_URL"], number)
     os.environ["DJANGO_SETTINGS_MODULE"] = "arbsite.settings"
     os.environ["LOG_FORMAT"] = "text"
-    # Paper orders that need no time and always find what the book shows, except where a test says otherwise
-    for name, value in (("POLYMARKET_MS", "0"), ("KALSHI_MS", "0"), ("FILL_RATES", "0:1")):
-        os.environ.setdefault(f"TRADING_PAPER_{name}", value)
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
     import django
 
     django.setup()
+    from django.conf import settings
+
+    from tests import emptying
+
+    emptying.install()
+    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # WhiteNoise looks into it for every client
     if not hasattr(config, "workerinput"):
         # Workers inherit the environment: with this set they would read their settings before the lines above run
         del os.environ["DJANGO_SETTINGS_MODULE"]

@@ -15,13 +15,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import requests
 
+from markets.management.commands.sandbox import ports_in
 from markets.platforms.base import KALSHI, PLATFORMS, POLYMARKET
 from markets.sandbox.context import SandboxConfig
 from markets.sandbox.keys import KEY_ID_FILE, PEM_FILE, USER, WALLET_FILE, keys_in
@@ -70,7 +71,7 @@ class Exchange:
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """One call of the control endpoint; a refusal raises AssertionError with its sentence."""
-        answer = self._link.request(method, f"{self.urls['control']}/control/{path}", json=body, timeout=10)
+        answer = self._link.request(method, f"{self.urls['control']}/control/{path}", json=body, timeout=60)
         assert answer.status_code == 200, f"{method} {path} {body}: {answer.text}"
         return answer.json()
 
@@ -107,7 +108,7 @@ class Exchange:
         """What the exchange says of our account: orders, fills, positions and cash on both faces."""
         return dict(self.control("GET", f"accounts/{name}"))
 
-    def settled_books(self, seconds: float = 10) -> dict[str, Any]:
+    def settled_books(self, seconds: float = 60) -> dict[str, Any]:
         """The same, once no trade is on its way to the chain."""
         deadline = time.monotonic() + seconds
         while True:
@@ -202,19 +203,35 @@ def trading_here(
 
     The database gets the markets and approved pairs. `changes` are further settings by their variables' names.
     """
-    keys_in(folder)
+    options = {"traders": QUIET, "config": config(confirmed_ms), "keys": keys_in(folder)}
+    with (
+        running_sandbox(world(pairs, seed), **options) as running,
+        _trading(Exchange(dict(running.urls), folder), settings, monkeypatch, changes) as exchange,
+    ):
+        yield exchange
+
+
+@contextmanager
+def trading_on(folder: Path, settings: Any, monkeypatch: Any, **changes: Any) -> Iterator[Exchange]:
+    """The same with the exchange of another process, which works in `folder`."""
+    urls = json.loads((folder / "urls.json").read_text())
+    with _trading(Exchange(urls, folder / "keys"), settings, monkeypatch, changes) as exchange:
+        yield exchange
+
+
+@contextmanager
+def _trading(
+    exchange: Exchange, settings: Any, monkeypatch: Any, changes: dict[str, Any]
+) -> Iterator[Exchange]:
     # Its own name for every exchange: clients keep a connection to a signer, and its keys, by the socket's name
     socket = f"{settings.ARBSITE.core.data_dir}/x{os.getpid()}-{next(_numbers)}.sock"
-    options = {"traders": QUIET, "config": config(confirmed_ms), "keys": keys_in(folder)}
-    with running_sandbox(world(pairs, seed), **options) as running:
-        exchange = Exchange(dict(running.urls), folder)
-        values = environment(exchange.urls, folder, socket) | {n: str(v) for n, v in changes.items()}
-        for name, value in values.items():
-            monkeypatch.setenv(name, value)
-        _read_settings_again(settings, monkeypatch)
-        with _signer_here(folder, socket):
-            ready()
-            yield exchange
+    values = environment(exchange.urls, exchange.keys, socket) | {n: str(v) for n, v in changes.items()}
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    _read_settings_again(settings, monkeypatch)
+    with _signer_here(exchange.keys, socket):
+        ready()
+        yield exchange
 
 
 def _read_settings_again(settings: Any, monkeypatch: Any) -> None:
@@ -250,8 +267,8 @@ def ready() -> None:
     from django.conf import settings
     from django.utils import timezone
 
-    from execution import trading
-    from markets import sandbox_pairs
+    from execution.orders import trading
+    from markets.pairing import sandbox_pairs
     from signals import catalogue
 
     sandbox_pairs.import_pairs(settings.ARBSITE.sandbox.control_url, now=timezone.now())
@@ -267,7 +284,7 @@ def show(pair: dict[str, Any], number: int = 1) -> list[str]:
     from markets import live
     from markets.books import Book
     from markets.live import Change
-    from signals.rechecking import read_books
+    from signals.deciding.rechecking import read_books
 
     views, failed = read_books([(platform, pair[platform]) for platform in PLATFORMS], unix_ms)
     assert not failed, failed
@@ -346,23 +363,29 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--pairs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--keep", action="store_true", help="go on after a restart: same ports, same accounts"
+    )
     given = parser.parse_args()
-    asyncio.run(_serve(given.folder, given.pairs, given.seed))
+    asyncio.run(_serve(given.folder, given.pairs, given.seed, keep=given.keep))
 
 
-async def _serve(folder: Path, pairs: int, seed: int) -> None:
-    keys = keys_in(folder / "keys")
+async def _serve(folder: Path, pairs: int, seed: int, *, keep: bool) -> None:
+    keys, at = keys_in(folder / "keys"), folder / "urls.json"
+    spec = world(pairs, seed)
+    if keep:  # what is closed is paid out within a second
+        spec = replace(spec, determine_seconds=0, settle_seconds=0)
     sandbox = build(
-        world(pairs, seed), traders=QUIET, config=config(), kalshi_accounts=[keys.kalshi_account()],
-        polymarket_accounts=[keys.polymarket_account()],
+        spec, traders=QUIET, config=config(), kalshi_accounts=[keys.kalshi_account()],
+        polymarket_accounts=[keys.polymarket_account()], state=folder / "state.sqlite3" if keep else None,
     )  # fmt: skip
-    server = SandboxServer(sandbox)
+    server = SandboxServer(sandbox, ports=ports_in(at) if keep else None)
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     beside = folder / ".urls"
     beside.write_text(json.dumps(await server.start()))
-    beside.replace(folder / "urls.json")
+    beside.replace(at)
     await stop.wait()
     await server.stop()
 

@@ -9,10 +9,11 @@ from django.contrib.auth import get_user_model
 
 from execution import lifecycle
 from execution.models import Order
-from markets import live, pairs, store
+from markets import live, store
 from markets.books import Book, micro
 from markets.live import Change
 from markets.models import Market, Pair
+from markets.pairing import pairs
 from markets.platforms.base import KALSHI, OPEN, POLYMARKET, MarketInfo, OutcomeInfo, TickBand
 from markets.platforms.kalshi.fees import KalshiFees
 from markets.platforms.polymarket.fees import PolymarketFees

@@ -27,6 +27,8 @@ MANAGE = [sys.executable, str(BASE_DIR / "manage.py")]
 CELERY = [sys.executable, "-m", "celery", "-A", "arbsite"]
 HOT_QUEUES, OTHER_QUEUES = "markets,signals,execution", "arbsite,alerts,persist,rest"
 SANDBOX_PATIENCE = 60.0  # seconds
+HOPELESS = 2  # so many vain tries, and it will not start
+STATE = "state.sqlite3"  # what the exchange keeps
 LATER = 5  # niceness: who may start after those that the first opportunity waits for
 LOGIN = ("demo", "arbsite-demo")
 NEWS_EVERY = 6.0  # seconds between two acts of the sandbox's newsroom
@@ -81,7 +83,7 @@ def run(
         say("starting the sandbox exchange")
         exchange = Supervisor(data / "exchange", [sandbox_program(data, base, pairs, rate, news_every)])
         exchange.start()
-        places = sandbox_environment(_await_urls(data / "exchange" / "urls.json", began, interrupted), data)
+        places = sandbox_environment(_await_urls(exchange, began, interrupted), data)
         base |= places
         leave_settings(data, places | {"TRADING_MODE": mode})
         say("preparing the database")
@@ -166,10 +168,11 @@ def leave_settings(data: Path, places: dict[str, str]) -> None:
 def sandbox_program(
     data: Path, base: dict[str, str], pairs: int, rate: float, news_every: float = NEWS_EVERY
 ) -> Program:
-    """The exchange; it comes back on the same ports."""
+    """The exchange; it comes back on the same ports and goes on where it stopped."""
     folder = data / "exchange"
     command = [
         *MANAGE, "sandbox", "--ports-file", str(folder / "urls.json"), "--keys-dir", str(folder / "keys"),
+        "--state-file", str(folder / STATE),
         "--pairs", str(pairs), "--rate", str(rate), "--news-every", str(news_every),
     ]  # fmt: skip
     return Program("sandbox", command, env=base)
@@ -242,15 +245,27 @@ def free_port(wanted: int, variable: str) -> int:
         return int(probe.getsockname()[1])
 
 
-def _await_urls(path: Path, began: float, interrupted: Callable[[], bool]) -> dict[str, Any]:
-    deadline = time.monotonic() + SANDBOX_PATIENCE
-    while time.monotonic() < deadline and not interrupted():
+def _await_urls(exchange: Supervisor, began: float, interrupted: Callable[[], bool]) -> dict[str, Any]:
+    path, started = exchange.data_dir / "urls.json", time.monotonic()
+    asked = started
+    while time.monotonic() < started + SANDBOX_PATIENCE and not interrupted():
         if path.exists() and path.stat().st_mtime >= began:
             return dict(json.loads(path.read_text()))
+        if time.monotonic() > asked + 1:
+            asked = time.monotonic()
+            if exchange.status()["sandbox"]["restarts"] >= HOPELESS:
+                break
         time.sleep(0.05)
     if interrupted():
         raise KeyboardInterrupt
-    raise DemoError(f"The sandbox exchange does not start: read {path.parent / 'logs' / 'sandbox.log'}.")
+    log = exchange.data_dir / "logs" / "sandbox.log"
+    raise DemoError(f"The sandbox exchange does not start: {_last_line(log)} More is in {log}.")
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").split("\n") if log.is_file() else []
+    said = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+    return said.removeprefix("CommandError: ").rstrip(".") + "."
 
 
 def _step(command: list[str], env: dict[str, str]) -> None:

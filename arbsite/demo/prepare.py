@@ -1,5 +1,8 @@
 """Brings the demo's database to where the system can run: tables, cron table, login."""
 
+import json
+from pathlib import Path
+
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
@@ -9,6 +12,7 @@ from arbsite import schedule
 from arbsite.demo.launch import LOGIN
 
 SANDBOX = "sandbox"
+MET = "traded_with"  # the id of the exchange that our books of sandbox mode are about
 # Rows of those that belong to it: the table, what names the owner, and the owner's table
 CHILDREN = (("plan_steps", "plan_id", "plans"), ("settling", "fill_id", "fills"))
 OF_AN_EXCHANGE = ("starting", "cash_differs", "differences", "stale_feed", "unknown_orders")
@@ -18,7 +22,7 @@ def prepare() -> None:
     """Safe to run on every start."""
     call_command("migrate", verbosity=0, interactive=False)
     if settings.ARBSITE.trading.mode == SANDBOX:
-        forget_the_last_exchange()
+        meet_the_exchange(settings.ARBSITE.core.data_dir / "exchange")
     schedule.load()
     name, password = LOGIN
     user, _ = get_user_model().objects.get_or_create(
@@ -28,6 +32,15 @@ def prepare() -> None:
         user.is_staff = user.is_superuser = True
         user.set_password(password)  # known to everybody, which is fine on loopback and nowhere else
         user.save()
+
+
+def meet_the_exchange(folder: Path) -> None:
+    """An exchange that goes on knows what we know of it; what belongs to another one is forgotten."""
+    here, met = json.loads((folder / "urls.json").read_text())["exchange"], folder / MET
+    if met.is_file() and met.read_text() == here:
+        return
+    forget_the_last_exchange()
+    met.write_text(here)
 
 
 def forget_the_last_exchange() -> None:

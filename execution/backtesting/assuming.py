@@ -6,14 +6,16 @@ from decimal import Decimal
 
 from django.conf import settings
 
-from execution import fitting, limit_names, risk
 from execution.backtesting.trader import Assumptions, Planner
-from execution.fitting import Means
 from execution.limits import Limits
-from execution.planning import NoPlan, Plan
+from execution.plans import fitting
+from execution.plans.fitting import Means
+from execution.plans.planning import NoPlan, Plan
+from execution.risk import limit_names
+from execution.risk import services as risk
 from markets.platforms.base import KALSHI, PLATFORMS, POLYMARKET
 from signals import fill_rates, rules
-from signals.decision import Hurdles
+from signals.deciding.decision import Hurdles
 from signals.findings import Rules
 
 
@@ -47,7 +49,7 @@ def default_limits() -> Limits:
 
 
 def planner(hurdles: Hurdles) -> Planner:
-    """`execution.fitting` with the settings' rules and limits."""
+    """`execution.plans.fitting` with the settings' rules and limits."""
     means = Means(planning_rules(), hurdles, default_limits())
 
     def plan(bet, finding, listings, books, held, now_ms, context) -> Plan | NoPlan:  # type: ignore[no-untyped-def]

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from execution import charts, rendering, reports
 from execution.backtesting import summing
-from execution.reports import Section
+from execution.reporting import charts, rendering, reports
+from execution.reporting.reports import Section
 
 MOST_BARS = 10
 TITLE = "Backtest"

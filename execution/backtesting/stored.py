@@ -19,13 +19,14 @@ from markets.books import NO, YES, BookView, micro
 from markets.models import Bet as BetRow
 from markets.models import Market, Price
 from markets.platforms.base import OPEN, PLATFORMS, Feed
-from signals import catalogue, fates, rules
-from signals.decision import BetRisk
+from signals import catalogue, rules
+from signals.deciding import fates
+from signals.deciding.decision import BetRisk
 from signals.edge import unix_ms
 from signals.findings import Listing
 from signals.models import ARBITRAGE, Signal, SignalSnapshot
-from signals.recalling import Past, recall
-from signals.replaying import Replay, Setup
+from signals.replay.recalling import Past, recall
+from signals.replay.replaying import Replay, Setup
 
 CANNOT_SAY = (
     "Stored history holds the best bid and ask of each second and the sizes of the findings that were made, and nothing"

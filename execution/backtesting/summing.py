@@ -8,9 +8,9 @@ from typing import Any
 
 from execution.backtesting.account import ONE, ZERO, Account, Point
 from execution.backtesting.trader import Attempt, Trader
-from execution.saga import COMPLETE, LEG, UNWIND
+from execution.plans.saga import COMPLETE, LEG, UNWIND
 from markets.books import YES, dollars
-from signals.replaying import Outcome
+from signals.replay.replaying import Outcome
 
 MOST_POINTS = 400
 CENTS = Decimal("0.000001")

@@ -1,9 +1,9 @@
 """Acts on what a replay finds, as paper trading would: late, not always, never twice from the same level.
 
 One plan for each gap, as live: made by the same planning within the same limits, worked by the same steps
-(`execution.saga`), its remainders decided as always (`execution.remainders`). An order meets the book that stands when it
-arrives, `latency_ms` after it was sent; it finds what the book shows with the chance of its edge, drawn from the seed and
-the order's own name; levels that were taken are gone for `TAKEN_MS`.
+(`execution.plans.saga`), its remainders decided as always (`execution.plans.remainders`). An order meets the book
+that stands when it arrives, `latency_ms` after it was sent; it finds what the book shows with the chance of its edge,
+drawn from the seed and the order's own name; levels that were taken are gone for `TAKEN_MS`.
 """
 
 import hashlib
@@ -15,21 +15,22 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from execution import paper, remainders, saga
 from execution.backtesting.account import ONE, ZERO, Account
 from execution.ledger import BUY, SELL, Entry
 from execution.lifecycle import ABANDONED, CANCELLED, FILLED, PARTIAL, PLANNED, SUBMITTED
 from execution.limits import Held
-from execution.paper import PaperFill
-from execution.planning import NoPlan, Plan, Ticket
-from execution.remainders import Act, Money
-from execution.saga import LEG, Line, Patience, Remainder, Standing
+from execution.orders import paper
+from execution.orders.paper import PaperFill
+from execution.plans import remainders, saga
+from execution.plans.planning import NoPlan, Plan, Ticket, loss_limit
+from execution.plans.remainders import Act, Money
+from execution.plans.saga import LEG, Line, Patience, Remainder, Standing
 from markets.bets import Bet, MarketKey
 from markets.books import BookView, dollars, micro
-from signals.decision import ACTIONABLE, BELOW_EVIDENCE_HURDLE, Context, Verdict
+from signals.deciding.decision import ACTIONABLE, BELOW_EVIDENCE_HURDLE, Context, Verdict
+from signals.deciding.joining import EVENT_NEAR, EVIDENCE_VETO, NEUTRAL, Joined
 from signals.edge import FillBands
 from signals.findings import Finding, Listing
-from signals.joining import EVENT_NEAR, EVIDENCE_VETO, NEUTRAL, Joined
 
 TAKEN_MS = 10_000  # so long the recorded book still shows what we have taken
 POINT_MS = 1_000  # between two points of the equity curve while nothing trades
@@ -56,7 +57,9 @@ class Assumptions:
     further: Mapping[str, FillBands]
     cash: Mapping[str, Decimal]
     seed: int = 0
-    loss_limit_pct: Decimal = Decimal("0.05")  # of a plan's outlay, that its remainders may lose
+    loss_limit_pct: Decimal = Decimal(
+        "0.05"
+    )  # of a plan's outlay, that its remainders may lose beyond what is reckoned
     late_days: int = 90
     patience: Patience = field(default_factory=Patience)
 
@@ -106,7 +109,7 @@ class Attempt:
 
 @dataclass(slots=True)
 class Trader:
-    """A listener of `signals.replaying.Replay`."""
+    """A listener of `signals.replay.replaying.Replay`."""
 
     assumptions: Assumptions
     planner: Planner
@@ -344,7 +347,7 @@ class Trader:
             if position is not None and position.quantity:
                 paid += piece.contracts * position.cost / position.quantity
         payoff = dollars(int(rest.share * micro(attempt.finding.size)))
-        limit = attempt.finding.outlay * self.assumptions.loss_limit_pct - attempt.lost
+        limit = loss_limit(attempt.finding, self.assumptions.loss_limit_pct, ZERO) - attempt.lost
         return Money(paid, payoff, max(ZERO, limit))
 
     def _end(self, attempt: Attempt, status: str, sentence: str) -> None:

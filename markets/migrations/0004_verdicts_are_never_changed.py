@@ -9,7 +9,8 @@ import hashlib
 
 from django.db import migrations
 
-from markets import store, terms
+from markets import store
+from markets.pairing import terms
 
 FORBID = """
 SET CONSTRAINTS ALL IMMEDIATE;

@@ -12,14 +12,18 @@ runs on one event loop; `sandbox.later` is the only timer a face needs. `urls` i
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markets.sandbox.clock import Clock, Later
 from markets.sandbox.engine import Engine
 from markets.sandbox.faults import Faults
+from markets.sandbox.generate import digest
 from markets.sandbox.plants import Plants
 from markets.sandbox.traders import Traders
 from markets.sandbox.world import World
+
+if TYPE_CHECKING:
+    from markets.sandbox.memory import Memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,15 @@ class Sandbox:
     facts: dict[str, Callable[[], Any]] = field(default_factory=dict)
     # What a face keeps between its own functions (one ledger for clob and data, say), under a name of its own.
     shared: dict[str, Any] = field(default_factory=dict)
+    run: int = 0  # how often this exchange was started before
+    memory: "Memory | None" = None  # what lets it be started again, where a file was given
 
     def now_ms(self) -> int:
         """Now, Unix milliseconds."""
         return self.clock.now_ms()
+
+    @property
+    def chance(self) -> int:
+        """The seed of what is drawn in this run: an exchange that is started again repeats neither ids nor stories."""
+        seed = self.world.spec.seed
+        return digest(seed, "run", self.run) if self.run else seed

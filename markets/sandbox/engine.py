@@ -38,7 +38,7 @@ CENTS = (Band(0, MICRO, 10_000),)
 class Engine:
     """All books of the sandbox. See the module's docstring for the events."""
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int | str = 0) -> None:
         self.listeners: list[Listener] = []
         self.orders: dict[str, Order] = {}  # open ones, and closed ones of accounts that are not `background`
         self.background: set[str] = set()  # accounts whose closed orders are forgotten at once
@@ -249,6 +249,17 @@ class Engine:
             if order is not None and order.open and order.expires_ms == due:
                 self._remove(order, o.EXPIRED, at_ms)
         self._deliver()
+
+    def restore(self, order: Order) -> None:
+        """Know an order again that was taken before a restart, and rest it where it was open; tells nobody."""
+        self.orders[order.id] = order
+        if order.client_id:
+            self._by_client[order.account, order.client_id] = order
+        if order.open:
+            self.book(order.market_id).ladder(order.side).add(order)
+            self._by_account.setdefault(order.account, {})[order.id] = order
+            if order.tif == GTD:
+                heapq.heappush(self._expiries, (order.expires_ms, order.id))
 
     # --- reading
 

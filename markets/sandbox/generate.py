@@ -85,7 +85,9 @@ class Generator:
             v2=number >= spec.pairs - spec.protocol_v2,
         )
         kalshi[1][0].pair_id = polymarket[1][0].pair_id = pair_id
-        pair = Pair(pair_id, polymarket[1][0].id, kalshi[1][0].id, inverted, short, kalshi[1][0].question)
+        pair = Pair(
+            pair_id, polymarket[1][0].id, kalshi[1][0].id, inverted, short, kalshi[1][0].question, number, generation
+        )  # fmt: skip
         return pair, kalshi, polymarket
 
     @staticmethod

@@ -116,6 +116,7 @@ class SandboxMarket:
     determine_after_ms: int
     settle_after_ms: int
     pair_id: str = ""
+    place: str = ""  # what it was listed for: the exchange fills each place anew once nothing trades there
     opinion: Opinion | None = None
     kalshi: KalshiSide | None = None
     polymarket: PolymarketSide | None = None
@@ -179,6 +180,8 @@ class Pair:
     inverted: bool
     short_lived: bool
     question: str
+    slot: int = 0
+    generation: int = 0  # of its slot: so many pairs were listed there before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,3 +226,13 @@ class WorldSpec:
     determine_seconds: int = 3  # from close to result
     settle_seconds: int = 5  # from result to payout
     start_ms: int = 0  # 0: whatever the clock says when the world is made
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What an exchange knows of the markets that it listed before it was started again."""
+
+    markets: list[SandboxMarket]
+    events: list[SandboxEvent]
+    pairs: list[Pair]
+    near_misses: list[NearMiss]

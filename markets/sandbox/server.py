@@ -16,7 +16,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from tornado.httpserver import HTTPServer
@@ -30,8 +31,10 @@ from markets.sandbox.engine import Engine
 from markets.sandbox.faults import Faults
 from markets.sandbox.keys import Keys, process_keys
 from markets.sandbox.market import WorldSpec
+from markets.sandbox.memory import Memory, recalled_world
 from markets.sandbox.orders import SandboxError
 from markets.sandbox.plants import Plants
+from markets.sandbox.state import StateFile
 from markets.sandbox.traders import Traders, TraderSpec
 from markets.sandbox.world import World
 
@@ -76,25 +79,47 @@ def build(
     polymarket_accounts: Iterable[PolymarketAccount] = (),
     clock: Clock | None = None,
     later: Later | None = None,
+    state: Path | None = None,
 ) -> Sandbox:
     """A whole exchange without its servers: markets are open and makers have quoted once.
 
-    Without `later`, calls that faces put off wait in a `Timers` until the server starts or a test runs them.
+    Without `later`, calls that faces put off wait in a `Timers` until the server starts or a test runs them. With a
+    `state` file the exchange goes on where it stopped. Raises StateError for one that cannot be used.
     """
-    spec, clock = spec or WorldSpec(), clock or SystemClock()
-    now_ms = clock.now_ms()
-    engine = Engine(spec.seed)
-    world = World(spec, engine, now_ms=now_ms)
-    background = Traders(traders or TraderSpec(seed=spec.seed), world, engine, now_ms=now_ms)
-    sandbox = Sandbox(
-        world=world, engine=engine, faults=Faults(clock, seed=spec.seed), traders=background,
-        plants=Plants(world, background), clock=clock,
-        later=later or Timers(clock), config=config or SandboxConfig(),
-        kalshi_accounts=list(kalshi_accounts), polymarket_accounts=list(polymarket_accounts),
-    )  # fmt: skip
-    world.step(now_ms)
-    background.step(now_ms)
+    spec = spec or WorldSpec()
+    file = StateFile(state, seed=spec.seed) if state is not None else None
+    try:
+        sandbox = _built(file, spec, traders, clock or SystemClock(), later)
+        sandbox.config = config or SandboxConfig()
+        sandbox.kalshi_accounts += kalshi_accounts
+        sandbox.polymarket_accounts += polymarket_accounts
+        if file is not None:
+            sandbox.memory = Memory(file, sandbox)
+    except SandboxError:
+        if file is not None:
+            file.close()
+        raise
+    now_ms = sandbox.now_ms()
+    sandbox.world.step(now_ms)
+    sandbox.traders.step(now_ms)
+    if sandbox.memory is not None:
+        sandbox.memory.step(now_ms)
     return sandbox
+
+
+def _built(
+    file: StateFile | None, spec: WorldSpec, traders: TraderSpec | None, clock: Clock, later: Later | None
+) -> Sandbox:
+    """The exchange before anything happens and before anybody has an account."""
+    now_ms, run = clock.now_ms(), file.about.run if file is not None else 0
+    engine = Engine(f"{spec.seed}-{run}" if run else spec.seed)
+    world = World(spec, engine, now_ms=now_ms, kept=recalled_world(file) if file is not None else None)
+    lively = traders or TraderSpec(seed=spec.seed)
+    background = Traders(replace(lively, seed=lively.seed + run), world, engine, now_ms=now_ms)
+    return Sandbox(
+        world=world, engine=engine, faults=Faults(clock, seed=spec.seed), traders=background,
+        plants=Plants(world, background), clock=clock, later=later or Timers(clock), run=run,
+    )  # fmt: skip
 
 
 class SandboxServer:
@@ -158,6 +183,8 @@ class SandboxServer:
         for server in self._servers:
             await server.close_all_connections()
         self._servers.clear()
+        if self.sandbox.memory is not None:
+            self.sandbox.memory.close()
 
     def beat(self) -> None:
         """Move everything on to now: the world's calendar, the traders, the scenario."""
@@ -171,6 +198,8 @@ class SandboxServer:
             self.planter.step(now_ms)
         if self.newsroom is not None:
             self.newsroom.step(now_ms)
+        if self.sandbox.memory is not None:
+            self.sandbox.memory.step(now_ms)
 
     def _beat(self) -> None:
         """One beat and the appointment for the next, which holds even where this one failed."""
@@ -282,6 +311,7 @@ def running_sandbox(
     polymarket_accounts: Iterable[PolymarketAccount] = (),
     clock: Clock | None = None,
     keys: Keys | None = None,
+    state: Path | None = None,
     **server_options: Any,
 ) -> Iterator[Running]:
     """A sandbox with free ports in a thread of its own; `server_options` as for `SandboxServer`.
@@ -290,7 +320,7 @@ def running_sandbox(
     """
     keys = keys or process_keys()
     sandbox = build(
-        spec, traders=traders, config=config, clock=clock,
+        spec, traders=traders, config=config, clock=clock, state=state,
         kalshi_accounts=[keys.kalshi_account(), *kalshi_accounts],
         polymarket_accounts=[keys.polymarket_account(), *polymarket_accounts],
     )  # fmt: skip

@@ -166,6 +166,9 @@ class Traders:
             start = (
                 rng.randint(20 * CENT, 80 * CENT) if size == 1 else MICRO // size + rng.randint(-5, 5) * CENT
             )
+            traded = self.world.markets[pair.polymarket_id].last_price if pair else market.last_price
+            if traded is not None:  # before a restart, or before it was closed and opened again
+                start = min(max(traded, LOWEST), HIGHEST)
             life = max(market.close_ms - now_ms, 1)
             self._fairs[key] = Fair(
                 start, start, truth, market.close_ms, life, rng.randint(800, 2_500), now_ms

@@ -34,6 +34,7 @@ from markets.platforms.base import (
     PLATFORMS,
     POLYMARKET,
     SETTLED,
+    UNOPENED,
 )
 from markets.sandbox import engine as states
 from markets.sandbox import orders as o
@@ -46,6 +47,7 @@ from markets.sandbox.market import (
     KALSHI_GRIDS,
     NEXT,
     POLYMARKET_TICKS,
+    Kept,
     NearMiss,
     Pair,
     SandboxEvent,
@@ -67,7 +69,7 @@ class WorldError(SandboxError):
 class World:
     """All events, markets and pairs, each looked up by id in the dictionary of its name."""
 
-    def __init__(self, spec: WorldSpec, engine: Engine, *, now_ms: int) -> None:
+    def __init__(self, spec: WorldSpec, engine: Engine, *, now_ms: int, kept: Kept | None = None) -> None:
         self.spec = spec
         self.engine = engine
         self.started_ms = spec.start_ms or now_ms
@@ -81,10 +83,11 @@ class World:
         self._by_platform: dict[str, list[SandboxMarket]] = {platform: [] for platform in PLATFORMS}
         self._timers: list[tuple[int, int, str]] = []  # due, number, market id
         self._listed = 0
-        self._slots: dict[str, tuple[int, int]] = {}  # pair id -> slot, generation
-        self._rolled: set[str] = set()
+        self._generations: dict[int, int] = {}  # slot -> its newest pair's
         self._generator = Generator(spec)
         engine.listeners.insert(0, self._follow)
+        if kept is not None:
+            self._take_back(kept)
         self._populate()
 
     # --- reading
@@ -141,7 +144,7 @@ class World:
     def next_due(self, market: SandboxMarket) -> int | None:
         """When the market's state changes by itself next; None when it waits for somebody."""
         due = {
-            "UNOPENED": market.open_ms,
+            UNOPENED: market.open_ms,
             OPEN: market.close_ms,
             PAUSED: market.close_ms,
             CLOSED: market.closed_ms + market.determine_after_ms,
@@ -157,7 +160,7 @@ class World:
         if due > now_ms:
             self._schedule(market)
             return
-        if market.state == "UNOPENED":
+        if market.state == UNOPENED:
             self._enter(market, OPEN, "opened", now_ms, {})
         elif market.state in (OPEN, PAUSED):
             self.close(market.id, now_ms)
@@ -252,8 +255,7 @@ class World:
     ) -> None:
         self._check(market, state)
         market.state, market.updated_ms = state, now_ms
-        engine_state = {OPEN: states.OPEN, PAUSED: states.PAUSED}.get(state, states.CLOSED)
-        self.engine.set_state(market.id, engine_state)
+        self.engine.set_state(market.id, _engine_state(state))
         self._schedule(market)
         self.engine.announce(market.id, what, dict(detail), at_ms=now_ms)
 
@@ -280,49 +282,87 @@ class World:
                 market.volume += event.size
                 market.notional += event.price * event.size
 
+    def _take_back(self, kept: Kept) -> None:
+        """What was listed before goes on where it was; what came due meanwhile is done in the next step."""
+        for event in kept.events:
+            self.events[event.platform, event.id] = event
+        for market in sorted(kept.markets, key=lambda one: one.listed):
+            self._listed = market.listed
+            self._shelve(market)
+        self.pairs = {pair.id: pair for pair in kept.pairs}
+        self.near_misses = {near.id: near for near in kept.near_misses}
+        for pair in kept.pairs:
+            self._generations[pair.slot] = max(pair.generation, self._generations.get(pair.slot, 0))
+
     def _populate(self) -> None:
+        """Fill every place of the specification in which nothing trades."""
         spec, now_ms = self.spec, self.started_ms
+        taken = {
+            market.place
+            for market in self.markets.values()
+            if market.state in (UNOPENED, OPEN, PAUSED) and market.close_ms > now_ms
+        }
         for slot in range(spec.pairs):
-            self._list_pair(slot, 0, now_ms)
+            if _pair_place(slot) not in taken:
+                self._list_pair(slot, self._generations.get(slot, -1) + 1, now_ms)
         for platform, count in ((KALSHI, spec.extra_kalshi), (POLYMARKET, spec.extra_polymarket)):
             for number, first in enumerate(range(0, count, EXTRA_EVENT_SIZE)):
                 size = min(EXTRA_EVENT_SIZE, count - first)
-                self._list(self._generator.make_extra(platform, number, size, now_ms))
+                made = self._generator.make_extra(platform, number, size, now_ms)
+                self._offer(f"extra-{platform}-{number}", taken, made)
         for number in range(spec.near_misses):
-            near, *made = make_near_miss(self._generator, number, now_ms)
-            self.near_misses[near.id] = near
-            for one in made:
-                self._list(one)
+            near, *both = make_near_miss(self._generator, number, now_ms)
+            if self._offer(f"near-{number}", taken, *both):
+                self.near_misses[near.id] = near
         for number in range(spec.wide):
             for kind in wide.KINDS:
-                self._list(wide.make_wide(self._generator, kind, number, now_ms))
+                made = wide.make_wide(self._generator, kind, number, now_ms)
+                self._offer(f"{kind}-{number}", taken, made)
+
+    def _offer(self, place: str, taken: set[str], *made: Made) -> bool:
+        """List what was made for a place; not where something trades there, or this very thing has traded."""
+        if place in taken or any(market.id in self.markets for _, markets in made for market in markets):
+            return False
+        for one in made:
+            self._list(one, place)
+        return True
 
     def _list_pair(self, slot: int, generation: int, now_ms: int) -> None:
+        while self._generator.pair_id(slot, stamp(now_ms, seconds=True)) in self.pairs:
+            now_ms += 1_000  # names carry the second; its predecessor was closed within its first
         pair, kalshi, polymarket = self._generator.make_pair(slot, generation, now_ms)
+        if pair.id in self.pairs:
+            return  # closed before its time, and its week has no other
         self.pairs[pair.id] = pair
-        self._slots[pair.id] = (slot, generation)
-        self._list(kalshi)
-        self._list(polymarket)
+        self._generations[slot] = generation
+        self._list(kalshi, _pair_place(slot))
+        self._list(polymarket, _pair_place(slot))
         if generation:
             for market in (*kalshi[1], *polymarket[1]):
                 self.engine.announce(market.id, "created", {}, at_ms=now_ms)
                 self._enter(market, OPEN, "opened", now_ms, {})
 
-    def _list(self, made: Made) -> None:
+    def _list(self, made: Made, place: str) -> None:
         event, markets = made
         self.events[event.platform, event.id] = event
         for market in markets:
             self._listed += 1
-            market.listed, market.updated_ms = self._listed, market.created_ms
-            if market.id in self.markets:
-                raise WorldError(f"market {market.id} exists twice")
-            self.markets[market.id] = market
-            self._by_platform[market.platform].append(market)
-            if market.polymarket is not None:
-                self._index(market, market.polymarket.token_ids)
-            lot = KALSHI_LOT if market.platform == KALSHI else POLYMARKET_LOT
-            self.engine.add_market(market.id, bands=market.bands, min_size=lot, lot=lot, state=states.CLOSED)
-            self._schedule(market)
+            market.place, market.listed, market.updated_ms = place, self._listed, market.created_ms
+            self._shelve(market)
+
+    def _shelve(self, market: SandboxMarket) -> None:
+        """Make a market known under all its names, with a book and its timer."""
+        if market.id in self.markets:
+            raise WorldError(f"market {market.id} exists twice")
+        self.markets[market.id] = market
+        self._by_platform[market.platform].append(market)
+        if market.polymarket is not None:
+            self._index(market, market.polymarket.token_ids)
+        lot = KALSHI_LOT if market.platform == KALSHI else POLYMARKET_LOT
+        self.engine.add_market(
+            market.id, bands=market.bands, min_size=lot, lot=lot, state=_engine_state(market.state)
+        )
+        self._schedule(market)
 
     def _index(self, market: SandboxMarket, token_ids: Iterable[str]) -> None:
         for place, token in enumerate(token_ids):
@@ -332,14 +372,18 @@ class World:
 
     def _roll(self, market: SandboxMarket, now_ms: int) -> None:
         pair = self.pairs.get(market.pair_id)
-        if pair is None or not pair.short_lived or not self.spec.rolling or pair.id in self._rolled:
+        if pair is None or not pair.short_lived or not self.spec.rolling or pair.slot >= self.spec.pairs:
             return
-        self._rolled.add(pair.id)
-        slot, generation = self._slots[pair.id]
-        listed_ms = now_ms
-        while self._generator.pair_id(slot, stamp(listed_ms, seconds=True)) in self.pairs:
-            listed_ms += 1_000  # names carry the second; its predecessor was closed within its first
-        self._list_pair(slot, generation + 1, listed_ms)
+        if pair.generation == self._generations[pair.slot]:  # its other market did not close before
+            self._list_pair(pair.slot, pair.generation + 1, now_ms)
+
+
+def _pair_place(slot: int) -> str:
+    return f"pair-{slot}"
+
+
+def _engine_state(state: str) -> str:
+    return {OPEN: states.OPEN, PAUSED: states.PAUSED}.get(state, states.CLOSED)
 
 
 def _result(value: int) -> str:

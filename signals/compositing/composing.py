@@ -18,14 +18,15 @@ from markets import live, store
 from markets.bets import MarketKey
 from markets.books import BookView
 from markets.models import Market
-from signals import bearing, closing, joining, publishing
-from signals.bearing import Heard
 from signals.compositing import confidence, measured, opportunities, windows
 from signals.compositing.confidence import Confidence
 from signals.compositing.opportunities import Moves, Proposal, Stake
 from signals.compositing.windows import Window
+from signals.deciding import bearing, joining
+from signals.deciding.bearing import Heard
 from signals.findings import BUY, Listing
 from signals.models import COMPOSITE, Prediction, Signal
+from signals.records import closing, publishing
 from signals.sources.calendar.guards import SUSPEND
 from signals.times import unix_ms
 
@@ -204,7 +205,7 @@ def command(signal_id: str, proposal: Proposal) -> str:
 
 
 def _leg(proposal: Proposal, now_ms: int) -> dict[str, Any]:
-    """The leg as signals store theirs (`signals.storing`)."""
+    """The leg as signals store theirs (`signals.records.storing`)."""
     platform, market_id = proposal.market
     found, cost = proposal.quote, proposal.cost
     return {

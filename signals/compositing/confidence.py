@@ -7,10 +7,10 @@ more than its surest source. Claims of the opposite take their share off.
 
 from dataclasses import dataclass
 
-from signals import joining
 from signals.compositing.weights import Weighed, weigh
 from signals.compositing.windows import Window
-from signals.joining import Said
+from signals.deciding import joining
+from signals.deciding.joining import Said
 
 
 @dataclass(frozen=True, slots=True)

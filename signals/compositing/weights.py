@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from signals import joining
-from signals.joining import Said
+from signals.deciding import joining
+from signals.deciding.joining import Said
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from markets.bets import MarketKey
-from signals import joining
-from signals.joining import Said, Standings
+from signals.deciding import joining
+from signals.deciding.joining import Said, Standings
 
 LEAST_LEFT = 1 / 8  # three half-lives: what is older does not fall together with what is new
 

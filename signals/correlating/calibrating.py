@@ -65,18 +65,13 @@ def fit(samples: Sequence[Sample], *, level: float, fewest: int) -> Fit | None:
     curve = calibrated([(one, sample.hit) for one, sample in zip(strengths, samples, strict=True)], prior)
     lower = upper = None
     say = 0.0
-    worth = 1 / intervals.design_effect((sample.cluster, sample.hit) for sample in samples)
+    results = [(sample.cluster, sample.hit) for sample in samples]
     occasions = len({sample.cluster for sample in samples})
     if len(samples) >= fewest and len(controls) >= fewest / 2 and occasions >= intervals.FEWEST_CLUSTERS:
-        lower, upper = intervals.wilson(hits * worth, len(samples) * worth, level)
-        base_worth = 1 / intervals.design_effect(controls)
-        say = weighing.weight(
-            hits * worth,
-            len(samples) * worth,
-            base_hits * base_worth,
-            len(controls) * base_worth,
-            level,
-        )
+        lower, upper = intervals.wilson(*intervals.effective(results), level)
+        # Beside their own controls: a market too new to have one may be livelier than the others
+        beside = [(sample.cluster, sample.hit) for sample in samples if sample.base_hit is not None]
+        say = weighing.weight(*intervals.effective(beside), *intervals.effective(controls), level)
     return Fit(len(samples), hits, base_hits, lower, upper, base, say, half_life, curve)
 
 

@@ -14,9 +14,9 @@ from django.db import transaction
 from signals.correlating import patterns, predictions
 from signals.correlating.patterns import Repeated
 from signals.models import FlowPattern, Prediction, WhaleAlert
+from signals.models.whales import INFLOW, OUTFLOW
 from signals.sources.base import Claim
 from signals.times import unix_ms, utc
-from signals.whale_models import INFLOW, OUTFLOW
 
 BATCH = 2_000
 USUAL = timedelta(milliseconds=patterns.USUAL_MS)

@@ -28,7 +28,7 @@ def put(rows: Iterable[Prediction], platforms: Mapping[str, str], mute: set[str]
     """Write these predictions as what stands for their markets; a market without any loses what it had.
 
     A source that is not believed has no say. Its scored words stay, with weight 0. Its unscored ones are left out: they
-    would be taken at their word (`signals.joining`), and a feed that lies must not stop trades.
+    would be taken at their word (`signals.deciding.joining`), and a feed that lies must not stop trades.
     """
     found: dict[MarketKey, list[Standing]] = {(platform, name): [] for name, platform in platforms.items()}
     count = 0

@@ -99,6 +99,8 @@ def _contexts(said: Said, items: Items, index: Index) -> tuple[float, tuple[str,
         part = min(1.0, part + 0.25)
         spoken.append(f"year:{min(years)}")
     field = said.arenas & items.arenas
+    if _other_act(said, items):
+        field = frozenset()
     only_places = all(key.split(":")[0] in values()["regions"] for key in items.subjects)
     if field and "price" not in field and not only_places:
         part = max(part, weights["arena"])
@@ -106,6 +108,15 @@ def _contexts(said: Said, items: Items, index: Index) -> tuple[float, tuple[str,
     if not total and not items.arenas:
         part = weights["bare"]
     return part, tuple(spoken)
+
+
+def _other_act(said: Said, items: Items) -> bool:
+    """Whether both speak of acts, and of different ones: a pardon is no resignation."""
+    here, there = (
+        said.kinds.get("act", set()) & kinds("acts"),
+        items.facts.kinds.get("act", set()) & kinds("acts"),
+    )
+    return bool(here and there and not here & there)
 
 
 def _speaks(said: Said, key: str) -> bool:
@@ -179,9 +190,10 @@ def _contradicts(said: Said, items: Items) -> bool:
 
 
 def _other_country(said: Said, items: Items) -> bool:
+    """A figure of another country; where a question names none, it is one of the United States."""
     here = said.kinds.get("country", set())
-    there = {key.partition(":")[2] for key in items.subjects if key.startswith("country:")}
-    return bool(here and there and not here & there)
+    there = {key.partition(":")[2] for key in items.subjects if key.startswith("country:")} or {"us"}
+    return bool(here and not here & there)
 
 
 def _other_time(said: Said, items: Items) -> bool:
@@ -195,10 +207,12 @@ def _other_time(said: Said, items: Items) -> bool:
     if items.quarters and quarters and not _meet(quarters, items.quarters):
         return True
     years = said.when.all_years
-    later = any(
-        one.kind in (DEADLINE, AFTER) for one in items.facts.when.windows
-    )  # `delayed to 2028` is news for `by 2027`
-    return bool(years and items.years and not years & items.years and not later)
+    if not years or not items.years or years & items.years:
+        return False
+    if all(year < said.at.year for year in years):
+        return True  # a look back
+    # `delayed to 2028` is news for `by 2027`
+    return not any(one.kind in (DEADLINE, AFTER) for one in items.facts.when.windows)
 
 
 def _other_release(said: Said, items: Items) -> bool:

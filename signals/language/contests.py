@@ -1,6 +1,6 @@
 """Acts that happen or not, relegation and the like, and contests that somebody wins: what became of a market's own side."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -9,6 +9,7 @@ from signals.language.figures import CLEAR, FAINT, LIKELY, NOTHING, Opinion
 from signals.language.items import Items, kinds
 from signals.language.texts import Said
 
+_RELEGATED = ("relegated", "relegation")
 _LONGEST = 5  # words of the longest cue
 
 
@@ -47,22 +48,41 @@ def _found_cues(words: Sequence[str]) -> list[_Cue]:
 
 
 def act(said: Said, items: Items) -> Opinion:
-    own = {word for key, alias in items.facts.aliases.items() if key.startswith("act:") for word in alias}
-    if denials.denied(said, own):
-        return -1, CLEAR, "denied or put off"
     acts = items.facts.kinds.get("act", set())
+    left = said.kinds.get("act", set()) & tables.words("cues.yaml", "leavings")
+    denied = denials.denied(said, _words_of(acts or left, said.aliases), _words_of(acts, items.facts.aliases))
+    if not acts and left and _of_office(items):
+        return (1, CLEAR, "does not leave the office") if denied else (-1, CLEAR, "leaves the office")
+    if denied:
+        return -1, CLEAR, "denied or put off"
     broken = any(f" {phrase} " in said.flat for phrase in tables.words("cues.yaml", "breakdowns"))
     if broken and acts & kinds("agreed_acts"):
         return -1, CLEAR, "talks break down"
     if acts & said.kinds.get("act", set()) or not acts:
         return 1, CLEAR, "it happens or comes nearer"
+    if items.facts.negated:
+        return (
+            NOTHING  # `stays as CEO` beside `will he remain`: no act is named that a denial of it could turn
+        )
     return 1, FAINT, "it is spoken of"
+
+
+def _words_of(acts: Iterable[str], aliases: Mapping[str, Sequence[str]]) -> set[str]:
+    return {word for act in acts for word in aliases.get(f"act:{act}", ())}
+
+
+def _of_office(items: Items) -> bool:
+    """Whether it is asked who holds an office: `Will Musk be CEO of Tesla on December 31?`."""
+    words = tables.words("cues.yaml", "office_words")
+    return "office" in items.facts.kinds or any(
+        key.startswith("word:") and key.partition(":")[2] in words for key in items.contexts
+    )
 
 
 def harm(said: Said, items: Items, shared: Sequence[str]) -> Opinion:
     sign, strength, why = contest(said, items, shared)
     if " relegated " in said.flat or " relegation " in said.flat:
-        if denials.denied(said, ("relegated", "relegation")):
+        if denials.denied(said, _RELEGATED, _RELEGATED):
             return -1, CLEAR, "relegation avoided"
         return 1, CLEAR, "relegated"
     if " survival " in said.flat or " safe " in said.flat:

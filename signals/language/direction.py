@@ -2,14 +2,14 @@
 
 Five kinds of question, five rules: a price or figure against a bound and a central bank's decision (`figures`),
 an act that happens or not, relegation and the like, and a contest that somebody wins (`contests`). What no rule settles is
-0: no opinion is better than a wrong one. The tables are `data/cues.yaml`.
+0, and so is what is said under a condition: no opinion is better than a wrong one. The tables are `data/cues.yaml`.
 """
 
 from collections.abc import Sequence
 
 from markets.matching.facts import Facts
 from markets.matching.polarity import Polarity
-from signals.language import contests, figures
+from signals.language import contests, figures, tables, texts
 from signals.language.figures import NOTHING, VALUED, Opinion
 from signals.language.items import Items, kinds
 from signals.language.texts import Said
@@ -19,6 +19,8 @@ _HARM = frozenset(["relegate"])
 
 def of(said: Said, items: Items, shared: Sequence[str]) -> Opinion:
     """1, -1 or 0, a strength from 0 to 1, and why. `shared` are the subjects and contexts that both name."""
+    if texts.phrases(said.flat, tables.words("cues.yaml", "conditionals")):
+        return NOTHING
     sign, strength, why = _plain(said, items, shared)
     if sign and turned(items.facts):
         return -sign, strength, f"{why}, and the question is turned"

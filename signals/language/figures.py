@@ -254,7 +254,7 @@ def decision(said: Said, items: Items) -> Opinion:
     if len(asked) != 1 or len(told) != 1:
         return NOTHING
     move, want = next(iter(told)), next(iter(asked))
-    denied = denials.denied(said, ())
+    denied = denials.denied(said, said.aliases.get(f"move:{move}", ()))
     if denied:
         return (-1, CLEAR, f"no {move}") if move == want else NOTHING
     if move != want:

@@ -149,6 +149,7 @@ class Index:
             and len(surname) == 1
             and self._alone(tokens, place)
             and token.word not in tables.words("cues.yaml", "plain_names")
+            and token.word not in tables.words("cues.yaml", "word_surnames")
         ):
             found.setdefault(next(iter(surname)), SURNAME_ALONE)
 

@@ -14,7 +14,7 @@ from markets import catalogue_version, store
 from markets.matching.questions import question_of
 from markets.models import Market
 from markets.platforms.base import OPEN
-from signals.language import items, linker, texts
+from signals.language import items, linker
 from signals.language.base import Link
 from signals.language.index import Index, Key
 from signals.language.items import MarketText
@@ -53,13 +53,8 @@ def current() -> Index:
     return _copy.index
 
 
-def related(title: str, summary: str = "", *, hints: Sequence[str] = (), now: datetime) -> tuple[Link, ...]:
-    """The markets that a text is about, the surest first; `hints` are names that its source adds."""
-    return of(texts.read(title, f"{summary} {' '.join(hints)}".strip(), at=now), now=now)
-
-
 def of(said: Said, *, now: datetime) -> tuple[Link, ...]:
-    """The same for a text that was read."""
+    """The markets that a text is about, the surest first."""
     index = current()
     return _settled(linker.links(said, index, now), index)
 

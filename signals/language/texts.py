@@ -52,6 +52,7 @@ class Said:
     title: tuple[Token, ...]
     tokens: tuple[Token, ...]  # headline and summary
     kinds: dict[str, set[str]] = field(default_factory=dict)
+    aliases: Mapping[str, Sequence[str]] = field(default_factory=dict)  # fact → the words that say it
     words: frozenset[str] = frozenset()
     bounds: tuple[Bound, ...] = ()
     title_bounds: tuple[Bound, ...] = ()  # of the headline alone
@@ -85,6 +86,7 @@ def read(title: str, summary: str = "", *, at: datetime) -> Said:
         alone = _NUMBERED_CLASS.sub(r"\1", name_numbers(fold(mentions.without_nobody(title))))
         said.title_bounds = numbers.read(dates.read(alone)[1])[0]
     found, left, aliases = canonical(rest)
+    said.aliases = aliases
     said.words |= frozenset(left)
     said.kinds = _believed(found, aliases, said.tokens)
     for entity in said.entities:

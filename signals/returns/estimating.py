@@ -8,11 +8,17 @@ common move falls into the other's next sample; the covariance counts that too, 
 
     C = Σ x_k·y_k + a_k·x_{k+1}·y_k + b_k·x_k·y_{k+1},   r = C / sqrt(Σ x_k² · Σ y_k²),   beta of y on x = C / Σ x_k²
 
-**Interval**: the wider of Fisher's (`1 / sqrt(n - 3)` of z) and `r ± z·se` with a standard error from the influence of
-each sample (the delta method), summed with a Bartlett window over neighbours, which share moves. Prices move in bursts,
-and two series with a common burst look better known than they are.
+**Runs** of samples keep flicker out: a book whose best level comes and goes by a tick fills both variances with moves that
+are taken back, and of what two markets share little would be left. A pair with many samples is compared over runs of m
+of them, at every place where a run can begin, so that no choice of a place shakes the result (Zhang, Mykland,
+Aït-Sahalia 2005); x_k and y_k above are then sums over a run, and the stale rests those at its end. m is the number of
+samples over `ENOUGH`: below twice as many, it is 1.
 
-    ψ_k = c_k/s - r/2·(x_k²/m20 + y_k²/m02),   c_k: the terms of C that belong to sample k,   s = sqrt(m20·m02)
+**Interval**: the wider of Fisher's (`1 / sqrt(n/m - 3)` of z) and `r ± z·se` with a standard error from the influence of
+each run (the delta method), summed with a Bartlett window over those that share moves. Prices move in bursts, and two
+series with a common burst look better known than they are.
+
+    ψ_k = c_k/s - r/2·(x_k²/m20 + y_k²/m02),   c_k: the terms of C that belong to run k,   s = sqrt(m20·m02)
 
 Moments are about zero: `series.settled` has taken the drift out.
 """
@@ -31,14 +37,18 @@ FEWEST = 30  # samples below which nothing is said of a pair
 LONGEST_STEPS = (
     240  # a sample that took longer (4 hours on the usual clock) is a jump over a hole, and left out
 )
+ENOUGH = 200  # samples that say enough of a pair; with more of them, longer ones are taken
 CLOSE_TO_ONE = 0.999999
 AT_ONCE = 500  # pairs whose samples are held in memory together
-NEIGHBOURS = 3  # samples before and after that share moves with one
+NEIGHBOURS = 3  # samples before and after a run that share moves with it
 
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """How two series move together. `beta`: change of two's log-odds for one of one's. Bounds are of `rho`."""
+    """How two series move together. `beta`: change of two's log-odds for one of one's. Bounds are of `rho`.
+
+    `samples` are those that do not overlap: runs, where runs were compared.
+    """
 
     one: str
     two: str
@@ -103,22 +113,26 @@ def _look(
 ) -> list[Together]:
     """Some pairs at a time: their samples side by side are what takes memory."""
     x, y, x_old, y_old = _samples(grid, ahead, left, right)
-    counts = (x != 0.0).sum(axis=0)
-    m20, m02 = ((values * values).sum(axis=0) / np.maximum(counts, 1) for values in (x, y))
-    crossed = x * y + x_old * _next(x) * y + y_old * x * _next(y)
-    m11 = crossed.sum(axis=0) / np.maximum(counts, 1)
     found = []
-    for place in np.flatnonzero((counts >= fewest) & (m20 > 0.0) & (m02 > 0.0)):
-        n, scale = int(counts[place]), math.sqrt(float(m20[place] * m02[place]))
-        raw = float(m11[place]) / scale  # the covariance of two clocks may pass what the variances allow
-        weight = x[:, place] ** 2 / m20[place] + y[:, place] ** 2 / m02[place]
-        lower, upper = interval(raw, n, _variance(crossed[:, place] / scale - raw / 2.0 * weight, n), level)
+    for place, count in enumerate((x != 0.0).sum(axis=0)):
+        run = max(1, int(count) // ENOUGH)
+        if count < fewest:
+            continue
+        own, other, crossed = _runs(x[:, place], y[:, place], x_old[:, place], y_old[:, place], run)
+        n = int(count) - run + 1
+        m20, m02, m11 = float(own @ own) / n, float(other @ other) / n, float(crossed.sum()) / n
+        scale = math.sqrt(m20 * m02)
+        if scale == 0.0:
+            continue
+        raw = m11 / scale  # the covariance of two clocks may pass what the variances allow
+        influence = crossed / scale - raw / 2.0 * (own**2 / m20 + other**2 / m02)
+        samples, error = int(count) // run, math.sqrt(_spread(influence, 2 * (run - 1) + NEIGHBOURS)) / n
+        lower, upper = interval(raw, samples, error, level)
         rho = max(-1.0, min(1.0, raw))
-        one, two = grid.names[left[place]], grid.names[right[place]]
-        base = m20[place]
+        one, two, base = grid.names[left[place]], grid.names[right[place]], m20
         if one > two:
-            one, two, base = two, one, m02[place]
-        found.append(Together(one, two, rho, lower, upper, n, float(m11[place] / base)))
+            one, two, base = two, one, m02
+        found.append(Together(one, two, rho, lower, upper, samples, m11 / base))
     return found
 
 
@@ -153,17 +167,31 @@ def _samples(
     return x, y, x_old, y_old
 
 
-def _next(values: Floats) -> Floats:
-    """The sample after each, nothing after the last one."""
-    return np.concatenate([values[1:], np.zeros((1, values.shape[1]))])
+def _runs(x: Floats, y: Floats, x_old: Floats, y_old: Floats, run: int) -> tuple[Floats, Floats, Floats]:
+    """Sums over every `run` of samples in a row, and their products with the rests that lie in the sample behind them."""
+    end = slice(run - 1, None)
+    late = x_old[end] * _after(x, run) * y[end] + y_old[end] * _after(y, run) * x[end]
+    own, other = _windowed(x, run), _windowed(y, run)
+    return own, other, own * other + late
 
 
-def _variance(influence: Floats, n: int) -> float:
-    """`n` times the variance of a correlation, from the influence of each sample; neighbours share moves."""
-    total = float(influence @ influence)
-    for lag in range(1, NEIGHBOURS + 1):
-        total += 2.0 * (1.0 - lag / (NEIGHBOURS + 1)) * float(influence[lag:] @ influence[:-lag])
-    return max(0.0, total / n)
+def _windowed(values: Floats, size: int) -> Floats:
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    return np.asarray(total[size:] - total[:-size])
+
+
+def _after(values: Floats, size: int) -> Floats:
+    """The sample behind each run, nothing behind the last one."""
+    return np.append(values[size:], 0.0)
+
+
+def _spread(influence: Floats, reach: int) -> float:
+    """The variance of a sum whose terms hang together with the `reach` ones on each side, by a Bartlett window.
+
+    Which is the mean square of all sums over `reach` + 1 terms in a row, counted from outside the ends.
+    """
+    sums = _windowed(np.pad(influence, reach), reach + 1)
+    return float(sums @ sums) / (reach + 1)
 
 
 def _next_move(grid: Grid) -> Ints:
@@ -174,15 +202,15 @@ def _next_move(grid: Grid) -> Ints:
     return np.concatenate([following[:, 1:], np.full((len(grid.names), 1), last)], axis=1)
 
 
-def interval(rho: float, n: int, variance: float, level: float) -> tuple[float, float]:
-    """The bounds of a correlation of `n` samples; `variance` is n times that of `rho`, which may lie outside -1…1.
+def interval(rho: float, n: int, error: float, level: float) -> tuple[float, float]:
+    """The bounds of a correlation of `n` samples; `error` is the standard error of `rho`, which may lie outside -1…1.
 
     `level` is the chance that they hold the true one. A perfect correlation has an interval too: n samples cannot tell
     1 from a little less.
     """
     quantile = NormalDist().inv_cdf(0.5 + level / 2.0)
     z = math.atanh(max(-CLOSE_TO_ONE, min(CLOSE_TO_ONE, rho)))
-    reach, own = quantile / math.sqrt(n - 3), quantile * math.sqrt(variance / n)
+    reach, own = quantile / math.sqrt(n - 3), quantile * error
     lower, upper = min(math.tanh(z - reach), rho - own), max(math.tanh(z + reach), rho + own)
     return max(-1.0, min(1.0, lower)), max(-1.0, min(1.0, upper))
 
@@ -212,7 +240,9 @@ def lead(grid: Grid, one: int, two: int, *, most_steps: int = 10, level: float =
         a, b = first[both], second[both]
         scale = math.sqrt(float(a @ a) * float(b @ b))
         rho = max(-1.0, min(1.0, float(a @ b) / scale)) if scale > 0.0 else 0.0
-        lower, upper = interval(rho, n, (1.0 - rho * rho) ** 2, 1.0 - (1.0 - level) / (2 * most_steps + 1))
+        lower, upper = interval(
+            rho, n, (1.0 - rho * rho) / math.sqrt(n), 1.0 - (1.0 - level) / (2 * most_steps + 1)
+        )
         if best is None or abs(rho) > abs(best.rho):
             best = Lead(grid.names[one], grid.names[two], steps, rho, n, lower > 0.0 or upper < 0.0)
     return best

@@ -7,8 +7,13 @@ two markets share.
 
     h = n·p(1 - p)·β / (p_h(1 - p_h)),   β of the position's log-odds on the hedge's,   variance taken: rho²
 
-and the bound of what it takes is the square of the interval's end that is nearer to 0. Only where the interval excludes 0.
+and the bound of what it takes is the square of the interval's end that is nearer to 0. Only where that is `LEAST_TAKEN`: of
+a hundred markets that have nothing to do with a position, one or two exclude 0 by chance. And only where both mids lie
+where correlations were measured (`series.LOWEST` to `HIGHEST`): beyond, beta is none of these prices.
 Cost is what is lost on the spot: the price paid above the mid, and the fee, by the live book, down to its depth.
+
+**Relief** is what it surely takes of the position's risk at settlement, in dollars: `n·√(p(1 - p))·(1 - √(1 - taken))`.
+What the market's smallest order does not allow, or what relieves of less than `least` dollars, is dust and left out.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,9 +26,11 @@ from markets.books import levels as levels_of
 from signals import sizing
 from signals.findings import BUY, Listing
 from signals.returns.estimating import Together
+from signals.returns.series import HIGHEST, LOWEST
 
 ZERO, ONE = Decimal(0), Decimal(1)
 CENT, RATIO = Decimal("0.01"), Decimal("0.0001")
+LEAST_TAKEN = Decimal("0.1")  # of the variance, surely; less is chance, and no hedge
 EXACT, CORRELATED = "exact", "correlated"
 OTHER = {YES: NO, NO: YES}
 
@@ -64,6 +71,7 @@ class Hedge:
     cost: Decimal  # above the mid, and the fee
     takes: Decimal
     takes_at_least: Decimal
+    relief: Decimal  # dollars of the position's standard deviation at settlement that surely go
     rho: Decimal | None
     bet_id: str
 
@@ -71,6 +79,14 @@ class Hedge:
     def cost_a_contract(self) -> Decimal:
         """Dollars that each contract of the hedge loses on the spot."""
         return (self.cost / self.contracts).quantize(Decimal("0.000001"))
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Hedges that are worth it, and how many were left out for being dust."""
+
+    hedges: tuple[Hedge, ...]
+    dust: int
 
 
 def uncovered(held: Mapping[tuple[str, str, str], Decimal], bets: Iterable[Bet]) -> list[Stake]:
@@ -102,8 +118,12 @@ def hedges(
     listings: Mapping[MarketKey, Listing],
     *,
     most: int = 5,
-) -> list[Hedge]:
-    """At most `most` hedges for each stake: exact ones first, the cheapest first; then by variance surely taken."""
+    least: Decimal = ZERO,
+) -> Offer:
+    """At most `most` hedges for each stake: exact ones first, the cheapest first; then by variance surely taken.
+
+    Each relieves of `least` dollars at least, and is no smaller than what its market takes.
+    """
     by_market: dict[MarketKey, list[Bet]] = {}
     for bet in bets:
         for market in () if bet.wide or bet.faults else bet.markets:
@@ -111,10 +131,11 @@ def hedges(
     beside: dict[MarketKey, list[tuple[MarketKey, Together, bool]]] = {}
     for pair in correlations:
         one, two = key_of(pair.one), key_of(pair.two)
-        if one is not None and two is not None and pair.sure:
+        if one is not None and two is not None and pair.strength**2 >= LEAST_TAKEN:
             beside.setdefault(one, []).append((two, pair, False))
             beside.setdefault(two, []).append((one, pair, True))
     found: list[Hedge] = []
+    dust = 0
     for stake in stakes:
         exact = _exact(stake, by_market.get(stake.market, ()), books, listings)
         taken = {(hedge.platform, hedge.market_id) for hedge in exact}
@@ -128,8 +149,22 @@ def hedges(
             key=lambda hedge: (-hedge.takes, hedge.cost / hedge.contracts, hedge.platform, hedge.market_id)
         )
         loose.sort(key=lambda hedge: (-hedge.takes_at_least, hedge.cost, hedge.platform, hedge.market_id))
-        found += [*exact, *loose][:most]
-    return found
+        worth = [one for one in (*exact, *loose) if _worth(one, listings[one.platform, one.market_id], least)]
+        dust += len(exact) + len(loose) - len(worth)
+        found += worth[:most]
+    return Offer(tuple(found), dust)
+
+
+def _worth(hedge: Hedge, listing: Listing, least: Decimal) -> bool:
+    """Whether an order of it would be taken, and relieves of enough."""
+    taken = hedge.contracts >= listing.min_size and hedge.outlay - hedge.fee >= listing.min_value
+    return taken and hedge.relief >= least
+
+
+def _relief(stake: Stake, price: Decimal, part: Decimal) -> Decimal:
+    """Dollars of a position's standard deviation at settlement that go with `part` of its variance."""
+    deviation = stake.contracts * (price * (ONE - price)).sqrt()
+    return (deviation * (ONE - max(ZERO, ONE - part).sqrt())).quantize(CENT, ROUND_FLOOR)
 
 
 def key_of(series: str) -> MarketKey | None:
@@ -163,9 +198,11 @@ def _exact(
             contracts, price, outlay, fee, cost = bought
             part = (contracts / stake.contracts).quantize(RATIO, ROUND_FLOOR)
             takes = (ONE - (ONE - part) ** 2).quantize(RATIO)
+            # What completes it is worth a dollar less its price
+            relief = _relief(stake, _mid(books[market]) or ZERO, takes)
             found.append(
                 Hedge(EXACT, stake, *market, outcome, stake.contracts, contracts, price, outlay, fee, cost, takes, takes,
-                      None, bet_id)
+                      relief, None, bet_id)
             )  # fmt: skip
     return found
 
@@ -179,7 +216,7 @@ def _correlated(
     listings: Mapping[MarketKey, Listing],
 ) -> Hedge | None:
     own, other = _mid(books.get(stake.market)), _mid(books.get(market))
-    if own is None or other is None:
+    if own is None or other is None or not all(LOWEST <= float(mid) <= HIGHEST for mid in (own, other)):
         return None
     # `pair.beta` is of two on one; the other way round it is rho² / beta
     slope = pair.beta if first_is_hedge else (pair.rho**2 / pair.beta if pair.beta else 0.0)
@@ -209,6 +246,7 @@ def _correlated(
         cost,
         takes,
         least,
+        _relief(stake, own, least),
         rho,
         "",
     )
@@ -238,7 +276,7 @@ def _bought(
         middle = ONE - middle
     ladder = book.asks_for(outcome)
     size = dollars(sizing.down(min(micro(wanted), sum(size for _, size in ladder)), listing.step))
-    if size <= 0 or size < listing.min_size:
+    if size <= 0:
         return None
     fills = take(levels_of(ladder), size)
     cost = listing.fees.order_cost(BUY, fills)

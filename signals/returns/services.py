@@ -21,10 +21,10 @@ MOST_READ = 400  # markets whose prices are read: those of bets first, then the 
 MOST_MARKETS = 120  # of them, those that move most often are compared, each with each
 KEEP = timedelta(days=3)  # a market of a group that has gone quiet stays in it so long
 
-# The last mid of each market and tick of one day's partition: one pass, whatever was written within the tick
+# The last mid of each market before each tick of one day's partition: one pass, whatever was written within the tick
 _DAY = """
 SELECT DISTINCT ON (market_id, tick) market_id, extract(epoch FROM timestamp)::float8, mid_price::float8
-FROM (SELECT market_id, timestamp, mid_price, floor(extract(epoch FROM timestamp) / %s)::bigint AS tick
+FROM (SELECT market_id, timestamp, mid_price, ceil(extract(epoch FROM timestamp) / %s)::bigint AS tick
       FROM prices WHERE timestamp >= %s AND timestamp < %s AND outcome = 'YES' AND mid_price IS NOT NULL
       AND market_id = ANY(%s)) one
 ORDER BY market_id, tick, timestamp DESC
@@ -90,7 +90,9 @@ def _candidates() -> dict[str, tuple[str, str, str, str]]:
 
 
 def _grid(facts: Mapping[str, object], now: datetime, clock: int, window: timedelta) -> Grid:
-    start = now - window
+    # The clock ticks where the query cuts: between, a busy market would be seen a tick later than a quiet one
+    end = int(now.timestamp()) // clock * clock
+    start = datetime.fromtimestamp(end, UTC) - window
     by_id = {key[1]: name for name in facts if (key := hedging.key_of(name)) is not None}
     quotes: dict[str, list[tuple[float, float]]] = {name: [] for name in facts}
     for since, until in _days(start, now):
@@ -98,7 +100,7 @@ def _grid(facts: Mapping[str, object], now: datetime, clock: int, window: timede
             cursor.execute(_DAY, [clock, since, until, list(by_id)])
             for market_id, at, mid in cursor.fetchall():
                 quotes[by_id[market_id]].append((at, mid))
-    return series.on_clock(quotes, start.timestamp(), now.timestamp(), clock)
+    return series.on_clock(quotes, start.timestamp(), end, clock)
 
 
 def _days(start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:

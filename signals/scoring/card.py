@@ -53,7 +53,9 @@ class Score:
     base_hits: int
     base_total: int
     base_rate: float | None
-    advantage: intervals.Interval | None  # accuracy minus base rate, at the same level
+    advantage: (
+        intervals.Interval | None
+    )  # accuracy minus base rate of those with a control, at the same level
     effective_total: float  # independent results that these are worth
     brier: float | None
     brier_base: float | None  # of saying the base rate every time
@@ -79,14 +81,18 @@ def score(rows: Sequence[Scored], *, level: float, fewest: int) -> Score:
     """Score these predictions as one source. `fewest` results are needed before it is called anything."""
     judged = [row for row in rows if row.outcome in (HIT, MISS)]
     hits = sum(row.outcome == HIT for row in judged)
+    results = [(row.cluster, row.outcome == HIT) for row in judged]
     controls = [(row.cluster, row.base_hit) for row in judged if row.base_hit is not None]
+    # A market too new to have a control may be livelier than the others: beside their base rate it would look informed
+    beside = [(row.cluster, row.outcome == HIT) for row in judged if row.base_hit is not None]
     base_hits = sum(right for _, right in controls)
-    worth = 1 / intervals.design_effect((row.cluster, row.outcome == HIT) for row in judged)
-    base_worth = 1 / intervals.design_effect(controls)
-    one = (hits * worth, len(judged) * worth)
-    two = (base_hits * base_worth, len(controls) * base_worth)
-    interval = intervals.wilson(*one, level)
-    advantage = intervals.difference(one, two, level) if judged and controls else None
+    effective = intervals.effective(results)
+    interval = intervals.wilson(*effective, level)
+    advantage = (
+        intervals.difference(intervals.effective(beside), intervals.effective(controls), level)
+        if controls
+        else None
+    )
     accuracy = hits / len(judged) if judged else None
     base_rate = base_hits / len(controls) if controls else None
     forecasts = [(row.probability, row.outcome == HIT) for row in judged]
@@ -105,7 +111,7 @@ def score(rows: Sequence[Scored], *, level: float, fewest: int) -> Score:
         base_total=len(controls),
         base_rate=base_rate,
         advantage=advantage,
-        effective_total=one[1],
+        effective_total=effective[1],
         brier=brier.score(forecasts) if forecasts else None,
         brier_base=brier.score([(base_rate, came) for _, came in forecasts])
         if forecasts and base_rate is not None

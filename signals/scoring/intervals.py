@@ -3,7 +3,7 @@
 Shares and levels are fractions. Floats are good enough here: no money passes through.
 """
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from functools import cache
 from math import sqrt
 from statistics import NormalDist
@@ -70,7 +70,8 @@ def design_effect(outcomes: Iterable[tuple[Hashable, bool]]) -> float:
 
         deff = k/(k−1) · Σ_c (Σ_{i in c} (y_i − p))² / (n·p(1−p))
 
-    It is never taken below 1, and 1 where everything is right or wrong: then there is nothing to compare.
+    It is never taken below 1. Where everything is right or wrong, or one cluster, there is nothing to compare: every
+    cluster counts as one result.
     """
     clusters: dict[Hashable, tuple[int, int]] = {}
     for cluster, right in outcomes:
@@ -83,3 +84,9 @@ def design_effect(outcomes: Iterable[tuple[Hashable, bool]]) -> float:
     between = sum((hits - count * share) ** 2 for count, hits in clusters.values())
     usual = total * share * (1 - share)
     return max(1.0, len(clusters) / (len(clusters) - 1) * between / usual)
+
+
+def effective(outcomes: Sequence[tuple[Hashable, bool]]) -> tuple[float, float]:
+    """(hits, total) in independent results, of dependent ones with the names of their clusters."""
+    worth = 1 / design_effect(outcomes)
+    return sum(right for _, right in outcomes) * worth, len(outcomes) * worth

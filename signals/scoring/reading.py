@@ -9,8 +9,8 @@ from django.db import connection
 from django.db.models import Count, F, Max, Min, Q, Sum
 
 from arbsite.models import Heartbeat
-from signals import decision
 from signals.correlating.fits import cluster
+from signals.deciding import decision
 from signals.models import ARBITRAGE, Prediction, Refusal, Signal
 from signals.scoring import card, intervals, objectives
 from signals.scoring.card import Scored
@@ -107,8 +107,7 @@ def _families(rows: list[Scored]) -> dict[str, tuple[float, float]]:
             if row.outcome != card.VOID and row.source.partition(":")[0] == family
         ]
         if part:
-            worth = 1 / intervals.design_effect(part)
-            found[family] = sum(right for _, right in part) * worth, len(part) * worth
+            found[family] = intervals.effective(part)
     return found
 
 

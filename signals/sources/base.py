@@ -196,9 +196,9 @@ class Kept:
     repeats: int = 0
     late: int = 0
     lies: int = 0
-    again: int = 0  # of the new ones: what this source has told before, under another name
     newest: datetime | None = None  # the newest record's own time
     latencies_ms: tuple[int, ...] = ()  # from published to seen, of the new ones with an exact time
+    again: int = 0  # of the new ones: what this source has told before, under another name
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def until(condition, seconds=30.0):
+def until(condition, seconds=120.0):
     """The first true answer of `condition`; fails when there is none in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -32,4 +32,4 @@ def python(code, *args, **options):
 def kill(process):
     """kill -9, and no zombie left."""
     process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=10)
+    process.communicate(timeout=60)

@@ -205,3 +205,9 @@ def test_a_count_stops_early(db, monkeypatch):
     assert EstimatingPaginator(Heartbeat.objects.filter(component="x").order_by("pk"), 100).count == 6
     assert EstimatingPaginator(Heartbeat.objects.filter(component="y").order_by("pk"), 100).count == 0
     assert COUNT_UP_TO == 10_000
+
+
+def test_models_are_named_as_people_write_them():
+    names = {str(model._meta.verbose_name_plural) for model in admin.site._registry}
+    assert {"API keys", "stop-losses"} <= names
+    assert not [name for name in names if name.endswith("sss") or name.startswith("api ")]

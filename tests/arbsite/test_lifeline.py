@@ -20,7 +20,7 @@ sys.stdin.read()
 
 def run(args, **options):
     return subprocess.run(
-        lifeline.command(args, **options), capture_output=True, text=True, timeout=20, check=False
+        lifeline.command(args, **options), capture_output=True, text=True, timeout=60, check=False
     )
 
 
@@ -47,7 +47,7 @@ def test_the_command_ends_when_its_parent_is_killed_before_it_began():
 
 def test_a_command_whose_parent_is_gone_already_does_not_start(tmp_path):
     stranger = python("pass")
-    stranger.wait(timeout=10)
+    stranger.wait(timeout=60)
     proof = tmp_path / "started"
     done = run(["touch", str(proof)], parent=stranger.pid)
     stranger.communicate()

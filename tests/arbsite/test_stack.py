@@ -129,7 +129,7 @@ def test_both_answer_share_and_keep_their_data(empty):
             assert second.services() == services
         other = python(OWNER, folder)  # … and in another one
         told, status, owned = json.loads(other.stdout.readline())
-        other.communicate(timeout=10)
+        other.communicate(timeout=60)
         assert (Services(**told), status, owned) == (services, {}, False)
         assert recalls(services, ["first"])  # neither stopped them
     assert read_services(folder) is None
@@ -240,7 +240,7 @@ def test_what_a_killed_owner_wrote_is_not_believed_while_the_next_one_starts(fol
     holder = subprocess.Popen(["flock", str(folder / LOCK_NAME), "cat"], stdin=subprocess.PIPE)
     until(lambda: is_locked(folder / LOCK_NAME))
     assert read_services(folder) is None
-    holder.communicate(timeout=10)
+    holder.communicate(timeout=60)
 
 
 def test_two_data_folders_side_by_side(prepared, empty):
@@ -386,7 +386,7 @@ def test_the_command_runs_them_until_a_signal_and_tells_their_state(folder):
     assert ":***@127.0.0.1:" in told
     assert services.database_url not in told
     runner.send_signal(signal.SIGINT)
-    runner.communicate(timeout=20)
+    runner.communicate(timeout=60)
     assert runner.returncode == 0
     assert servers_of(folder) == []
     code, told = status()

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from execution import planning
-from execution.planning import NoPlan, Ticket
+from execution.plans import planning
+from execution.plans.planning import NoPlan, Ticket
 from markets.bets import MarketKey
 from signals.findings import Listing
 

@@ -4,10 +4,11 @@ import itertools
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from execution import booking, holdings, ledger
-from execution.booking import Movement
+from execution import ledger
 from execution.ledger import Entry
 from execution.models import CashMovement, Fill, Order, Plan
+from execution.portfolio import booking, holdings
+from execution.portfolio.booking import Movement
 from markets.models import Bet, BetOutcome, Market
 from markets.platforms.base import KALSHI, POLYMARKET
 from tests.factories import FEES

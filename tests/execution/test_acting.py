@@ -3,14 +3,18 @@
 import time
 from datetime import timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from django.utils import timezone
 from redis.exceptions import ConnectionError as RedisGone
 
 from arbsite import keys
-from execution import holdings, overlaps, pauses, services
-from execution.models import Order, Plan
+from execution import services
+from execution.halting import pauses
+from execution.models import Order, Plan, PlanStep
+from execution.plans import overlaps
+from execution.portfolio import holdings
 from markets.models import Bet
 from markets.platforms.base import KALSHI, POLYMARKET
 from markets.platforms.trading import PlatformState
@@ -18,6 +22,7 @@ from signals import catalogue
 from signals import services as detection
 from signals.models import Signal
 from tests import factories
+from tests.execution.a_plan import tune
 from tests.factories import IDS
 from tests.signals.standings import said, stand
 from tests.signals.windows import *  # noqa: F403
@@ -50,8 +55,9 @@ def test_books_age_while_somebody_else_holds_the_ledger(redis, monkeypatch):
     lock = holdings.lock_ledger
 
     def wait():
-        time.sleep(2.2)
         lock()
+        late = SimpleNamespace(monotonic=lambda: time.monotonic() + 31)
+        monkeypatch.setattr("execution.services.time", late)
 
     monkeypatch.setattr("execution.services.holdings.lock_ledger", wait)
     assert services.act_on([row.id], now_ms=factories.unix_ms()) == 0
@@ -69,7 +75,8 @@ def test_what_was_bought_is_spoken_for_whatever_its_signal_says_by_now(redis):
     }
 
 
-def test_a_book_that_is_silent_for_a_moment_does_not_have_its_levels_bought_again(redis):
+def test_a_book_that_is_silent_for_a_moment_does_not_have_its_levels_bought_again(redis, monkeypatch):
+    tune(monkeypatch, "signals", max_book_age_seconds=Decimal(2))
     factories.a_pair()
     for number, at_ms in enumerate(factories.unix_ms() + after for after in (0, 3_000, 6_000)):
         windows = show(at_ms, *GAP, number=number)
@@ -118,7 +125,7 @@ def test_what_bears_on_a_signal_cannot_be_read_so_nothing_is_planned(redis, monk
             raise RedisGone("away")
 
     with monkeypatch.context() as patch, pytest.raises(RedisGone):
-        patch.setattr(f"signals.{away}.redis_client", Away)
+        patch.setattr(f"signals.deciding.{away}.redis_client", Away)
         services.act_on([row.id], now_ms=factories.unix_ms())
     row.refresh_from_db()
     assert row.status == Signal.ACTIONABLE and not Plan.objects.exists()
@@ -144,3 +151,16 @@ def test_a_pause_that_is_not_confirmed_is_forgotten(redis):
     assert 0 < redis.ttl(keys.paused(POLYMARKET)) <= 60
     pauses.note(POLYMARKET, PlatformState(False, True, "", now + timedelta(seconds=3)), now)
     assert redis.ttl(keys.paused(POLYMARKET)) <= 3 and pauses.blocking(POLYMARKET).sentence
+
+
+@pytest.mark.parametrize("better", ["", "-2"])
+def test_the_best_signal_is_planned_first(redis, better):
+    """What it buys and spends is not there for the next."""
+    for suffix in ("", "-2"):
+        factories.a_pair(suffix=suffix)
+        book = ("0.40", "0.41") if suffix == better else GAP[0]
+        detect_and_judge(*show(factories.unix_ms(), book, GAP[1], suffix=suffix))
+    best, other = Signal.objects.order_by("-expected_edge")
+    assert services.act_on([other.id, best.id], now_ms=factories.unix_ms()) == 2
+    steps = PlanStep.objects.filter(what="planned", plan__shadow_of=None).order_by("id")
+    assert list(steps.values_list("plan__signal_id", flat=True)) == [best.id, other.id]

@@ -8,9 +8,12 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from execution import halts, live_checks, services, signals_by_hand, working
-from execution.asking import Refused
+from execution import services
+from execution.by_hand import signals_by_hand
+from execution.by_hand.asking import Refused
+from execution.halting import halts, live_checks
 from execution.models import Order, Plan
+from execution.plans import working
 from markets.platforms.base import KALSHI, POLYMARKET
 from signals.models import Signal
 from tests import factories

@@ -11,13 +11,15 @@ from django.utils import timezone
 
 from arbsite.lease import Lease
 from arbsite.models import Component, Notice
-from execution import executor, feed_watch, ringing, starting, ticking, working
+from execution import executor, ringing, ticking
 from execution.executor import Executor
+from execution.halting import feed_watch, starting
 from execution.models import Halt, Order, Plan, Reconciliation
+from execution.plans import working
 from execution.ticking import Tick
 from markets.platforms.trading import Declined, PlatformState
-from tests.execution.plans import *  # noqa: F403
-from tests.execution.plans import a_plan, order_of, tune
+from tests.execution.a_plan import *  # noqa: F403
+from tests.execution.a_plan import a_plan, order_of, tune
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -45,12 +47,12 @@ def running(mode="sandbox"):
         yield made
     finally:
         stop.set()
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()
         working.stopping.clear()
 
 
-def until(condition, seconds=10):
+def until(condition, seconds=60):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it does not happen"
@@ -104,11 +106,11 @@ def test_a_stop_waits_for_the_answer_and_begins_nothing(venues, quiet):
 
     def slow(request):
         sending.set()
-        assert answer.wait(10)
+        assert answer.wait(60)
 
     venues[first].on_submit = slow
     with running() as made:
-        assert sending.wait(10)
+        assert sending.wait(60)
         made.stop.set()
         answer.set()
     assert status(plan) == Plan.FILLED, "a lone leg is not left behind by a stop"
@@ -138,7 +140,7 @@ def a_second_plan(plan):
 def test_no_tick_waits_for_another(venues, quiet, monkeypatch):
     """Polymarket cancels everything when its heartbeat is silent for ten seconds: platforms that hang must not do that."""
     go_on, beats = threading.Event(), []
-    slow = [Tick(f"slow{number}", 1, lambda mode, now: go_on.wait(20)) for number in range(12)]
+    slow = [Tick(f"slow{number}", 1, lambda mode, now: go_on.wait(60)) for number in range(12)]
     heart = Tick("heartbeat", 0.05, lambda mode, now: beats.append(now))
     monkeypatch.setattr(ticking, "table", lambda mode: [*slow, heart])
     with running():
@@ -188,7 +190,7 @@ def test_a_tick_that_fails_or_hangs_hurts_nobody():
 
     ticks = [
         Tick("failing", 0, failing, "sandbox"),
-        Tick("hanging", 0, lambda mode, now: hang.wait(10), "sandbox"),
+        Tick("hanging", 0, lambda mode, now: hang.wait(60), "sandbox"),
     ]
     with ThreadPoolExecutor(2) as pool:
         for turn in range(20):
@@ -259,7 +261,7 @@ def test_live_mode_refuses_to_begin_with_its_reasons(monkeypatch, db):
     from django.core.management import CommandError, call_command
 
     tune(monkeypatch, "trading", mode="live")
-    monkeypatch.setattr("execution.live_checks.problems", lambda now: ["no key: set one"])
+    monkeypatch.setattr("execution.halting.live_checks.problems", lambda now: ["no key: set one"])
     with pytest.raises(CommandError, match="no key: set one"):
         call_command("trade")
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from execution.limits import Held, Limits, check, check_plan, tightest
-from execution.planning import Ticket
+from execution.plans.planning import Ticket
 
 POLY, KAL = ("polymarket", "0xa"), ("kalshi", "KX-B")
 RICH = Held(cash={"polymarket": D(10_000), "kalshi": D(10_000)})

@@ -20,15 +20,14 @@ from tests.faults import judge, mutants
 MODE = "sandbox"
 NOT_OF_A_REQUEST = ("front_run", "mode", "match_delay", "trade_fail", "settle_delay")
 TRIES = 40
+START_S, PLAN_S = 120, 30  # an executor must have started, may work a plan: a busy machine is slow, not wrong
+LOOK_EVERY_S = 0.1  # a look costs more than the wait that it saves
 WRONG_CLOCK_S = 5  # for so long a process tries with a clock whose signatures nobody takes
 
 
 def imported() -> None:
     """Import everything once, in the zygote, and draw up the URL map and models."""
 
-    import execution.ordering
-    import execution.services
-    import execution.working  # noqa: F401
     import signals.services  # noqa: F401
 
 
@@ -55,7 +54,7 @@ def prepare() -> dict[str, str]:
 
 def start() -> list[str]:
     """What the executor does before anything else; returns the reconciliations that did not pass."""
-    from execution import reconcile
+    from execution.reconciling import reconcile
 
     failed = []
     for platform in PLATFORMS:
@@ -97,7 +96,7 @@ def _why_not(pair: dict[str, Any]) -> Any:
 
 def trade(pair: dict[str, Any], faults: list[dict[str, Any]], mutant: str = "") -> str:
     """Act on the gap of a pair and work the plan, until CRASH_AT is reached. Faults name legs: `first`, `next`."""
-    from execution import working
+    from execution.plans import working
 
     with mutants.active(mutant), ex.shown(pair):
         plan_id = intend(pair)
@@ -108,8 +107,9 @@ def trade(pair: dict[str, Any], faults: list[dict[str, Any]], mutant: str = "") 
 
 def trade_on(pair: dict[str, Any], faults: list[dict[str, Any]]) -> str:
     """The same by the whole executor, with its private feeds, ticks and threads, until the plan is done."""
-    from execution import halts, lifecycle, ringing
+    from execution import lifecycle, ringing
     from execution.executor import Executor
+    from execution.halting import halts
     from execution.models import Plan
 
     _free_the_lease()
@@ -117,12 +117,12 @@ def trade_on(pair: dict[str, Any], faults: list[dict[str, Any]]) -> str:
     thread = threading.Thread(target=Executor(MODE, stop).run, name="executor")
     thread.start()
     try:
-        _until(lambda: _started(since) and not halts.standing(), 20, "the executor does not start")
+        _until(lambda: _started(since) and not halts.standing(), START_S, "the executor does not start")
         with ex.shown(pair):
             plan_id = intend(pair)
             befall(plan_id, faults)
             ringing.ring(plan_id)
-            _until(lambda: Plan.objects.get(pk=plan_id).status in lifecycle.PLAN_DONE, 20, "")
+            _until(lambda: Plan.objects.get(pk=plan_id).status in lifecycle.PLAN_DONE, PLAN_S)
             time.sleep(0.3)  # what the private channels tell after the end
     finally:
         stop.set()
@@ -146,14 +146,14 @@ def _free_the_lease() -> None:
         redis_client().delete(key)
 
 
-def _until(check: Any, seconds: float, complaint: str) -> None:
+def _until(check: Any, seconds: float, complaint: str = "") -> None:
     deadline = time.monotonic() + seconds
     while not check():
         if time.monotonic() > deadline:
             if complaint:
                 raise AssertionError(complaint)
             return
-        time.sleep(0.02)
+        time.sleep(LOOK_EVERY_S)
 
 
 def befall(plan_id: str, faults: list[dict[str, Any]]) -> None:
@@ -188,13 +188,13 @@ def _offer_behind(exchange: ex.Exchange, ticket: dict[str, Any]) -> None:
     exchange.control("POST", "order", body)
 
 
-def recover(pair: dict[str, Any], mutant: str = "", seconds: float = 30) -> list[str]:
+def recover(pair: dict[str, Any], mutant: str = "", seconds: float = 60) -> list[str]:
     """A new process after the crash: compare the books and work what is left, again until all is done.
 
     Returns what did not pass to the end. A first comparison need not pass: an order that was marked as sent and never
     arrived differs until the patient look-up has given it up.
     """
-    from execution import working
+    from execution.plans import working
 
     if _set_clock():
         seconds = WRONG_CLOCK_S
@@ -214,7 +214,9 @@ def settle(pair: dict[str, Any], lift: bool = False) -> None:
     """What the next minutes bring: trades are final, and the full reconciliation of both platforms."""
     if lift:
         _lift()
-    from execution import catching_up, facts, reconcile, working
+    from execution.orders import catching_up, facts
+    from execution.plans import working
+    from execution.reconciling import reconcile
 
     exchange = here()
     exchange.settled_books()
@@ -258,8 +260,8 @@ AHEAD, OURS, HIT = (
 
 def _rest(pair: dict[str, Any], platform: str) -> Any:
     """A person's order that rests at the best bid; returns its row, open on the platform."""
-    from execution import working
     from execution.models import Order, Plan
+    from execution.plans import working
 
     now = timezone.now()
     plan = Plan.objects.create(
@@ -286,7 +288,8 @@ def cancel(
     pair: dict[str, Any], faults: list[dict[str, Any]], platform: str, filled: bool, mutant: str = ""
 ) -> None:
     """A resting order is to be cancelled, and somebody may have sold to it just before."""
-    from execution import ordering, working
+    from execution.orders import ordering
+    from execution.plans import working
 
     exchange = here()
     with ex.shown(pair):
@@ -309,7 +312,7 @@ def cancel(
 
 def halt(pair: dict[str, Any], faults: list[dict[str, Any]], mutant: str = "") -> None:
     """Orders rest on both platforms, and a person pulls the switch."""
-    from execution import halts
+    from execution.halting import halts
 
     with ex.shown(pair):
         for platform in PLATFORMS:
@@ -319,8 +322,8 @@ def halt(pair: dict[str, Any], faults: list[dict[str, Any]], mutant: str = "") -
 
 def lose(pair: dict[str, Any], faults: list[dict[str, Any]], mutant: str = "") -> None:
     """Most of what there was this morning is gone."""
-    from execution import watching
     from execution.models import EquityPoint
+    from execution.risk import watching
 
     now = timezone.now()
     worth = watching.value(MODE)
@@ -334,7 +337,10 @@ def lose(pair: dict[str, Any], faults: list[dict[str, Any]], mutant: str = "") -
 
 def recover_halted(pair: dict[str, Any], mutant: str = "") -> list[str]:
     """After the start trading is still halted: what was open is cancelled, and nothing new is sent."""
-    from execution import clearing, halts, services, watching, working
+    from execution import services
+    from execution.halting import clearing, halts
+    from execution.plans import working
+    from execution.risk import watching
 
     exchange, wrong = here(), start()
     if not halts.standing():
@@ -365,8 +371,8 @@ def _accepted(exchange: ex.Exchange) -> int:
 
 def second_executor(pair: dict[str, Any]) -> int:
     """Another executor that takes whatever it can, all the time; returns how many looks it had."""
-    from execution import working
     from execution.models import Order
+    from execution.plans import working
 
     looks, deadline, idle = 0, time.monotonic() + 20, 0
     with ex.shown(pair):
@@ -384,7 +390,8 @@ def without_database(pair: dict[str, Any], faults: list[dict[str, Any]], place: 
     import psycopg
     from django.db import DatabaseError, InterfaceError, OperationalError
 
-    from execution import crashpoints, working
+    from execution import crashpoints
+    from execution.plans import working
 
     url = settings.ARBSITE.core.database_url.get_secret_value()
     name = settings.DATABASES["default"]["NAME"]

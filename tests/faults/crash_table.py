@@ -397,6 +397,13 @@ gives up at once, and a blind retry under a new id.
 Beside the table, `tests/faults/test_random_faults.py` has the pure core survive random faults on simulated platforms
 (250 runs of 50 steps, 2,000 in `make check-long`), and `tests/faults/test_wire_runs.py` draws nights from seeds and trades
 through them over the wire, by the whole executor with its private feeds (40, and 500 in `make check-long`).
+
+The 500 nights were seen on 27 November 2026, in several runs: 375 ended FILLED, 39 UNWOUND, 86 ABANDONED; 90
+processes were killed, each of 14 kinds of faults struck, and the exchange's books never differed from ours nor was a
+leg left alone. The two cores were shared with a load of 30 to 50: a night took 38 s there (median; 6 s when it was
+quieter), 2.2 s of them processor time, a block of a hundred 22 minutes with its start. 37 nights failed at first by
+limits of the tests alone, and passed with longer ones: for 36 an executor took more than 20 s to start, for one the
+recovery more than 30 s.
 """
 
 

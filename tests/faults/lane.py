@@ -1,5 +1,6 @@
 """A lane: an exchange, a signer, a database and a zygote of its own, so that several cases can run beside each other."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -9,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -19,8 +20,8 @@ import psycopg
 from tests.exchange import Exchange, environment, signer_keys
 
 ROOT = Path(__file__).resolve().parents[2]
-START_S = 240  # a busy machine is slow, not wrong
-FIRST_REDIS_DB = 15  # counted down: xdist workers count up from 1
+START_S = 600  # a busy machine is slow, not wrong
+LAST_REDIS_DB = 15  # counted down: xdist workers count up from 1
 OWN = ("DJANGO_SETTINGS_MODULE", "PYTEST_XDIST_WORKER", "CRASH_AT")
 
 
@@ -156,10 +157,10 @@ def lanes(count: int, folder: Path, pairs: int, **changes: Any) -> Iterator[list
             admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
             admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     errors: list[BaseException] = []
+    claims = ExitStack()
 
-    def start(number: int) -> None:
+    def start(number: int, redis_url: str) -> None:
         try:
-            redis_url = _database(os.environ["REDIS_URL"], str(FIRST_REDIS_DB - number))
             _empty(redis_url)
             lane = Lane(
                 number, folder / f"lane{number}", _database(url, names[number]), redis_url, pairs, **changes
@@ -170,7 +171,8 @@ def lanes(count: int, folder: Path, pairs: int, **changes: Any) -> Iterator[list
             errors.append(error)
 
     try:
-        threads = [threading.Thread(target=start, args=(number,)) for number in range(count)]
+        redis_urls = [_own_redis(claims, settings.ARBSITE.core.data_dir) for _ in range(count)]
+        threads = [threading.Thread(target=start, args=one) for one in enumerate(redis_urls)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -181,9 +183,26 @@ def lanes(count: int, folder: Path, pairs: int, **changes: Any) -> Iterator[list
     finally:
         for lane in made:
             lane.stop()
+        claims.close()
         with psycopg.connect(_database(url, "postgres"), autocommit=True) as admin:
             for name in names:
                 admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def _own_redis(claims: ExitStack, folder: Path) -> str:
+    """A database of the tests' Redis that no worker has, and no other lane of whichever worker, until `claims` close.
+
+    Workers of a run have `folder` in common. Every exchange has the same markets: the books of two must not meet.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0"))
+    for number in range(LAST_REDIS_DB, workers, -1):
+        claim = claims.enter_context((folder / f"lane-redis-{number}").open("w"))
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with the process, however that ends
+        except BlockingIOError:
+            continue
+        return _database(os.environ["REDIS_URL"], str(number))
+    raise AssertionError(f"no database of Redis is left for one more lane beside {workers} workers")
 
 
 def _empty(redis_url: str) -> None:

@@ -25,7 +25,7 @@ def active(name: str) -> Iterator[None]:
 
 def _gives_up_at_once() -> None:
     """One look that finds nothing is enough: the order is not there."""
-    from execution import working
+    from execution.plans import working
 
     patience = working.patience_of_settings
     working.patience_of_settings = lambda: replace(patience(), look_up=timedelta(0))
@@ -35,8 +35,8 @@ def _retries_blindly() -> None:
     """No answer means no order: send it again, under a new id."""
     import secrets
 
-    from execution import ordering
     from execution.models import Order
+    from execution.orders import ordering
     from markets.platforms.trading import Unsure
 
     record = ordering.record

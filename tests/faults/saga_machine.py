@@ -1,8 +1,9 @@
 """The pure core under random faults: a simulated executor that dies, platforms that lie late, a clock that jumps.
 
-The executor here does what `execution.working` does, without a database: it keeps rows that survive a crash, and a memory
-that does not. The platforms are worse than the real ones in one way that matters: they take the same client id again as
-soon as its first order is done, so nothing but the saga's own patience stands between a lost answer and a second fill.
+The executor here does what `execution.plans.working` does, without a database: it keeps rows that survive a crash,
+and a memory that does not. The platforms are worse than the real ones in one way that matters: they take the same
+client id again as soon as its first order is done, so nothing but the saga's own patience stands between a lost
+answer and a second fill.
 """
 
 import random
@@ -13,17 +14,19 @@ from datetime import UTC, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from fractions import Fraction
 
-from execution import hearing, lifecycle, planning, remainders, saga
+from execution import lifecycle
 from execution.lifecycle import ABANDONED, CANCELLING, PLANNED, REJECTED, SUBMITTED, UNKNOWN
-from execution.planning import Ticket
-from execution.remainders import Act, Money
-from execution.saga import ARBITRAGE, Line, Patience, Standing
+from execution.orders import hearing
+from execution.plans import planning, remainders, saga
+from execution.plans.planning import Ticket
+from execution.plans.remainders import Act, Money
+from execution.plans.saga import ARBITRAGE, Line, Patience, Standing
 from markets.bets import MarketKey
 from markets.books import BookView
 from markets.platforms.base import KALSHI, POLYMARKET
 from markets.platforms.kalshi.fees import KalshiFees
 from markets.platforms.polymarket.fees import PolymarketFees
-from signals.decision import Hurdles
+from signals.deciding.decision import Hurdles
 from tests.signals.values import NOW, PAIR, A, B, book, capped, listings, look
 
 ZERO, ONE = Decimal(0), Decimal(1)
@@ -315,17 +318,23 @@ class Desk:
     def _remainder(self, rest: saga.Remainder) -> None:
         if self.halted:
             return
+        holds = []
+        for matter in rest.matters:
+            made = self._decide(matter)
+            if isinstance(made, Act):
+                assert made.loses <= LOSS_LIMIT, made
+                number = sum(row.role == made.role for row in self.rows)
+                self.rows.append(Row(f"{made.role}{number}", made.leg, made.role, made.ticket, self.now()))
+                return
+            holds.append(made.sentence)
+        if not rest.patient:
+            self.held.append("; ".join(holds))
+            self.finished = lifecycle.PARTIAL
+
+    def _decide(self, rest: saga.Remainder) -> Act | remainders.Hold:
         payoff = ZERO if rest.owed else _six(self.plan.finding.size * _decimal(rest.share))
         money = Money(self._paid(rest), payoff, _six(LOSS_LIMIT * _decimal(rest.share)))
-        books = self._books()
-        made = remainders.decide(rest, money, books, KNOWN)
-        if isinstance(made, Act):
-            assert made.loses <= LOSS_LIMIT, made
-            number = sum(row.role == made.role for row in self.rows)
-            self.rows.append(Row(f"{made.role}{number}", made.leg, made.role, made.ticket, self.now()))
-        elif not rest.patient:
-            self.held.append(made.sentence)
-            self.finished = lifecycle.PARTIAL
+        return remainders.decide(rest, money, self._books(), KNOWN)
 
     def _books(self) -> dict[MarketKey, BookView]:
         if self.thin:

@@ -18,6 +18,7 @@ from arbsite.stack import read_services
 
 ROOT = Path(__file__).resolve().parents[2]
 START, RECOVER = 150.0, 90.0
+NEWEST_ORDER = "SELECT extract(epoch FROM max(created_at))::bigint FROM orders"
 OWN = ("DATABASE_URL", "REDIS_URL", "DATA_DIR", "DJANGO_SETTINGS_MODULE", "LOG_FORMAT", "PYTEST_XDIST_WORKER")
 
 
@@ -28,11 +29,22 @@ class Demo:
         self.data = data
         env = {name: value for name, value in os.environ.items() if name not in OWN}
         env |= {"DATA_DIR": str(data)}
-        self.log = (data.parent / "demo.log").open("wb")
+        self.log = (data.parent / "demo.log").open("ab")
         self.process = subprocess.Popen(
             [sys.executable, str(ROOT / "manage.py"), "demo", "--pairs", "12"], cwd=ROOT, env=env, stdout=self.log,
             stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
+
+    def end(self) -> None:
+        """As a user ends it, or by force; leaves nothing running."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout=60)
+        for pid in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.log.close()
 
     def processes(self) -> dict[int, str]:
         """Living processes of this demo: id → command line. They are known by the data folder in their environment."""
@@ -103,14 +115,7 @@ def until(what: str, check: Callable[[], bool], seconds: float, demo: Demo) -> N
 def demo(tmp_path: Path) -> Iterator[Demo]:
     running = Demo(tmp_path / "demo data")
     yield running
-    if running.process.poll() is None:
-        running.process.send_signal(signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            running.process.wait(timeout=60)
-    for pid in running.processes():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    running.log.close()
+    running.end()
 
 
 def works_again(demo: Demo, what: str) -> None:
@@ -144,7 +149,15 @@ def kill(demo: Demo, *words: str) -> None:
     os.kill(pids[0], signal.SIGKILL)
 
 
-@pytest.mark.timeout(900)
+def held_in_markets_that_end_by(moment: float, demo: Demo) -> int:
+    """Open positions in markets that end by then."""
+    return demo.ask(
+        "SELECT count(*) FROM positions JOIN markets ON markets.id = market_id"
+        f" WHERE quantity > 0 AND end_date < to_timestamp({moment})"
+    )
+
+
+@pytest.mark.timeout(1200)
 def test_the_demo_survives_the_death_of_each_part(demo: Demo):
     until(
         "the first paper orders",
@@ -159,6 +172,9 @@ def test_the_demo_survives_the_death_of_each_part(demo: Demo):
     kill(demo, "manage.py stream kalshi")
     works_again(demo, "the Kalshi connector was killed")
 
+    kill(demo, "manage.py sandbox")
+    works_again(demo, "the exchange was killed")
+
     kill(demo, "manage.py beat")
     until("beat is back", lambda: bool(demo.find("manage.py beat")), RECOVER, demo)
 
@@ -171,6 +187,8 @@ def test_the_demo_survives_the_death_of_each_part(demo: Demo):
     os.kill(demo.postgres_pid(), signal.SIGKILL)
     works_again(demo, "PostgreSQL was killed")
 
+    soon = time.time() + 120  # all that are short-lived end by then
+    until("short-lived markets are held", lambda: held_in_markets_that_end_by(soon, demo) > 0, RECOVER, demo)
     servers = [demo.redis_pid(), demo.postgres_pid()]
     demo.process.send_signal(signal.SIGINT)
     assert demo.process.wait(timeout=90) == 0
@@ -180,3 +198,15 @@ def test_the_demo_survives_the_death_of_each_part(demo: Demo):
     assert result["plans_filled"] > 0 and result["fills"] >= 2 * result["plans_filled"]
     assert result["pnl"] == result["pnl_from_fills"]
     assert all(result["feeds"][platform]["frames"] > 0 for platform in ("polymarket", "kalshi"))
+
+    stopped, again = int(time.time()), Demo(demo.data)
+    try:
+        until("the demo answers again", lambda: again.ask(NEWEST_ORDER) > stopped, START, again)
+        until(
+            "what the first demo held is paid",
+            lambda: time.time() > soon and held_in_markets_that_end_by(soon, again) == 0,
+            120 + RECOVER, again,
+        )  # fmt: skip
+        assert again.ask("SELECT count(*) FROM halts WHERE lifted_at IS NULL") == 0
+    finally:
+        again.end()

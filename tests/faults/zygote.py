@@ -83,7 +83,7 @@ def _ended(pid: int, path: Path, patience_s: float) -> dict[str, Any]:
         if time.monotonic() > deadline:
             os.kill(pid, 6)
             deadline += 5
-        time.sleep(0.005)
+        time.sleep(0.02)
     said = json.loads(path.read_text()) if path.exists() else {}
     return {
         "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,

@@ -11,8 +11,8 @@ from decimal import Decimal
 
 import msgspec
 
-from execution import paper
-from execution.planning import Ticket
+from execution.orders import paper
+from execution.plans.planning import Ticket
 from markets.bets import Bet, MarketKey
 from markets.books import MICRO, YES, BookView, Ladder, dollars
 from markets.clients import feed_market
@@ -36,10 +36,11 @@ from markets.sandbox.scenario import Scenario
 from markets.sandbox.wires import WIRES, Wire
 from markets.streaming.connector import PING_AFTER_MS
 from markets.streaming.pulse import Pulse
-from signals import decision, detection
-from signals.certificates import Certificates
-from signals.decision import BetRisk, Context, Hurdles, Verdict
-from signals.evidence import Evidence, Point
+from signals.deciding import decision
+from signals.deciding.decision import BetRisk, Context, Hurdles, Verdict
+from signals.deciding.doubts import Evidence, Point
+from signals.detection import detector
+from signals.detection.certificates import Certificates
 from signals.findings import Finding, Listing, Rules
 
 DEPTH = 50
@@ -270,7 +271,7 @@ class Trader:
         self.looks += 1
         views = ((key, self.links[key[0]].view(key[1], now_ms)) for key in bet.markets)
         books = {key: view for key, view in views if view is not None}
-        result = detection.find(bet, books, self.listings, self.rules, now_ms, self.certificates)
+        result = detector.find(bet, books, self.listings, self.rules, now_ms, self.certificates)
         self.refusals.update(refusal.code for refusal in result.refusals)
         found = {(bet.id, finding.direction) for finding in result.findings}
         for key in [key for key in self._standing if key[0] == bet.id and key not in found]:
@@ -308,7 +309,7 @@ class Trader:
     ) -> tuple[Finding, Verdict]:
         """The books of a doubted finding read over REST, where they are the exchange's own whatever the stream does."""
         books = {key: true_view(self.sandbox, key, now_ms) for key in bet.markets}
-        for again in detection.find(bet, books, self.listings, self.rules, now_ms).findings:
+        for again in detector.find(bet, books, self.listings, self.rules, now_ms).findings:
             if again.direction == finding.direction:
                 cleared = replace(context, cleared=frozenset(reason.code for reason in verdict.reasons))
                 second = decision.decide(again, self.hurdles, now_ms, cleared)

@@ -6,15 +6,16 @@ exchange grows lively for a minute: two gaps are planted, one platform's data st
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.conf import settings
 
-from markets import bets, building, matching
-from markets.building import EventFacts
+from markets import bets, matching
+from markets.betting import building
+from markets.betting.building import EventFacts
 from markets.matching import Candidate
 from markets.platforms.base import KALSHI, POLYMARKET
 from markets.sandbox import plants, scenario, wide
@@ -27,12 +28,13 @@ from markets.sandbox.orders import Event, MarketChanged
 from markets.sandbox.plants import Plant
 from markets.sandbox.server import build
 from markets.sandbox.traders import TraderSpec
-from signals import decision, rules
-from signals.decision import BetRisk
+from signals import rules
+from signals.deciding import decision
+from signals.deciding.decision import BetRisk
 from tests.flows import sandbox_day
 from tests.flows.sandbox_day import Seen, Trader
 
-pytestmark = pytest.mark.timeout(600)  # a minute of one core, which a busy machine may not give at once
+pytestmark = pytest.mark.timeout(3600)  # a minute of one core, which a busy machine may not give at once
 
 START = 1_790_000_000_000
 HOURS = 24
@@ -172,7 +174,10 @@ def day() -> Day:
     )
     minutes = settings.ARBSITE.signals.evidence_minutes
     trader = Trader(
-        sandbox, rules.rules(settings_only=True), rules.hurdles(settings_only=True), minutes * 60_000
+        sandbox,
+        replace(rules.rules(settings_only=True), max_book_age_ms=FRESH_MS),
+        replace(rules.hurdles(settings_only=True), max_book_age_ms=FRESH_MS),
+        minutes * 60_000,
     )
     trader.start(START)
     for pair in sandbox.world.open_pairs():

@@ -66,7 +66,7 @@ def box(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
 
 
 def tell(box: Running, action: str, **body: Any) -> dict[str, Any]:
-    answer = requests.post(f"{box.urls['control']}/control/{action}", json=body, timeout=5)
+    answer = requests.post(f"{box.urls['control']}/control/{action}", json=body, timeout=60)
     assert answer.status_code == 200, answer.text
     return answer.json()
 

@@ -8,14 +8,18 @@ from django.utils import timezone
 
 from arbsite import keys
 from arbsite.models import Notice
-from execution import portfolio, working
 from execution import services as execution
 from execution.models import Fill, Order, Plan, Position
-from markets import bet_store, bets, live, pairs, prices, services
+from execution.plans import working
+from execution.portfolio import services as portfolio
+from markets import bets, live, prices, services
+from markets.betting import store as bet_store
 from markets.models import Bet, Market, Pair, Price, PriceCursor
+from markets.pairing import pairs
 from markets.platforms.base import KALSHI, POLYMARKET, SETTLED
-from signals import catalogue, refusing
+from signals import catalogue
 from signals import services as signals
+from signals.deciding import refusing
 from signals.models import Refusal, Signal
 from tests import factories
 from tests.factories import IDS

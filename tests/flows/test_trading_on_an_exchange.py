@@ -6,9 +6,13 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from execution import catching_up, clearing, halts, ordering, reconcile, services, working
+from execution import services
+from execution.halting import clearing, halts
 from execution.models import CashMovement, Fill, Halt, Order, Plan, Position, Settling
-from execution.trading import trading
+from execution.orders import catching_up, ordering
+from execution.orders.trading import trading
+from execution.plans import working
+from execution.reconciling import reconcile
 from markets import services as markets
 from markets.models import Market
 from markets.platforms.base import KALSHI, PLATFORMS, POLYMARKET

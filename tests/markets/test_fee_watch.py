@@ -45,7 +45,7 @@ def server(monkeypatch):
         one.on("/markets", listed)
         one.on("/series/fee_changes", {"series_fee_change_arr": []})
         one.on("/events/fee_changes", {"event_fee_changes": [], "cursor": ""})
-        rest = KalshiRest(one.url, backoff=0.001, timeout=5, now=lambda: NOW)
+        rest = KalshiRest(one.url, backoff=0.001, timeout=60, now=lambda: NOW)
         monkeypatch.setattr(fee_watch, "kalshi_rest_client", lambda: rest)
         yield one
 

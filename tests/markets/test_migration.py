@@ -49,8 +49,8 @@ def test_approvals_are_carried_over(old):
     by_person, by_sandbox = old_rows(old, 1, "paula"), old_rows(old, 2, "sandbox")
     changed = old_rows(old, 3, "paula", changed=True)
     forward()
-    from markets import pairs
     from markets.models import Pair
+    from markets.pairing import pairs
 
     one, two, three = (Pair.objects.get(pk=pk) for pk in (by_person, by_sandbox, changed))
     assert (one.status, one.origin, one.settlement, one.rules_digest) == (

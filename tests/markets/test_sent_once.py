@@ -65,7 +65,7 @@ def kalshi(url: str) -> Callable[[], bool]:
     """One write; whether it was answered."""
     http = PrivateHttp(
         url, authorise=lambda *_: {}, reload=None, session=keeping_session(), throttle=None, write_throttle=None,
-        timeout=5.0, attempts=3, backoff=0.0, subaccount=0,
+        timeout=60, attempts=3, backoff=0.0, subaccount=0,
     )  # fmt: skip
 
     def write() -> bool:
@@ -77,7 +77,7 @@ def kalshi(url: str) -> Callable[[], bool]:
 
 
 def polymarket(url: str) -> Callable[[], bool]:
-    http = JsonHttp(url, private_session(), None, timeout=5.0, attempts=3, backoff=0.0)
+    http = JsonHttp(url, private_session(), None, timeout=60, attempts=3, backoff=0.0)
 
     def write() -> bool:
         try:

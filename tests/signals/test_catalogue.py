@@ -6,7 +6,8 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from markets import bet_store, bets, catalogue_version, clients, services, store
+from markets import bets, catalogue_version, clients, services, store
+from markets.betting import store as bet_store
 from markets.models import Bet, Market
 from markets.platforms.base import KALSHI, POLYMARKET
 from signals import catalogue

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signals import edge, expected, storing
+from signals import edge, expected
 from signals.edge import Charges
+from signals.records import storing
 from tests.signals.values import A, B, book, listings, look, plain
 
 cents = st.integers(0, 100).map(lambda n: D(n) / 100)
@@ -21,6 +22,20 @@ def test_two_legs_cost_what_the_formula_says():
     """u (1 - f) / f: at the measured 0.633 that is 0.58 u."""
     assert edge.leg_cost([D("0.03"), D("0.05")], D("0.8")) == D("0.05") * D("0.2") / D("0.8")
     assert round(edge.leg_cost([D(1), D(0)], D("0.633")), 2) == D("0.58")
+
+
+def test_what_the_hurdle_reckons_with_is_the_dearest_leg_sold_back():
+    found = look(
+        book(A, bids=[("0.38", 50)], asks=[("0.40", 50)]), book(B, bids=[("0.55", 50)], asks=[("0.62", 50)]),
+        listings(plain(), plain()),
+    ).findings[0]  # fmt: skip
+    assert found.size == 50
+    # NO of B costs 0.45 and sells at 0.38, YES of A costs 0.40 and sells at 0.38
+    assert expected.reckoned_loss(found) == D("3.5")
+    assert expected.reckoned_loss(found, D("0.10")) == D("5")
+    one, two = found.legs
+    unwanted = replace(found, legs=(one, replace(two, best_bid=None)))
+    assert expected.reckoned_loss(unwanted) == D("1")  # without a bid there is no price to reckon with
 
 
 def simulated(losses: list[D], rate: D) -> D:

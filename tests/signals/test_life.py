@@ -10,9 +10,10 @@ from django.utils import timezone
 from arbsite import keys
 from markets.models import Bet
 from markets.platforms.base import KALSHI
-from signals import analysis, catalogue, closing, history, services
-from signals.decision import BetRisk
+from signals import catalogue, services
+from signals.deciding.decision import BetRisk
 from signals.models import Signal, SignalSnapshot
+from signals.records import analysis, closing, history
 from tests import factories
 from tests.factories import IDS
 from tests.signals.windows import *  # noqa: F403

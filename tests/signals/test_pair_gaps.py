@@ -6,8 +6,8 @@ from decimal import Decimal as D
 import pytest
 
 from arbsite.models import Notice
-from markets import pair_evidence
 from markets.models import Market, Pair
+from markets.pairing import pair_evidence
 from markets.platforms.base import KALSHI
 from signals import pair_gaps, tasks
 from tests import factories

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from markets.platforms.base import KALSHI, POLYMARKET
-from signals import services
+from signals import scanning, services
 from signals.models import Signal
 from tests import factories
 from tests.arbsite.callers import reader
@@ -177,3 +177,18 @@ def test_the_documents_are_the_specification_s(gap):
     )
     with pytest.raises(CommandError, match="--document"):
         scan("--document", "--watch")
+
+
+def test_the_best_comes_first_by_what_is_expected_over_what_it_costs_then_by_profit():
+    def row(name, edge="0.05", expected="0.04", profit="5"):
+        expected_edge = None if expected is None else Decimal(expected)
+        return Signal(id=name, edge=Decimal(edge), expected_edge=expected_edge, net_profit=Decimal(profit))
+
+    dearer = row("dearer", edge="0.05")  # 4 cents for 95
+    cheaper = row("cheaper", edge="0.20")  # 4 cents for 80
+    risky = row("risky", edge="0.20", expected="0.01", profit="90")
+    unknown = row("unknown", edge="0.50", expected=None, profit="99")
+    bigger, twin = row("bigger", profit="9"), row("a-twin")
+    rows = [unknown, risky, twin, dearer, bigger, cheaper]
+    ranked = [cheaper, bigger, twin, dearer, risky, unknown]
+    assert sorted(rows, key=scanning.rank) == ranked

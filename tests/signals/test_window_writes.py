@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from signals import judging, services
+from signals import services
+from signals.deciding import judging
 from signals.models import Signal
 from signals.times import utc
 from tests import factories
@@ -37,7 +38,7 @@ def test_a_verdict_on_older_figures_does_not_count_for_newer_ones(redis, monkeyp
                 services.detect(window_id, now_ms=at_ms + 10)
         return found
 
-    monkeypatch.setattr("signals.judging._verdicts", meanwhile)
+    monkeypatch.setattr("signals.deciding.judging._verdicts", meanwhile)
     detect_and_judge(*show(at_ms, *GAP), now_ms=at_ms)
     row = Signal.objects.get()
     assert row.edge > Decimal("0.1") and row.status == Signal.PENDING, "it waits for its own judge"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from markets import bets
 from markets.books import MICRO, NO, YES, BookView, Level, micro
 from markets.platforms.base import KALSHI, OPEN, POLYMARKET, OrderCost, TickBand
-from signals.detection import Caps, Listing, Result, Rules, find
+from signals.detection.detector import Caps, Listing, Result, Rules, find
 
 NOW = 1_750_000_000_000
 A, B = (POLYMARKET, "0xa"), (KALSHI, "KX-B")

@@ -13,7 +13,7 @@ from markets import bets
 from markets.bets import Bet, Claim
 from markets.books import MICRO, NO, YES, BookView, Level
 from markets.platforms.base import KALSHI, POLYMARKET
-from signals.detection import Listing, Result, Rules, find
+from signals.detection.detector import Listing, Result, Rules, find
 from tests.signals.values import NOW, Formula, asks_of, kalshi, listing, plain, polymarket
 
 D = Decimal

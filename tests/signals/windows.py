@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from markets.platforms.base import KALSHI, POLYMARKET
-from signals import catalogue, judging, refusing, services
+from signals import catalogue, services
+from signals.deciding import judging, refusing
 from signals.models import Signal
 from signals.times import unix_ms
 from tests import factories

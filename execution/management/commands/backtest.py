@@ -17,9 +17,10 @@ from execution.backtesting.trader import Assumptions, Trader
 from markets.bets import MarketKey
 from markets.platforms.base import PLATFORMS
 from markets.recordings import Damage, Unreadable
-from signals import replay_files, rules
-from signals.decision import Hurdles
-from signals.replaying import Replay
+from signals import rules
+from signals.deciding.decision import Hurdles
+from signals.replay import files as replay_files
+from signals.replay.replaying import Replay
 
 
 class Command(BaseCommand):

@@ -9,9 +9,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from arbsite.exact_json import encode
-from execution import asking, lifecycle, signals_by_hand
+from execution import lifecycle
+from execution.by_hand import asking, signals_by_hand
+from execution.by_hand.people import add_user, decimal, who
 from execution.models import Plan
-from execution.people import add_user, decimal, who
 
 WAIT_SECONDS = 60
 

@@ -7,9 +7,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from arbsite.exact_json import encode
-from execution import exits, portfolio
+from execution.by_hand import asking
 from execution.limits import Refusal
 from execution.models import MODES
+from execution.plans import exits
+from execution.portfolio import services as portfolio
 
 
 class Command(BaseCommand):
@@ -46,6 +48,7 @@ class Command(BaseCommand):
     def _take(self, offer_id: str, name: str | None) -> None:
         person = get_user_model().objects.filter(username=name or "", is_active=True).first()
         if person is None or not person.has_perm("execution.can_trade"):
+            asking.tell_refused(name or "nobody", now=timezone.now())
             raise CommandError("Name with --user somebody who may trade (permission execution.can_trade).")
         taken = exits.take(offer_id, person.get_username(), timezone.now())
         if isinstance(taken, Refusal):

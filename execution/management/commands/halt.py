@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from execution import clearing, halts
+from execution.halting import clearing, halts
 from execution.models import Halt
 from markets.platforms.base import PLATFORMS
 

@@ -6,9 +6,10 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from arbsite.exact_json import encode
-from execution import hedging, portfolio
 from execution.limits import plain
 from execution.models import MODES
+from execution.portfolio import hedging
+from execution.portfolio import services as portfolio
 
 
 class Command(BaseCommand):
@@ -36,4 +37,6 @@ class Command(BaseCommand):
                 f" costs ${one.cost:.2f},"
                 f" takes {one.takes:.0%} of the variance (at least {one.takes_at_least:.0%}; {by})"
             )
+        if seen.left_out:
+            self.stdout.write(f"{seen.left_out}.")
         self.stdout.write(f"{len(seen.stakes)} positions are not covered in {seen.mode} mode.")

@@ -10,9 +10,10 @@ from django.utils import timezone
 from rich.console import Console
 from rich.table import Table
 
-from execution import risk, usage
-from execution.limit_names import WrongLimit
-from execution.usage import Row
+from execution.risk import services as risk
+from execution.risk import usage
+from execution.risk.limit_names import WrongLimit
+from execution.risk.usage import Row
 from signals import catalogue
 
 NO_LIMIT = "none"

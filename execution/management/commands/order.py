@@ -7,10 +7,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from arbsite.exact_json import encode
-from execution import asking, manual
-from execution.manual import ORDER_TYPES, OrderAsked
+from execution.by_hand import asking, manual
+from execution.by_hand.manual import ORDER_TYPES, OrderAsked
+from execution.by_hand.people import add_user, decimal, who
 from execution.models import Order
-from execution.people import add_user, decimal, who
 from markets.platforms.base import PLATFORMS
 
 

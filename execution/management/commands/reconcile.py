@@ -8,8 +8,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
-from execution import difference_rows, reconcile
 from execution.models import Difference, Reconciliation
+from execution.reconciling import difference_rows, reconcile
 from markets.platforms.base import PLATFORMS
 
 

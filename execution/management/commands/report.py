@@ -7,8 +7,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from arbsite.models import INFO, MEDIUM, Notice
-from execution import exposure, hedge_report, portfolio, rendering, reports
 from execution.models import MODES
+from execution.portfolio import exposure
+from execution.portfolio import services as portfolio
+from execution.reporting import hedge_report, rendering, reports
 
 DAILY, WEEKLY, EXPOSURE = "daily", "weekly", "exposure"
 DAYS = {DAILY: 1, WEEKLY: 7}

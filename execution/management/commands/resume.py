@@ -6,7 +6,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from execution import halts
+from execution.halting import halts
 from execution.management.commands.halt import describe
 from execution.models import Halt
 from markets.platforms.base import PLATFORMS

@@ -20,8 +20,8 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Refuse to begin where something is missing; else work."""
-        from execution import working
         from execution.executor import Executor
+        from execution.plans import working
 
         mode = settings.ARBSITE.trading.mode
         problems = self._problems(mode)
@@ -37,7 +37,7 @@ class Command(BaseCommand):
     @staticmethod
     def _compare(mode: str) -> None:
         """No order before the books were compared, however short the visit; where they differ, the halt stays."""
-        from execution import starting
+        from execution.halting import starting
 
         now = timezone.now()
         starting.stand(mode, now=now)
@@ -48,6 +48,6 @@ class Command(BaseCommand):
     def _problems(mode: str) -> list[str]:
         if mode != "live":
             return []
-        from execution import live_checks
+        from execution.halting import live_checks
 
         return live_checks.problems(timezone.now())

@@ -5,8 +5,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from arbsite.exact_json import encode
-from execution import actions, portfolio
 from execution.models import MODES
+from execution.portfolio import actions
+from execution.portfolio import services as portfolio
 
 
 class Command(BaseCommand):

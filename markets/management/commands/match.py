@@ -13,8 +13,9 @@ from django.db.models import Q
 from rich.console import Console
 from rich.table import Table
 
-from markets import matching, terms
+from markets import matching
 from markets.matching import files
+from markets.pairing import terms
 from markets.platforms.base import KALSHI, OPEN, POLYMARKET
 
 
@@ -71,8 +72,8 @@ class Command(BaseCommand):
 
     def _database(self, options: dict[str, Any]) -> None:
         """Propose the candidates among open markets; those already decided stay decided."""
-        from markets import pairs
         from markets.models import Market, Pair
+        from markets.pairing import pairs
 
         now = datetime.now(UTC)
         # What should have ended and was not read since is no bet any more, whatever its row says
@@ -98,7 +99,7 @@ class Command(BaseCommand):
         from django.contrib.auth import get_user_model
         from django.utils import timezone
 
-        from markets import reviewing
+        from markets.pairing import reviewing
 
         user = get_user_model().objects.filter(username=name).first()
         if user is None:

@@ -85,6 +85,11 @@ class Command(BaseCommand):
         parser.add_argument("--rate", type=float, default=TRADERS.rate, help="book changes a second in total")
         parser.add_argument("--scenario", type=Path, help="a YAML or JSON file of timed actions")
         parser.add_argument("--keys-dir", type=Path, help="throw-away keys; default: below the data folder")
+        parser.add_argument(
+            "--state-file",
+            type=Path,
+            help="where markets, results and accounts are kept, so that the exchange goes on after a restart",
+        )
         parser.add_argument("--no-rate-limits", action="store_true", help="never answer 429, for load tests")
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -103,7 +108,10 @@ class Command(BaseCommand):
         try:
             urls = await server.start()
             if ports_file is not None:
-                _write(ports_file, {**urls, "settings": addresses(urls["sources"])})
+                known = (
+                    {"exchange": server.sandbox.memory.file.about.exchange} if server.sandbox.memory else {}
+                )
+                _write(ports_file, {**urls, **known, "settings": addresses(urls["sources"])})
             self.stdout.write(f"sandbox exchange on {urls['control']}/control/state")
             self.stdout.flush()
             await stop.wait()
@@ -140,10 +148,11 @@ def _server(keys: Keys, options: dict[str, Any]) -> SandboxServer:
         config=SandboxConfig(kalshi_rate_limits=limits, polymarket_rate_limits=limits),
         kalshi_accounts=[keys.kalshi_account()],
         polymarket_accounts=[keys.polymarket_account()],
+        state=options["state_file"],
     )  # fmt: skip
     scenario = scenarios.Scenario(plan, sandbox, start_ms=sandbox.now_ms()) if plan else None
-    planter = Planter(sandbox, every_s=plant_every, seed=seed) if plant_every else None
-    newsroom = Newsroom(sandbox, every_s=news_every, seed=seed) if news_every else None
+    planter = Planter(sandbox, every_s=plant_every, seed=sandbox.chance) if plant_every else None
+    newsroom = Newsroom(sandbox, every_s=news_every, seed=sandbox.chance) if news_every else None
     return SandboxServer(
         sandbox, host=options["host"], ports=ports, scenario=scenario, planter=planter, newsroom=newsroom
     )
@@ -155,7 +164,12 @@ def _ports(base: int, ports_file: Path | None) -> dict[str, int]:
         if not 0 < base <= MAX_PORT - len(FACES):
             raise ValueError(f"--port-base must leave room for {len(FACES)} ports, not {base}")
         return {name: base + place for place, name in enumerate(FACES)}
-    if ports_file is None or not ports_file.is_file():
+    return {} if ports_file is None else ports_in(ports_file)
+
+
+def ports_in(ports_file: Path) -> dict[str, int]:
+    """The ports of the run that left this file; none where there is no file. Raises ValueError."""
+    if not ports_file.is_file():
         return {}
     try:
         urls = json.loads(ports_file.read_text())

@@ -6,7 +6,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from markets import sandbox_pairs, services
+from markets import services
+from markets.pairing import sandbox_pairs
 from markets.platforms.base import PLATFORMS, PlatformError
 
 

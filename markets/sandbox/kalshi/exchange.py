@@ -128,7 +128,7 @@ class Exchange:
             elif event.order.account in self.users:  # type: ignore[union-attr]
                 self._order(event, touched)  # type: ignore[arg-type]
         for name, subaccount, market_id in touched:
-            self._reserve(self.users[name], subaccount, market_id)
+            self.reserve(self.users[name], subaccount, market_id)
 
     def _trade(self, trade: Trade, touched: Touched) -> None:
         market = self.catalog.find(trade.market_id)
@@ -264,7 +264,8 @@ class Exchange:
             resting[order.side] += order.remaining
         return amount
 
-    def _reserve(self, user: User, subaccount: int, market_id: str) -> None:
+    def reserve(self, user: User, subaccount: int, market_id: str) -> None:
+        """Hold back what the resting orders of a subaccount in one market may cost."""
         market = self.catalog.market(market_id)
         wallet = user.wallet(subaccount, market.k.exchange_index)
         wallet.reserve(market_id, self.held_back(user, subaccount, market))

@@ -91,6 +91,11 @@ def _traded(face: "Face", trade: Trade) -> None:
             note.trades.append(trade.id)
     face.ledger.hold(moves)
     _send_trade(face, fill)
+    walk(face, fill)
+
+
+def walk(face: "Face", fill: Fill) -> None:
+    """Send a trade on its way to the chain, in so many steps from now."""
     for delay_ms, status in _steps(face, fill):
         face.sandbox.later(delay_ms, lambda status=status: _advance(face, fill, status))  # type: ignore[misc]
 

@@ -16,6 +16,7 @@ from markets.sandbox.sources.values import COINS, OUTLETS, ZERO_ADDRESS, Coin, M
 
 NAME = "archive"  # in `Sandbox.shared`
 KEPT_STORIES, KEPT_MOVEMENTS, KEPT_OCCASIONS = 300, 5_000, 400
+NUMBERS_A_RUN = 10_000_000  # readers know stories by their numbers, also those of an earlier run
 # Block times in milliseconds and a height at a moment, so that heights look like those of the chain
 PACE = {"ethereum": 12_000, "polygon": 2_000, "bitcoin": 60_000}
 CHAINS = tuple(PACE)
@@ -32,7 +33,7 @@ class ArchiveError(SandboxError):
 class Archive:
     """Everything the sources tell, whoever asks."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, run: int = 0) -> None:
         self.seed = seed
         self.movements: dict[str, deque[Movement]] = {chain: deque(maxlen=KEPT_MOVEMENTS) for chain in CHAINS}
         self.occasions: deque[Occasion] = deque(maxlen=KEPT_OCCASIONS)
@@ -41,7 +42,7 @@ class Archive:
         self._waiting: list[tuple[int, int, Story]] = []
         self._heights: dict[str, int] = {}
         self._forks: dict[tuple[str, int], int] = {}  # how often a block was replaced
-        self._numbers = 0
+        self._numbers = run * NUMBERS_A_RUN
 
     # --- publishing
 
@@ -139,7 +140,7 @@ def archive_of(sandbox: Sandbox) -> Archive:
     """The sandbox's archive, kept in `Sandbox.shared`: made at the first call."""
     archive = sandbox.shared.get(NAME)
     if archive is None:
-        archive = sandbox.shared[NAME] = Archive(sandbox.world.spec.seed)
+        archive = sandbox.shared[NAME] = Archive(sandbox.chance, run=sandbox.run)
     return archive  # type: ignore[no-any-return]
 
 

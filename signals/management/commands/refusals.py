@@ -10,7 +10,7 @@ from rich.table import Table
 
 from arbsite.exact_json import encode
 from arbsite.moments import since_when
-from signals import fates, refusing
+from signals.deciding import fates, refusing
 
 COLUMNS = (
     "reason", "stage", "refused", "gaps", "bets", "open", "vanished", "lasted", "best edge", "settled", "would have",

@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from arbsite.exact_json import encode
 from markets.platforms.base import PLATFORMS
 from markets.recordings import Damage, Unreadable
-from signals import replay_files
-from signals.replaying import Replay
+from signals.replay import files as replay_files
+from signals.replay.replaying import Replay
 
 
 class Command(BaseCommand):

@@ -14,10 +14,11 @@ from rich.table import Table
 
 from arbsite.exact_json import encode
 from markets.platforms.base import PLATFORMS
-from signals import document, scanning, storing, wording
-from signals.decision import SPREAD
-from signals.joining import PRICE
+from signals import scanning
+from signals.deciding.decision import SPREAD
+from signals.deciding.joining import PRICE
 from signals.models import Signal
+from signals.records import document, storing, wording
 from signals.scanning import Scan
 
 SHOWN = 50

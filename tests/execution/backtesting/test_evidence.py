@@ -8,9 +8,10 @@ import pytest
 from django.core.management import call_command
 
 from markets.models import Market
-from signals import bearing, recalling
 from signals.correlating import publishing
+from signals.deciding import bearing
 from signals.models import CalendarEvent
+from signals.replay import recalling
 from signals.sources.calendar import guarding
 from signals.times import unix_ms
 from tests.execution.backtesting.test_stored import AT, backtest, gap, quoted

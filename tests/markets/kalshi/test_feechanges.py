@@ -119,7 +119,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def rest(server: Server) -> KalshiRest:
-    return KalshiRest(server.url, backoff=0.001, timeout=5, now=lambda: NOW)
+    return KalshiRest(server.url, backoff=0.001, timeout=60, now=lambda: NOW)
 
 
 def row(hours: float, **terms) -> dict:

@@ -1,5 +1,6 @@
 """The REST client against a real server: paging, filters, batches, refusals, patience, signatures."""
 
+import socket
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -54,7 +55,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def rest(server: Server) -> KalshiRest:
-    return KalshiRest(server.url, backoff=0.001, timeout=5)
+    return KalshiRest(server.url, backoff=0.001, timeout=60)
 
 
 def pages(rows: list, size: int, key: str):
@@ -412,10 +413,11 @@ def test_a_dropped_connection_is_tried_again(server: Server, rest: KalshiRest):
 
 
 def test_nobody_there():
-    with running() as gone:
-        url = gone.url
-    with pytest.raises(Busy, match="cannot be reached") as busy:
-        KalshiRest(url, attempts=2, backoff=0.001, timeout=2).market(T1)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # held, so that nobody else begins to listen there
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        with pytest.raises(Busy, match="cannot be reached") as busy:
+            KalshiRest(url, attempts=2, backoff=0.001, timeout=60).market(T1)
     assert busy.value.status == 0
 
 

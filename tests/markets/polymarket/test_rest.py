@@ -54,7 +54,7 @@ def rest(exchange: Exchange, throttle: Counting) -> Iterator[PolymarketRest]:
     url = exchange.url
     with requests.Session() as session:
         yield PolymarketRest(
-            url, url, url + "/", session=session, throttle=throttle, timeout=5, backoff=0.001
+            url, url, url + "/", session=session, throttle=throttle, timeout=60, backoff=0.001
         )
 
 

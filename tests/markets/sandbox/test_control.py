@@ -30,7 +30,7 @@ def box(shared: Running) -> Running:
 
 
 def ask(box: Running, method: str, path: str, body: Any = None, **more: Any) -> tuple[int, Any]:
-    answer = requests.request(method, f"{box.urls['control']}/control/{path}", json=body, timeout=5, **more)
+    answer = requests.request(method, f"{box.urls['control']}/control/{path}", json=body, timeout=60, **more)
     return answer.status_code, answer.json()
 
 
@@ -204,13 +204,13 @@ def test_the_rate_turns(box: Running) -> None:
 def test_a_refusal_names_what_is_wrong(
     box: Running, method: str, path: str, body: Any, status: int, named: str
 ) -> None:
-    answer = requests.request(method, f"{box.urls['control']}/control/{path}", json=body, timeout=5)
+    answer = requests.request(method, f"{box.urls['control']}/control/{path}", json=body, timeout=60)
     assert answer.status_code == status
     assert named in answer.text
 
 
 def test_bad_json_and_unknown_actions_are_refused(box: Running) -> None:
-    answer = requests.post(f"{box.urls['control']}/control/rate", data=b"{", timeout=5)
+    answer = requests.post(f"{box.urls['control']}/control/rate", data=b"{", timeout=60)
     assert (answer.status_code, "not JSON" in answer.json()["error"]) == (400, True)
     ticker = ask(box, "GET", "pairs")[1]["pairs"][0]["kalshi"]
     status, refusal = ask(box, "POST", f"markets/kalshi/{ticker}/explode")

@@ -21,7 +21,7 @@ def box() -> Iterator[Running]:
 
 
 def ask(box: Running, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-    answer = requests.request(method, f"{box.urls['control']}/control/{path}", json=body, timeout=5)
+    answer = requests.request(method, f"{box.urls['control']}/control/{path}", json=body, timeout=60)
     return answer.status_code, answer.json()
 
 

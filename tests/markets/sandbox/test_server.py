@@ -28,7 +28,7 @@ from markets.sandbox.server import SandboxServer, ServerError, build, checked_ho
 ROOT = Path(__file__).resolve().parents[3]
 SMALL = WorldSpec(pairs=2, short_lived=1)
 NO_FACES: dict[str, Any] = {name: lambda _: [] for name in ("kalshi", "clob", "gamma", "data")}
-DEADLINE_S = 30
+DEADLINE_S = 60
 
 
 def until(done: Callable[[], Any], what: str) -> Any:
@@ -72,14 +72,14 @@ def test_faces_get_the_sandbox_with_its_urls_and_a_timer_on_the_loop() -> None:
             "control", "sources",
         }  # fmt: skip
         assert len({urlsplit(url).port for url in running.urls.values()}) == 6
-        assert requests.get(f"{running.urls['clob']}/hello", timeout=5).json() == {"hello": 1}
+        assert requests.get(f"{running.urls['clob']}/hello", timeout=60).json() == {"hello": 1}
         until(lambda: running.call(lambda: running.sandbox.shared.get("called")), "the timer")
         accounts = running.sandbox.polymarket_accounts
         assert accounts[0].address == running.keys.polymarket_address
         assert running.sandbox.kalshi_accounts[0].key_id == running.keys.kalshi_key_id
         assert "PRIVATE" not in repr(running.keys)
     with pytest.raises(requests.ConnectionError):
-        requests.get(f"{running.urls['clob']}/hello", timeout=5)
+        requests.get(f"{running.urls['clob']}/hello", timeout=60)
 
 
 def test_the_heart_moves_the_world_on() -> None:
@@ -179,16 +179,16 @@ def test_the_command_serves_stops_cleanly_and_comes_back_on_its_ports(tmp_path: 
     plan = tmp_path / "plan.yml"
     plan.write_text("steps: [{at: 0, fault: {kind: latency, ms: 1}}]")
     with command(tmp_path, "--scenario", str(plan)) as (process, first):
-        state = requests.get(f"{first['control']}/control/state", timeout=5).json()
+        state = requests.get(f"{first['control']}/control/state", timeout=60).json()
         assert state["scenario"]["done"] == 1
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=15) == 0
+        assert process.wait(timeout=60) == 0
     with command(tmp_path) as (process, second):
         assert second == first
-        pairs = requests.get(f"{second['control']}/control/pairs", timeout=5).json()["pairs"]
+        pairs = requests.get(f"{second['control']}/control/pairs", timeout=60).json()["pairs"]
         assert len(pairs) == 2
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=15) == 0
+        assert process.wait(timeout=60) == 0
 
 
 @pytest.mark.parametrize(

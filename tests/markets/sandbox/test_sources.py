@@ -54,7 +54,7 @@ def box(shared: Running) -> Running:
 
 
 def control(box: Running, action: str, **body: Any) -> dict[str, Any]:
-    answer = requests.post(f"{box.urls['control']}/control/{action}", json=body, timeout=5)
+    answer = requests.post(f"{box.urls['control']}/control/{action}", json=body, timeout=60)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -66,7 +66,7 @@ def fault(box: Running, source: str, kind: str, **settings: Any) -> None:
 def ask(box: Running, path: str, headers: dict[str, str] | None = None, **params: Any) -> requests.Response:
     url = f"{box.urls['sources']}{path}"
     return requests.get(
-        url, params=params, headers={"User-Agent": "Arbsite/0.1 (a@b.example)", **(headers or {})}, timeout=5
+        url, params=params, headers={"User-Agent": "Arbsite/0.1 (a@b.example)", **(headers or {})}, timeout=60
     )
 
 
@@ -95,7 +95,7 @@ def test_the_addresses_point_at_the_sandbox_alone(box: Running) -> None:
 @pytest.fixture
 def socket(box: Running) -> Iterator[websocket.WebSocket]:
     url = f"{box.urls['sources'].replace('http', 'ws')}/whale-alert/ws?api_key={KEY}"
-    with closing(websocket.create_connection(url, timeout=5)) as made:
+    with closing(websocket.create_connection(url, timeout=60)) as made:
         yield made
 
 
@@ -165,7 +165,7 @@ def test_without_any_filter_there_is_no_subscription(socket: websocket.WebSocket
 
 def test_a_bad_key_is_told_and_the_line_closed(box: Running) -> None:
     url = f"{box.urls['sources'].replace('http', 'ws')}/whale-alert/ws?api_key=wrong"
-    with closing(websocket.create_connection(url, timeout=5)) as made:
+    with closing(websocket.create_connection(url, timeout=60)) as made:
         assert json.loads(made.recv()) == {"error": "Invalid API key"}
         assert made.recv() == ""
         assert not made.connected or made.recv_data()[0] == 8
@@ -379,7 +379,7 @@ def test_exchanges_announce_in_json(box: Running) -> None:
     path = "/binance/bapi/composite/v1/public/cms/article/list/query"
     article = ask(box, path, type=1, pageNo=1, pageSize=20).json()["data"]["catalogs"][0]["articles"][0]
     assert (article["title"], article["releaseDate"]) == ("Binance says", made["published_ms"])
-    assert requests.post(f"{box.urls['sources']}{path}", json={}, timeout=5).status_code == 403
+    assert requests.post(f"{box.urls['sources']}{path}", json={}, timeout=60).status_code == 403
 
 
 # --- aggregators
@@ -392,7 +392,7 @@ def test_cryptopanics_next_holds_the_token(box: Running) -> None:
     page = ask(box, "/cryptopanic/api/growth/v2/posts/", auth_token=KEY, currencies="BTC").json()
     assert len(page["results"]) == 20 and KEY in page["next"]
     assert page["results"][0]["instruments"][0]["code"] == "BTC"
-    last = requests.get(page["next"], timeout=5).json()
+    last = requests.get(page["next"], timeout=60).json()
     assert len(last["results"]) == 3 and last["next"] is None
     assert parse_qs(urlsplit(page["next"]).query)["page"] == ["2"]
 
@@ -471,7 +471,7 @@ def test_bls_serves_icalendar_to_those_who_say_who_they_are(box: Running) -> Non
         box, "occasion", agency="bls", name="Consumer Price Index, October", after=7200, release=10
     )
     path = "/bls/schedule/news_release/bls.ics"
-    assert requests.get(f"{box.urls['sources']}{path}", timeout=5).status_code == 403
+    assert requests.get(f"{box.urls['sources']}{path}", timeout=60).status_code == 403
     events = list(icalendar.Calendar.from_ical(ask(box, path).content).walk("VEVENT"))
     assert str(events[0]["SUMMARY"]) == "Consumer Price Index, October"
     starts = events[0].decoded("DTSTART")
@@ -576,7 +576,7 @@ def test_faults_of_all_platforms_leave_the_sources_alone(box: Running) -> None:
 def test_wishes_that_make_no_sense_get_a_sentence(
     box: Running, action: str, body: dict[str, Any], error: str
 ) -> None:
-    answer = requests.post(f"{box.urls['control']}/control/{action}", json=body, timeout=5)
+    answer = requests.post(f"{box.urls['control']}/control/{action}", json=body, timeout=60)
     assert answer.status_code == 400
     assert error in answer.json()["error"]
 
@@ -593,10 +593,10 @@ def test_a_story_by_hand_can_move_a_pair(box: Running) -> None:
 
 def test_the_newsrooms_truth_is_on_the_control_endpoint(box: Running) -> None:
     url = f"{box.urls['control']}/control/newsroom"
-    assert requests.get(url, timeout=5).status_code == 404
+    assert requests.get(url, timeout=60).status_code == 404
     box.call(lambda: box.sandbox.shared.update({NEWSROOM: Newsroom(box.sandbox, every_s=0, seed=1)}))
     try:
-        assert requests.get(url, timeout=5).json()["records"] == []
-        assert requests.get(f"{box.urls['sources']}/control/newsroom", timeout=5).status_code == 404
+        assert requests.get(url, timeout=60).json()["records"] == []
+        assert requests.get(f"{box.urls['sources']}/control/newsroom", timeout=60).status_code == 404
     finally:
         box.call(lambda: box.sandbox.shared.pop(NEWSROOM))

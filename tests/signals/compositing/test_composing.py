@@ -13,12 +13,15 @@ from django.utils import timezone
 from arbsite import keys
 from arbsite.models import Notice
 from execution import services as execution
-from execution import signal_reader, signals_by_hand
-from execution.asking import Refused
+from execution import signal_reader
+from execution.by_hand import signals_by_hand
+from execution.by_hand.asking import Refused
 from execution.models import Order, Plan
-from signals import closing, document, judging, services
+from signals import services
 from signals.compositing import composing, measured
+from signals.deciding import judging
 from signals.models import Prediction, Signal
+from signals.records import closing, document
 from signals.sources.calendar.guards import SUSPEND
 from tests import factories
 from tests.arbsite.callers import reader, user
@@ -230,7 +233,7 @@ def test_executing_it_by_hand_is_refused_with_the_command(ready):
 def test_a_person_places_it_with_the_command_as_printed(ready, monkeypatch):
     row = proposed()
     user("tina", TRADE)
-    monkeypatch.setattr("execution.asking.unready", lambda now: None)
+    monkeypatch.setattr("execution.by_hand.asking.unready", lambda now: None)
     _, *words = shlex.split(row.metadata["command"])
     out = io.StringIO()
     call_command(*words, stdout=out)

@@ -57,6 +57,16 @@ def test_an_empty_curve_says_nothing():
         calibrating.read([], 0.5)
 
 
+def test_lively_markets_without_a_control_give_no_say():
+    """Right as often as the controls where there are some; 60 % right on new markets that have none."""
+    old = [sample(hit=n % 5 == 0, base_hit=n % 5 == 1, cluster=str(n)) for n in range(200)]
+    new = [sample(hit=n % 5 < 3, base_hit=None, cluster=str(n)) for n in range(1_000, 1_150)]
+    found = calibrating.fit(old + new, level=0.99, fewest=100)
+    assert found.weight == 0 and found.base_rate == pytest.approx(0.2) and found.hits == 130
+    told = [sample(hit=n % 5 < 3, base_hit=n % 5 == 1, cluster=str(n)) for n in range(200)]
+    assert calibrating.fit(told, level=0.99, fewest=100).weight > 0.5
+
+
 def test_below_ten_results_nothing_is_fitted():
     assert calibrating.fit([sample()] * 9, level=0.99, fewest=100) is None
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 
 from markets.platforms.base import KALSHI
-from signals import joining
 from signals.correlating import matching, predictions, standing, weighing
+from signals.deciding import joining
 from signals.models import Prediction, Source
 from signals.times import unix_ms
 from tests.signals.correlating.stored import NOW, claim, fit, market

@@ -11,6 +11,10 @@ from signals.language.items import MarketText
 
 JONES = "Will Burt Jones win the 2026 Georgia Governor Republican primary election?"
 TREATY = "Will the number of countries that signed the Quorbix treaty be above 24?"
+RESIGNS = "Will Keir Starmer resign before 2027?"
+STRIKES = "Will Israel strike Iran by December 31, 2026?"
+CEASEFIRE = "Will Russia and Ukraine sign a ceasefire by December 31, 2026?"
+CHIEF = "Will Elon Musk be CEO of Tesla on December 31, 2026?"
 AT = datetime(2026, 3, 18, 18, tzinfo=UTC)
 
 
@@ -57,6 +61,27 @@ CASES = [
     ("CPI forecast cut below 3.3% for June", "Will CPI inflation be above 3.3% in June 2026?", -1),
     ("Quorbix treaty: 24 countries will not be reached", TREATY, -1),
     ("Quorbix treaty: 24 countries within reach", TREATY, 1),
+    # a denial of something else denies nothing
+    ("Starmer resigns as pound falls", RESIGNS, 1),
+    ("Starmer resigns after Labour loses by-election", RESIGNS, 1),
+    ("Israel strikes Iran, kills 20", STRIKES, 1),
+    ("Israel strikes Iran without warning", STRIKES, 1),
+    ("Israel did not strike Iran", STRIKES, -1),
+    ("Iran says Israel strike never happened", STRIKES, -1),
+    ("Starmer isn’t resigning", RESIGNS, -1),
+    ("Starmer rejects calls to resign", RESIGNS, -1),
+    ("Nobody expects Starmer to resign", RESIGNS, -1),
+    ("Russia and Ukraine sign ceasefire after months of delays", CEASEFIRE, 1),
+    ("Russia, Ukraine fail to sign ceasefire", CEASEFIRE, -1),
+    ("Fed cuts rates in March, rejects larger move", "Will the Fed cut rates in March?", 1),
+    # who leaves an office does not hold it
+    ("Musk steps down as Tesla CEO", CHIEF, -1),
+    ("Musk: I am not stepping down as Tesla CEO", CHIEF, 1),
+    ("Musk steps down as Tesla CEO", "Will Elon Musk remain CEO of Tesla through 2026?", -1),
+    ("Musk stays as Tesla CEO", "Will Elon Musk remain CEO of Tesla through 2026?", 0),
+    # under a condition nothing is said
+    ("If Bitcoin falls below $60,000, miners will capitulate", "Will the price of Bitcoin be above $60,000 on July 1?", 0),
+    ("If Russia and Ukraine sign ceasefire, sanctions will be lifted", CEASEFIRE, 0),
     # contests
     ("Burt Jones drops out of Georgia governor race", JONES, -1),
     ("Burt Jones leads in Georgia governor primary poll", JONES, 1),

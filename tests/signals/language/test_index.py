@@ -102,3 +102,35 @@ def test_what_contradicts_or_says_nothing_of_it_is_no_link(headline, title):
 def test_placeholders_are_nobody():
     assert market("Will Player X win the 2026 French Open?").nobody
     assert not market("Will Casper Ruud win the 2026 French Open?").nobody
+
+
+@pytest.mark.parametrize(
+    ("headline", "question"),
+    [
+        ("Green energy bill passes", "Will Mark Green win?"),
+        ("UK CPI rises 3.5% in May", "Will CPI rise more than 3.3% in May 2026?"),
+        (
+            "Bitcoin rises 5% on December 31, 2024: a look back",
+            "Will Bitcoin reach $150,000 by December 31, 2026?",
+        ),
+        ("Trump refuses to rule out Maxwell pardon", "Will Donald Trump resign as president before 2027?"),
+    ],
+)
+def test_a_word_another_country_a_past_year_and_another_act_are_no_link(headline, question):
+    assert not linked(filled(question), headline)
+
+
+@pytest.mark.parametrize(
+    ("headline", "question"),
+    [
+        ("Mark Green concedes", "Will Mark Green win?"),
+        ("US CPI rises 3.5% in May", "Will CPI rise more than 3.3% in May 2026?"),
+        (
+            "Bitcoin slides, now seen at $150,000 in 2027",
+            "Will Bitcoin reach $150,000 by December 31, 2026?",
+        ),
+        ("Trump says he may resign", "Will Donald Trump resign as president before 2027?"),
+    ],
+)
+def test_and_the_full_name_the_own_country_a_later_year_and_the_act_are(headline, question):
+    assert linked(filled(question), headline)

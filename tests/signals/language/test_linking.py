@@ -9,7 +9,7 @@ from django.utils import timezone
 from markets import catalogue_version, store
 from markets.models import Market
 from markets.platforms.base import KALSHI, POLYMARKET, SETTLED, OutcomeInfo
-from signals.language import linking
+from signals.language import linking, texts
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -33,8 +33,10 @@ def put(platform, market_id, question, rules="", **changes):
     catalogue_version.changed()
 
 
-def linked(title, **more):
-    return {link.market_id: link for link in linking.related(title, now=timezone.now(), **more)}
+def linked(title):
+    now = timezone.now()
+    said = texts.read(title, at=now)
+    return {link.market_id: link for link in linking.of(said, now=now)}
 
 
 def test_markets_of_both_platforms_are_linked_with_direction_and_reason():

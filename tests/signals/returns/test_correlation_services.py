@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
-from execution import holdings, limits
+from execution import limits
 from execution.limits import Limits
-from execution.planning import Ticket
+from execution.plans.planning import Ticket
+from execution.portfolio import holdings
 from markets.books import YES
 from markets.models import Bet, BetOutcome, Market, Price
 from markets.platforms.base import KALSHI, POLYMARKET
@@ -84,6 +85,27 @@ def test_a_look_finds_what_moves_together_and_makes_a_group_of_it():
     assert stored.groups() == dict.fromkeys(
         [(POLYMARKET, "PM-1"), (POLYMARKET, "PM-2")], frozenset({"corr:polymarket:PM-1"})
     )
+
+
+@pytest.mark.parametrize("seconds", [0, 30, 59])
+def test_a_look_at_any_second_sees_busy_and_quiet_markets_at_the_same_tick(seconds):
+    """PM-1 is quoted every ten seconds, PM-2 once a minute; both jump together. A tick that cut minutes in two saw the
+    busy one a minute later."""
+    chance = np.random.default_rng(4)
+    mids = np.round(1 / (1 + np.exp(-np.cumsum(chance.standard_normal(STEPS) * 0.05))), 6)
+    for market_id, offsets in (("PM-1", range(5, 60, 10)), ("PM-2", (5,))):
+        a_market(market_id, POLYMARKET, followed=True, question=market_id, event_id=market_id)
+        Price.objects.bulk_create(
+            Price(
+                market_id=market_id, outcome="YES", bid=D(str(mid)), ask=D(str(mid)), spread=0,
+                mid_price=D(str(mid)) + second * D("0.000001"),
+                timestamp=NOW - timedelta(minutes=STEPS - place) + timedelta(seconds=second),
+            )
+            for place, mid in enumerate(mids) for second in offsets
+        )  # fmt: skip
+    services.refresh(now=NOW + timedelta(seconds=seconds))
+    row = MarketCorrelation.objects.get(one=SERIES["PM-1"], two=SERIES["PM-2"])
+    assert row.rho > D("0.99") and row.samples > 350
 
 
 def test_a_second_look_replaces_the_first_and_repeats_change_nothing():

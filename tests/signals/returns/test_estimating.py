@@ -1,12 +1,14 @@
 """Correlations of log-odds changes: what was planted is found, what is independent is not, stale quotes say nothing."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signals.returns import estimating, series
-from tests.signals.returns.worlds import CLOCK, twins
+from tests.signals.returns.worlds import CLOCK, news, twins
 
 SEEDS = 100
 
@@ -70,6 +72,37 @@ def test_symmetric_bounded_and_deaf_to_repeats(one, two, data):
         times = data.draw(st.integers(0, 3))
         repeated += [(at, mid), *((at + (until - at) * n / 4, mid) for n in range(1, times + 1))]
     assert look(repeated, two) == found
+
+
+@pytest.mark.parametrize("flicker", [0.1, 0.5])
+def test_a_book_that_flickers_does_not_hide_what_two_markets_share(flicker):
+    """The same news moved both; half a tick that comes and goes made 0.2 of it, and no group."""
+    found = [pair_of(news(seed, flicker=flicker)) for seed in range(5)]
+    assert min(one.rho for one in found) > 0.8 and min(one.strength for one in found) > 0.7
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.6, 0.9])
+def test_a_long_record_keeps_its_level(rho):
+    """More samples than are needed are compared in runs; the interval holds the truth as before."""
+    found = [pair_of(twins(seed, rho, steps=5_000)) for seed in range(SEEDS)]
+    assert sum(one.lower <= rho <= one.upper for one in found) >= 95
+    assert np.mean([one.rho for one in found]) == pytest.approx(rho, abs=0.02)
+    assert all(estimating.ENOUGH <= one.samples < 2 * estimating.ENOUGH for one in found)
+
+
+def test_an_estimate_does_not_shake_while_its_window_moves():
+    """Links have a threshold: hour by hour nearly the same prices have to give nearly the same bound."""
+    quotes = twins(7, 0.65, steps=5_000 + 24 * 60, quiet=0.3)
+    bounds = []
+    for hour in range(24):
+        start = hour * 3_600
+        window = {
+            name: [one for one in known if start <= one[0] <= start + 5_000 * CLOCK]
+            for name, known in quotes.items()
+        }
+        grid = series.on_clock(window, start, start + 5_000 * CLOCK, CLOCK)
+        bounds.append(estimating.pairs(grid)[0].lower)
+    assert max(abs(one - two) for one, two in pairwise(bounds)) < 0.05
 
 
 def test_a_frozen_market_has_no_correlation():

@@ -23,9 +23,14 @@ TIE = Together(hedging.name_of(OTHER), hedging.name_of(A), 0.8, 0.6, 0.9, 200, 1
 
 
 def found(stake, correlations=(TIE,), **changes):
+    return offer(stake, correlations, **changes).hedges
+
+
+def offer(stake, correlations=(TIE,), **changes):
     return hedging.hedges(
-        [stake], [PAIR], correlations, changes.get("books", SEEN), changes.get("listings", LISTED)
-    )
+        [stake], [PAIR], correlations, changes.get("books", SEEN), changes.get("listings", LISTED),
+        least=changes.get("least", D(0)),
+    )  # fmt: skip
 
 
 def test_exact_hedges_come_first_and_the_cheapest_of_them():
@@ -59,8 +64,16 @@ def test_what_moves_against_the_position_is_bought_on_its_own_side():
     assert found(Stake(*A, NO, D(100)), [against])[-1].outcome == NO
 
 
-def test_no_hedge_from_a_correlation_that_may_be_nothing():
-    assert all(one.kind == EXACT for one in found(Stake(*A, YES, D(100)), [replace(TIE, lower=-0.01)]))
+@pytest.mark.parametrize("lower", [-0.01, 0.01, 0.31])
+def test_no_hedge_from_a_correlation_that_may_be_next_to_nothing(lower):
+    """Of a hundred unrelated markets one or two exclude 0 by chance, and would be shown as hedges."""
+    assert all(one.kind == EXACT for one in found(Stake(*A, YES, D(100)), [replace(TIE, lower=lower)]))
+
+
+def test_no_hedge_where_prices_are_beyond_those_that_were_compared():
+    """One cent in a thousand: beta of clipped log-odds would ask for forty contracts for one."""
+    far = SEEN | {OTHER: book(OTHER, [("0.991", 5000)], [("0.995", 5000)])}
+    assert all(one.kind == EXACT for one in found(Stake(*A, YES, D(100)), books=far))
 
 
 def test_a_thin_book_gives_a_part_and_says_how_much_of_the_risk_it_takes():
@@ -80,3 +93,19 @@ def test_what_other_positions_complete_needs_no_hedge():
     assert hedging.uncovered(held, [PAIR]) == [Stake(*OTHER, YES, D(5)), Stake(*A, YES, D(10))]
     inverted = bets.pair("bet-2", A, B, inverted=True)
     assert hedging.uncovered({(*A, YES): D(9), (*B, YES): D(4)}, [inverted]) == [Stake(*A, YES, D(5))]
+
+
+def test_relief_is_what_surely_goes_of_the_standard_deviation_at_settlement():
+    made = found(Stake(*A, YES, D(100)))
+    # 100 contracts at a half: 50 dollars, all of them with an exact hedge; 1 - √(1 - 0.36) of them by correlation
+    assert [one.relief for one in made] == [D(50), D(50), D(10)]
+
+
+def test_dust_is_left_out_and_counted():
+    stake = Stake(*A, YES, D(100))
+    assert [one.kind for one in offer(stake, least=D("10.01")).hedges] == [EXACT, EXACT]
+    assert (len(offer(stake, least=D(10)).hedges), offer(stake, least=D(10)).dust) == (3, 0)
+    assert (offer(stake, least=D(51)).hedges, offer(stake, least=D(51)).dust) == ((), 3)
+    few = LISTED | {A: replace(LISTED[A], min_size=D(101)), B: replace(LISTED[B], min_value=D(60))}
+    left = offer(stake, listings=few)  # 100 contracts; 100 at 0.53
+    assert ([one.kind for one in left.hedges], left.dust) == ([CORRELATED], 2)

@@ -22,3 +22,17 @@ def twins(seed: int, rho: float, *, steps: int = 600, quiet: float = 0.5, lag: i
         seen[0] = True
         found[name] = [(float(CLOCK * at), float(mids[at])) for at in range(steps) if seen[at]]
     return found
+
+
+def news(seed: int, *, flicker: float, steps: int = 10_080, told: int = 40) -> dict:
+    """A week of two markets that hear the same news at once, while the best level of either book comes and goes."""
+    chance = np.random.default_rng(seed)
+    jumps = np.zeros(steps)
+    np.add.at(jumps, chance.integers(1, steps, told), chance.normal(0, 0.2, told))
+    truth = 1 / (1 + np.exp(-np.cumsum(jumps)))
+    found = {}
+    for name in "ab":
+        half_ticks = np.where(chance.random(steps) < flicker, chance.choice([-1, 1], steps) * 0.0005, 0.0)
+        mids = np.clip(np.round(truth, 3) + half_ticks, 0.001, 0.999)
+        found[name] = [(float(CLOCK * at), float(mid)) for at, mid in enumerate(mids)]
+    return found

@@ -67,6 +67,17 @@ def test_too_few_get_no_verdict(rows):
     assert found.verdict == card.TOO_FEW and "never enlarge" in found.sentence
 
 
+def test_lively_markets_without_a_control_do_not_make_noise_informed():
+    """On markets with a past right as often as their controls; on new ones, which move more, there is none."""
+    rows = [
+        *results(200, 40, 40),
+        *[row(n, "HIT" if n % 5 < 3 else "MISS", base_hit=None) for n in range(1_000, 1_150)],
+    ]
+    found = score(rows)
+    assert (found.hits, found.total, found.base_rate) == (130, 350, 0.2)
+    assert found.verdict == card.NOISE and found.advantage[0] < 0 < found.advantage[1]
+
+
 def test_one_story_is_not_many_successes():
     rows = [one for n in range(12) for one in [row(n, "HIT" if n < 7 else "MISS", base_hit=n % 4 == 0)] * 20]
     found = score(rows)

@@ -41,7 +41,7 @@ def test_twenty_worlds():
 
 
 @pytest.mark.long
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)  # two minutes of a core: a busy machine is slow, not wrong
 def test_two_hundred_worlds():
     check(*figures(range(200)))
 

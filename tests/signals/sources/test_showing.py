@@ -11,8 +11,8 @@ from django.utils import timezone
 from arbsite import registry as doors
 from arbsite.models import Heartbeat
 from arbsite.registry import Broken
-from signals import source_checks
 from signals.models import Source
+from signals.sources import checks as source_checks
 from signals.sources import polling
 from signals.sources.base import CALENDAR, WHALES, Batch, Budget, Kept, Malformed
 from tests.arbsite.callers import key, reader, user

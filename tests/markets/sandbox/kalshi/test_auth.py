@@ -108,7 +108,7 @@ def test_a_handshake_needs_a_good_signature(place: Rig, broken: str) -> None:
         "old": signed(BOB, "GET", "/trade-api/ws/v2", START - 60_000),
     }[broken]
     with pytest.raises(websocket.WebSocketBadStatusException) as caught:
-        websocket.create_connection(place.running.urls["kalshi_ws"], header=headers, timeout=5)
+        websocket.create_connection(place.running.urls["kalshi_ws"], header=headers, timeout=60)
     assert caught.value.status_code == 401
 
 

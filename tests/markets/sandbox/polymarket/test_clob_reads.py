@@ -23,13 +23,13 @@ TYPES = SHARED / "recorded/polymarket/field_types_2026-06"
 
 
 def get(running: Running, path: str, **query: Any) -> Any:
-    answer = requests.get(f"{running.urls['clob']}{path}", params=query, timeout=10)
+    answer = requests.get(f"{running.urls['clob']}{path}", params=query, timeout=60)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
 def post(running: Running, path: str, body: Any) -> Any:
-    answer = requests.post(f"{running.urls['clob']}{path}", json=body, timeout=10)
+    answer = requests.post(f"{running.urls['clob']}{path}", json=body, timeout=60)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -155,7 +155,7 @@ def _shape(value: Any, at: str) -> set[str]:
     ],
 )
 def test_refusals(running: Running, method: str, path: str, body: Any, status: int, error: str) -> None:
-    answer = requests.request(method, f"{running.urls['clob']}{path}", json=body, timeout=10)
+    answer = requests.request(method, f"{running.urls['clob']}{path}", json=body, timeout=60)
     assert answer.status_code == status and error in answer.json()["error"]
 
 
@@ -167,7 +167,7 @@ def test_an_empty_side_has_no_price(running: Running, user: User) -> None:
     assert get(running, "/book", token_id=no)["asks"] == []
     for path in ("/midpoint", "/spread"):
         assert (
-            requests.get(f"{running.urls['clob']}{path}", params={"token_id": yes}, timeout=5).status_code
+            requests.get(f"{running.urls['clob']}{path}", params={"token_id": yes}, timeout=60).status_code
             == 404
         )
     assert post(running, "/midpoints", [{"token_id": yes}]) == {}

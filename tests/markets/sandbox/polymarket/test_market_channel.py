@@ -47,7 +47,7 @@ def quote(running: Running, market: SandboxMarket, side: str, cents: int, shares
 
 
 def rest_book(running: Running, token: str) -> dict[str, Any]:
-    return requests.get(f"{running.urls['clob']}/book", params={"token_id": token}, timeout=5).json()
+    return requests.get(f"{running.urls['clob']}/book", params={"token_id": token}, timeout=60).json()
 
 
 # --- frames

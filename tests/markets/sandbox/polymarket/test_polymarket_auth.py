@@ -62,20 +62,20 @@ def test_a_wallet_proof_must_fit(running: Running, user: User, changes: dict[str
 )  # fmt: skip
 def test_a_signed_request_must_fit(running: Running, user: User, changes: dict[str, str]) -> None:
     head = user.headers("GET", "/data/orders") | changes
-    answer = requests.get(user.url("/data/orders"), headers=head, timeout=5)
+    answer = requests.get(user.url("/data/orders"), headers=head, timeout=60)
     assert answer.status_code == 401 and answer.json() == {"error": L2}
 
 
 def test_path_body_and_clock_are_signed(running: Running, user: User) -> None:
     other_path = requests.get(
-        user.url("/data/trades"), headers=user.headers("GET", "/data/orders"), timeout=5
+        user.url("/data/trades"), headers=user.headers("GET", "/data/orders"), timeout=60
     )
     head = user.headers("DELETE", "/order", '{"orderID":"0x1"}')
-    other_body = requests.delete(user.url("/order"), data='{"orderID":"0x2"}', headers=head, timeout=5)
+    other_body = requests.delete(user.url("/order"), data='{"orderID":"0x2"}', headers=head, timeout=60)
     late = requests.get(
         user.url("/data/orders"),
         headers=user.headers("GET", "/data/orders", at=int(time.time()) - 60),
-        timeout=5,
+        timeout=60,
     )
     assert [one.status_code for one in (other_path, other_body, late)] == [401, 401, 401]
     query = user.send("GET", "/data/orders", market="0x1")  # the query is not signed

@@ -18,7 +18,7 @@ TYPES = SHARED / "recorded/polymarket/field_types_2026-06"
 
 
 def get(running: Running, path: str, **query: Any) -> Any:
-    answer = requests.get(f"{running.urls['data']}{path}", params=query, timeout=10)
+    answer = requests.get(f"{running.urls['data']}{path}", params=query, timeout=60)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -74,7 +74,7 @@ def test_pages(held: tuple[Running, User, SandboxMarket]) -> None:
 
 
 def test_a_user_is_needed(held: tuple[Running, User, SandboxMarket]) -> None:
-    answer = requests.get(f"{held[0].urls['data']}/v2/positions", timeout=5)
+    answer = requests.get(f"{held[0].urls['data']}/v2/positions", timeout=60)
     assert answer.status_code == 400 and "user" in answer.json()["error"]
 
 

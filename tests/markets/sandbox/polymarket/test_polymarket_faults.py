@@ -29,12 +29,11 @@ def open_orders(user: User) -> list[str]:
 
 def test_answers_come_late(running: Running, user: User) -> None:
     fault(running, kind="latency", ms=200, endpoint="GET /time")
-    began = time.monotonic()
-    requests.get(user.url("/time"), timeout=5)
+    struck, began = running.call(lambda: running.sandbox.faults.fired.get("latency", 0)), time.monotonic()
+    requests.get(user.url("/time"), timeout=60)
     assert time.monotonic() - began >= 0.2
-    began = time.monotonic()
-    requests.get(user.url("/ok"), timeout=5)
-    assert time.monotonic() - began < 0.2
+    requests.get(user.url("/ok"), timeout=60)
+    assert running.call(lambda: running.sandbox.faults.fired["latency"]) == struck + 1
 
 
 @pytest.mark.parametrize("status", [425, 500, 502, 503, 429])
@@ -73,17 +72,17 @@ def test_accepted_long_after_the_error(running: Running, user: User, market: San
 
 def test_a_bare_429_and_one_with_headers(running: Running, user: User) -> None:
     fault(running, kind="status", status=429, count=1)
-    bare = requests.get(user.url("/ok"), timeout=5)
+    bare = requests.get(user.url("/ok"), timeout=60)
     assert bare.status_code == 429 and not any(name.startswith("Poly-") for name in bare.headers)
     fault(running, kind="status", status=429, headers=True, retry_after=3, count=1)
-    told = requests.get(user.url("/ok"), timeout=5)
+    told = requests.get(user.url("/ok"), timeout=60)
     assert told.headers["Retry-After"] == "3" and told.headers["Poly-RateLimit-Remaining"] == "0"
     assert int(told.headers["Poly-RateLimit-Reset"]) > time.time() - 5
 
 
 def test_an_error_of_ones_own(running: Running, user: User) -> None:
     fault(running, kind="status", status=400, body="invalid nonce", code="bad", count=1)
-    assert requests.get(user.url("/ok"), timeout=5).json() == {"error": "invalid nonce", "code": "bad"}
+    assert requests.get(user.url("/ok"), timeout=60).json() == {"error": "invalid nonce", "code": "bad"}
 
 
 def test_a_fault_of_one_market_only(running: Running, user: User, market: SandboxMarket) -> None:
@@ -91,7 +90,7 @@ def test_a_fault_of_one_market_only(running: Running, user: User, market: Sandbo
     fault(running, kind="status", status=500, market=market.id)
 
     def status(path: str, **query: str) -> int:
-        return requests.get(user.url(path), params=query, timeout=5).status_code
+        return requests.get(user.url(path), params=query, timeout=60).status_code
 
     assert status("/book", token_id=market.p.token_ids[1]) == 500
     assert status(f"/markets/{market.id}") == 500
@@ -118,7 +117,7 @@ def test_modes(
         assert refused.json()["code"] == "post_only_mode" and 0 < refused.json()["retry_after_seconds"] <= 60
         assert user.place(market, 0, "BUY", "0.32", "10", postOnly=True).json()["status"] == "live"
     assert user.send("DELETE", "/order", {"orderID": order_id}).status_code == cancels
-    assert requests.get(user.url("/ok"), timeout=5).status_code == 200
+    assert requests.get(user.url("/ok"), timeout=60).status_code == 200
 
 
 def test_a_signer_has_only_so_many_orders() -> None:
@@ -133,5 +132,7 @@ def test_a_signer_has_only_so_many_orders() -> None:
         batch = [user.signed(chosen, 0, "BUY", "0.01", "5")] * 15
         answers = [user.send("POST", "/orders", batch).status_code for _ in range(8)]
         assert answers[:3] == [200] * 3 and 429 in answers
-        busy = [requests.get(user.url("/tick-size"), params={"token_id": "1"}, timeout=5) for _ in range(205)]
+        busy = [
+            requests.get(user.url("/tick-size"), params={"token_id": "1"}, timeout=60) for _ in range(205)
+        ]
         assert busy[0].status_code == 404 and busy[-1].status_code == 429

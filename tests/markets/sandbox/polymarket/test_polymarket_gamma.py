@@ -13,7 +13,7 @@ from tests.markets.sandbox.polymarket.helpers import markets, standing
 
 
 def get(running: Running, path: str, **query: Any) -> Any:
-    answer = requests.get(f"{running.urls['gamma']}{path}", params=query, timeout=10)
+    answer = requests.get(f"{running.urls['gamma']}{path}", params=query, timeout=60)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -35,7 +35,7 @@ def test_a_market_has_the_platforms_types(running: Running) -> None:
 
 def test_our_own_parser_reads_every_market(running: Running) -> None:
     raw = requests.get(
-        f"{running.urls['gamma']}/markets/keyset", params={"limit": 100, "include_tag": "true"}, timeout=10
+        f"{running.urls['gamma']}/markets/keyset", params={"limit": 100, "include_tag": "true"}, timeout=60
     )
     page = msgspec.json.decode(raw.content, type=wire.MarketsPage)
     infos = [parse.market_info(msgspec.json.decode(one, type=wire.GammaMarket)) for one in page.markets]
@@ -93,7 +93,7 @@ def _iso(at_ms: int) -> str:
     ],
 )  # fmt: skip
 def test_what_gamma_refuses(running: Running, path: str, query: dict[str, Any], status: int) -> None:
-    answer = requests.get(f"{running.urls['gamma']}{path}", params=query, timeout=10)
+    answer = requests.get(f"{running.urls['gamma']}{path}", params=query, timeout=60)
     assert answer.status_code == status and answer.json()["error"]
 
 

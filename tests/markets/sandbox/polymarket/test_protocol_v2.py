@@ -52,7 +52,7 @@ def test_our_reader_finds_it_under_either_spelling(running: Running, market: San
     )
     assert [one.id for one in rest.markets_by_id([market.id])] == [market.id]
     assert rest.trading_rules(market.id).version == "v2"
-    raw = requests.get(f"{running.urls['gamma']}/markets/{market.p.gamma_id}", timeout=5).json()
+    raw = requests.get(f"{running.urls['gamma']}/markets/{market.p.gamma_id}", timeout=60).json()
     assert raw["conditionId"] == market.id[:-2] and raw["clobTokenIds"] is None
 
 
@@ -66,10 +66,10 @@ def test_its_orders_are_of_exchange_v3_alone(running: Running, market: SandboxMa
 def test_the_region_the_account_and_the_approvals(running: Running, market: SandboxMarket) -> None:
     user, config = User.of(running), running.sandbox.config
     wallet = face_of(running.sandbox).wallet(running.keys.polymarket_address)
-    assert requests.get(running.urls["geoblock"], timeout=5).json()["blocked"] is False
+    assert requests.get(running.urls["geoblock"], timeout=60).json()["blocked"] is False
     try:
         config.polymarket_blocked = True
-        assert requests.get(running.urls["geoblock"], timeout=5).json()["blocked"] is True
+        assert requests.get(running.urls["geoblock"], timeout=60).json()["blocked"] is True
         assert user.place(market, 0, "BUY", "0.45", "10", exchange=V3).status_code == 403
         config.polymarket_blocked, config.polymarket_closed_only = False, True
         assert user.send("GET", "/auth/ban-status/closed-only").json() == {"closed_only": True}
@@ -92,11 +92,11 @@ def test_what_happens_beside_trades_is_listed_newest_first(running: Running, mar
     running.call(lambda: (face.move_cash(wallet, 3 * MICRO), face.move_cash(wallet, -MICRO)))
     assert face.ledger.account(wallet.funder).cash == before + 2 * MICRO
     url, asked = f"{running.urls['data']}/v2/activity", {"user": wallet.shown}
-    rows = requests.get(url, params=asked, timeout=5).json()["data"]
+    rows = requests.get(url, params=asked, timeout=60).json()["data"]
     assert [(row["type"], Decimal(str(row["usdc_size"]))) for row in rows[:2]] == [
         ("WITHDRAWAL", 1),
         ("DEPOSIT", 3),
     ]
-    deposits = requests.get(url, params=asked | {"type": "DEPOSIT"}, timeout=5).json()["data"]
+    deposits = requests.get(url, params=asked | {"type": "DEPOSIT"}, timeout=60).json()["data"]
     assert {row["type"] for row in deposits} == {"DEPOSIT"}
-    assert requests.get(url, params={"user": "0x" + "11" * 20}, timeout=5).json()["data"] == []
+    assert requests.get(url, params={"user": "0x" + "11" * 20}, timeout=60).json()["data"] == []

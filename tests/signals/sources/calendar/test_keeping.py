@@ -7,8 +7,8 @@ import pytest
 
 from arbsite.models import Notice
 from markets import store
-from markets.bet_models import BetOutcome
 from markets.models import Bet, Market
+from markets.models.bets import BetOutcome
 from markets.platforms.base import KALSHI, POLYMARKET
 from signals.models import CalendarEvent, NewsEvent, Prediction
 from signals.sources.calendar import feeds, guarding, guards, keeping, linking_occasions, listing, marking

@@ -48,7 +48,7 @@ def box(db, redis, settings, monkeypatch):
 
 
 def control(box, action, **body):
-    answer = requests.post(f"{box.urls['control']}/control/{action}", json=body, timeout=5)
+    answer = requests.post(f"{box.urls['control']}/control/{action}", json=body, timeout=60)
     assert answer.status_code == 200, answer.text
     return answer.json()
 

@@ -1,0 +1,1 @@
+"""What people ask for: orders, executions, and how they are refused."""

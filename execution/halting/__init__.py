@@ -1,0 +1,1 @@
+"""What stops trading, and what must be true before it goes on."""

@@ -1,0 +1,1 @@
+"""One order at a time: checked, sent, heard of, filled; the only road to a platform."""

@@ -1,0 +1,1 @@
+"""Limits, gates and losses: what may be risked, and what has been."""

@@ -1,0 +1,1 @@
+"""Bets: states of the world, built from the platforms' events, kept with their versions."""

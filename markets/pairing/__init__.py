@@ -1,0 +1,1 @@
+"""Pairs: proposed with their evidence, approved by people, suspended when a rule changes."""

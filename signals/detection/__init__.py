@@ -1,0 +1,1 @@
+"""Finding covers: what bets cost on these books, and what they pay in every state."""
