@@ -45,7 +45,8 @@ def follow(*, now: datetime) -> Followed:
 
 def refresh(*, now: datetime) -> int:
     """Publish the evidence of the markets where it changed; returns how many markets. `Built` is remembered."""
-    built, mute = _built(), sorted(publishing.doubted())
+    sources = publishing.ill()
+    built, mute = _built(), sorted([*sources.mute, *(f"{name} unread" for name in sources.unread)])
     whole = built is None or built.mute != mute or now - utc(built.whole_ms) > AGAIN
     standing = Prediction.objects.filter(outcome=Prediction.OPEN, due_at__gt=now)
     if whole or built is None:

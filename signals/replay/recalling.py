@@ -136,7 +136,7 @@ def recall(bets: Iterable[Bet], since: datetime, until: datetime) -> Past:
     claims: dict[tuple[MarketKey, int], list[tuple[int, Standing]]] = defaultdict(list)
     answer: set[MarketKey] = set()  # markets whose prices are needed
     for row in rows:
-        market, said = (platforms[row.market_id], row.market_id), publishing.stands(row, set())
+        market, said = (platforms[row.market_id], row.market_id), publishing.stands(row, publishing.Ill())
         from_ms = max(said.seen_ms, unix_ms(row.created_at))
         for hour in range(from_ms // HOUR_MS, said.due_ms // HOUR_MS + 1):
             claims[market, hour].append((from_ms, said))

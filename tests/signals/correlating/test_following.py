@@ -11,6 +11,7 @@ from markets.platforms.base import KALSHI
 from signals import subagents
 from signals.correlating import flows, following, predictions, standing
 from signals.correlating import tasks as correlating_tasks
+from signals.deciding import joining
 from signals.models import FlowPattern, NewsEvent, Prediction, Source, WhaleAlert
 from signals.sources.news import telling
 from signals.sources.whales import publishing as whale_stream
@@ -60,10 +61,16 @@ def test_what_a_source_said_while_it_was_well_stands_until_it_is_due(redis, stat
     Source.objects.create(name="wire", kind="news", state=Source.OK)
     predictions.record([claim()], now=NOW)
     following.follow(now=NOW)
-    before = stands()
+    (before,) = stands()
     Source.objects.update(state=state)
     following.follow(now=SOON)
-    assert stands() == before and len(before) == 1
+    (said,) = stands()
+    # As doubtful for a trade as before, but nothing that would enlarge one
+    assert joining.doubt_of(said, joining.chance(said, unix_ms(SOON))) > 0 and said.weight == before.weight
+    assert said.lower == (0.0 if scored else None) and before.lower == (0.54 if scored else None)
+    Source.objects.update(state=Source.OK)
+    following.follow(now=SOON)
+    assert stands() == (before,)
     following.follow(now=NOW + HOUR)
     assert stands(NOW + HOUR) == ()  # and then nothing does: where all are down, that is neutral
 
