@@ -1,9 +1,11 @@
 """The row, the notices and the counts of Whale Alert's stream: up, lost (with the gap), refused, stopped."""
 
 import logging
-from datetime import datetime
+from collections import deque
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
 
 from arbsite.components import DATABASE_GONE, report
@@ -14,6 +16,8 @@ from signals.sources.whales import frames, storing
 
 log = logging.getLogger(__name__)
 NAME = frames.SOURCE
+MINUTE = timedelta(minutes=1)
+DOUBTED = 4 * MINUTE  # as long as a polled source is left alone that is asked every minute
 STATES = {Source.OK: Component.RUNNING, Source.OFF: Component.STOPPED}
 
 
@@ -39,6 +43,8 @@ class Health:
         self._answered_at: datetime | None = None
         self._pending: list[Notice] = []
         self._kept = Kept()
+        self._taken: deque[tuple[datetime, int]] = deque()  # alerts of the last minute
+        self._suspect_until, self._suspected = started_at, ""
 
     def up(self, now: datetime) -> None:
         """The subscription is confirmed; a gap that ends here is told."""
@@ -74,9 +80,22 @@ class Health:
         self.subscribed = False
         self._become(Source.STALE, "the process was stopped", now)
 
-    def count(self, kept: Kept) -> None:
+    def room(self, asked: int, now: datetime) -> int:
+        """How many of so many alerts may be taken at this moment; a source that sends more in a minute floods."""
+        while self._taken and now - self._taken[0][0] >= MINUTE:
+            self._taken.popleft()
+        most = settings.ARBSITE.sources.flood_per_minute
+        taken = min(asked, max(0, most - sum(count for _, count in self._taken)))
+        self._taken.append((now, taken))
+        if taken < asked:
+            self._doubt(f"more than {most} alerts within a minute: it floods", now)
+        return taken
+
+    def count(self, kept: Kept, now: datetime) -> None:
         """Add what became of alerts."""
         before = self._kept
+        if kept.lies:
+            self._doubt(f"{kept.lies} of its last alerts have a time that cannot be", now)
         self._kept = Kept(
             before.new + kept.new, before.repeats + kept.repeats, before.late + kept.late, before.lies + kept.lies,
             kept.newest or before.newest, kept.latencies_ms or before.latencies_ms,
@@ -84,6 +103,7 @@ class Health:
 
     def tell(self, now: datetime) -> None:
         """Write the row and the notices that wait."""
+        state, why = self._shown(now)
         if self.subscribed:
             self._answered_at = now
         try:
@@ -97,13 +117,14 @@ class Health:
         self._pending, self._kept, self.dropped = [], Kept(), 0
         report(
             f"source-{NAME}", started_at=self._started_at, now=now,
-            state=STATES.get(self._state, Component.DEGRADED), why=self._why,
+            state=STATES.get(state, Component.DEGRADED), why=why,
         )  # fmt: skip
 
     def _write(self, now: datetime) -> None:
         Source.objects.get_or_create(name=NAME, defaults={"kind": WHALES, "updated_at": now})
         row = Source.objects.select_for_update().get(pk=NAME)
-        row.state, row.why, row.updated_at, row.asked_at = self._state, self._why, now, now
+        row.state, row.why = self._shown(now)
+        row.updated_at = row.asked_at = now
         row.answered_at = self._answered_at or row.answered_at
         row.items += self._kept.new
         row.repeats += self._kept.repeats
@@ -114,6 +135,18 @@ class Health:
         if self._kept.latencies_ms:
             row.latency_ms = sorted(self._kept.latencies_ms)[len(self._kept.latencies_ms) // 2]
         row.save()
+
+    def _shown(self, now: datetime) -> tuple[str, str]:
+        """Its state as people and decisions see it: what it lied about stays doubted through a reconnect."""
+        if now < self._suspect_until and self._state in (Source.OK, Source.STALE):
+            return Source.SUSPECT, self._suspected
+        return self._state, self._why
+
+    def _doubt(self, why: str, now: datetime) -> None:
+        """Nothing it says counts for a while; people are told when that begins."""
+        if now >= self._suspect_until:
+            self._notice("source_suspect", why, MEDIUM, now)
+        self._suspect_until, self._suspected = now + DOUBTED, why
 
     def _become(self, state: str, why: str, now: datetime) -> None:
         self._state, self._why = state, why[:500]

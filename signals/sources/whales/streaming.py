@@ -184,8 +184,10 @@ class Follower:
         if isinstance(frame, frames.Subscribed):
             self.health.up(now())
         elif isinstance(frame, frames.Alert):
-            self.health.dropped += max(0, len(self._waiting) + len(frame.transfers) - WAITING)
-            self._waiting.extend(frame.transfers)
+            taken = frame.transfers[: self.health.room(len(frame.transfers), now())]
+            self.health.dropped += len(frame.transfers) - len(taken)
+            self.health.dropped += max(0, len(self._waiting) + len(taken) - WAITING)
+            self._waiting.extend(taken)
             self._store()
 
     def _store(self) -> None:
@@ -202,7 +204,7 @@ class Follower:
             stream_health.close_database()
             return
         self._waiting.clear()
-        self.health.count(kept)
+        self.health.count(kept, now())
 
     def _duties(self, *, force: bool = False) -> None:
         """What has to be done beside reading: the lease, what waits, the health row."""

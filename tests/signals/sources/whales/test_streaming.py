@@ -1,14 +1,16 @@
 """Whale Alert's stream: gaps are written down, a refused key is not tried again in a loop, and nobody sees the key."""
 
+import copy
 import itertools
 import json
 import logging
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 import websocket
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
@@ -226,6 +228,47 @@ def test_a_frame_too_large_and_a_name_no_column_takes_stop_nothing(monkeypatch, 
     world.run()
     assert WhaleAlert.objects.count() == 1
     assert Source.objects.get(pk="whale_alert").dropped == 1
+
+
+def alert(number, **fields):
+    return json.dumps({**json.loads(ALERT), "channel_id": str(number), **fields})
+
+
+def test_a_flood_is_cut_off_marked_told_once_and_over_after_a_while(world, monkeypatch):
+    config = copy.copy(settings.ARBSITE)
+    config.sources = config.sources.model_copy(update={"flood_per_minute": 3})
+    monkeypatch.setattr(settings, "ARBSITE", config)
+    world.give(SUBSCRIBED, *(alert(number) for number in range(5)))
+    world.give(SUBSCRIBED, alert(9))
+    world.run()
+    row = Source.objects.get(pk="whale_alert")
+    assert (len(world.kept), row.dropped) == (3, 3)  # a new connection does not make room
+    assert row.state == Source.SUSPECT and "floods" in row.why
+    assert notices().count("source_suspect") == 1
+
+
+def test_a_time_that_cannot_be_makes_it_suspect_and_honest_ones_bring_it_back(db, redis):
+    at = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    health = stream_health.Health(at)
+    health.up(at)
+    health.count(Kept(lies=1), at)
+    health.tell(at)
+    assert Source.objects.get().state == Source.SUSPECT and "cannot be" in Source.objects.get().why
+    health.lost("closed", at)
+    health.up(at + timedelta(seconds=5))
+    assert Source.objects.get().state == Source.SUSPECT
+    health.count(Kept(new=1), at + timedelta(minutes=4))
+    health.tell(at + timedelta(minutes=4))
+    assert Source.objects.get().state == Source.OK and notices().count("source_suspect") == 1
+
+
+def test_a_minute_makes_room_again(db, settings):
+    at = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    health = stream_health.Health(at)
+    most = settings.ARBSITE.sources.flood_per_minute
+    assert health.room(most - 1, at) == most - 1 and health.room(5, at + timedelta(seconds=30)) == 1
+    assert health.room(5, at + timedelta(seconds=59)) == 0
+    assert health.room(most, at + timedelta(seconds=60)) == most - 1
 
 
 def test_alerts_wait_while_the_database_is_away(monkeypatch, db, redis):
