@@ -22,7 +22,7 @@ def orders(now: datetime) -> Panel:
     rows = [
         (f"{order.created_at:%H:%M:%S}", order.platform, f"{order.side} {order.outcome}", (order.market_id or "")[:24],
          f"{order.filled_qty:.0f}/{order.quantity:.0f}", f"{order.avg_fill_price or 0:.4f}", f"${order.fee:.4f}",
-         order.status or "")
+         _state(order))
         for order in Order.objects.filter(mode=mode).order_by("-created_at")[:SHOWN]
     ]  # fmt: skip
     return Panel(
@@ -30,6 +30,12 @@ def orders(now: datetime) -> Panel:
         ("time", "platform", "order", "market", "filled", "price", "fee", "state"),
         rows,
     )
+
+
+def _state(order: Order) -> str:
+    """What the platform says of it, and whether the fills that it spoke of are still to be booked."""
+    waits = " (fills to come)" if order.matched_qty > order.filled_qty else ""
+    return f"{order.status or ''}{waits}"
 
 
 def halted(now: datetime) -> Panel:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from execution import panels
 from execution.models import Fill, Position
 from markets.models import Market
 from tests import factories
@@ -96,3 +97,10 @@ def test_the_summary_adds_up(client):
     found = exact(client.get("/api/v1/portfolio/summary", headers=reader("execution.view_position")))
     assert found["pnl"] == found["pnl_from_fills"] == 0 and found["open_positions"] == 0
     assert set(found["cash"]) == {"polymarket", "kalshi"} and isinstance(found["as_of"], int)
+
+
+def test_the_demo_says_where_a_platform_has_filled_what_is_not_booked_yet(market):
+    order("ord_a", market, status="FILLED", matched_qty=Decimal(10), filled_qty=Decimal(0))
+    order("ord_b", market, status="FILLED", matched_qty=Decimal(10), filled_qty=Decimal(10))
+    rows = panels.orders(datetime(2026, 7, 25, tzinfo=UTC)).rows
+    assert sorted(row[-1] for row in rows) == ["FILLED", "FILLED (fills to come)"]
