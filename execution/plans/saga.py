@@ -73,7 +73,9 @@ class Patience:
     """The settings that the steps depend on."""
 
     intent: timedelta = timedelta(seconds=2)
-    by_hand: timedelta = timedelta(seconds=30)  # the same for what a person asked for at a price of their own, and stops
+    by_hand: timedelta = timedelta(
+        seconds=30
+    )  # the same for what a person asked for at a price of their own, and stops
     rest: timedelta = timedelta(seconds=5)
     look_up: timedelta = timedelta(seconds=35)
     unwind: timedelta = timedelta(seconds=20)
