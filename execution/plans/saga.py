@@ -73,7 +73,9 @@ class Patience:
     """The settings that the steps depend on."""
 
     intent: timedelta = timedelta(seconds=2)
-    by_hand: timedelta = timedelta(seconds=30)  # the same for what a person asked for at a price of their own
+    by_hand: timedelta = timedelta(
+        seconds=30
+    )  # the same for what a person asked for at a price of their own, and stops
     rest: timedelta = timedelta(seconds=5)
     look_up: timedelta = timedelta(seconds=35)
     unwind: timedelta = timedelta(seconds=20)
@@ -355,8 +357,8 @@ def replace_size(ticket: Ticket, size: Decimal) -> Ticket:
 def _begin(at: Standing, waiting: Sequence[Line], patience: Patience) -> Step:
     """Nothing of the plan has been sent yet."""
     ids = tuple(line.id for line in waiting)
-    patient = patience.by_hand if at.kind == MANUAL else patience.intent
-    if at.kind != STOP and _old(at, at.created_at, max(patient, patience.intent)):
+    patient = patience.by_hand if at.kind in (MANUAL, STOP) else patience.intent
+    if _old(at, at.created_at, max(patient, patience.intent)):
         return GiveUp(ids, STALE, "nothing of it was sent in time, and its prices are old")
     legs = {line.leg for line in waiting}
     if legs & at.halted:

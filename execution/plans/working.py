@@ -24,7 +24,7 @@ from django.utils import timezone
 from execution import lifecycle
 from execution.halting import halts
 from execution.ledger import PositionKey
-from execution.models import Fill, Order, Plan, PlanStep, Settling
+from execution.models import Fill, Order, Plan, PlanStep, Position, Settling
 from execution.orders import facts, ordering, playbook
 from execution.orders.trading import trading
 from execution.plans import finishing, planning, remainders, saga, storing
@@ -35,7 +35,7 @@ from execution.portfolio import holdings
 from markets import live, store
 from markets.bets import MarketKey
 from markets.books import dollars
-from markets.models import Market
+from markets.models import BetOutcome, Market
 from markets.platforms.base import OPEN, MarketInfo
 from markets.platforms.trading import INSUFFICIENT_BALANCE
 from signals.findings import Listing
@@ -411,6 +411,10 @@ class _Worker:
         if lost and not was_netted(self.plan, lost):
             return remainders.Hold("the account does not hold these contracts any more")
         money = money_of(self.plan, self.orders, self.tickets, rest)
+        if lost and not covers(self.plan, rest.lacking, money.payoff):
+            return remainders.Hold(
+                "it was netted, and nothing is alone in its place: what completes it would be alone itself"
+            )
         waits = not_for_sale_yet(self.plan, self.orders, rest.alone)
         return remainders.decide(
             rest, money, self._books(), self.listings, unsettled=waits, netted=bool(lost)
@@ -595,6 +599,38 @@ def was_netted(plan: Plan, lost: Mapping[PositionKey, Decimal]) -> bool:
         )
         for (platform, market_id, outcome), lack in lost.items()
     )  # fmt: skip
+
+
+def covers(plan: Plan, lacking: Sequence[Piece], payoff: Decimal) -> bool:
+    """Whether with what is lacking the account would surely get `payoff` more of the bet than without, orders at work
+    included. It would not where two lone legs were netted against each other: neither has anything left to complete.
+    """
+    bet_ids = {piece.ticket.bet_id for piece in lacking}
+    rows = BetOutcome.objects.filter(bet_id__in=bet_ids).select_related("bet", "market")
+    surely: dict[str, Decimal] = {}  # what each state pays
+    pays_in: dict[PositionKey, Sequence[str]] = {}
+    for row in rows:
+        surely.update(dict.fromkeys(row.bet.states, ZERO))
+        pays_in[row.market.platform, row.market_id, row.outcome] = row.pays_in
+    markets = {market_id for _, market_id, _ in pays_in}
+    held = Position.objects.filter(mode=plan.mode, market_id__in=markets)
+    coming = Order.objects.filter(
+        mode=plan.mode, market_id__in=markets, side=Order.BUY, status__in=Order.OPEN_STATUSES
+    )
+    there = [
+        *held.values_list("platform", "market_id", "outcome", "quantity"),
+        *coming.values_list(
+            "platform", "market_id", "outcome", Coalesce("quantity", Value(ZERO)) - F("filled_qty")
+        ),
+    ]
+    for platform, market_id, outcome, contracts in there:
+        for state in pays_in.get((platform, market_id, outcome), ()):
+            surely[state] += contracts
+    before = min(surely.values(), default=ZERO)
+    for piece in lacking:
+        for state in pays_in.get(piece.ticket.side_of_book, ()):
+            surely[state] += piece.contracts
+    return min(surely.values(), default=ZERO) - before >= payoff - saga.DUST_DOLLARS
 
 
 def not_for_sale_yet(plan: Plan, orders: Sequence[Order], alone: Sequence[Piece]) -> bool:

@@ -195,7 +195,7 @@ def _sell(stop_id: int, bid: Decimal | None, now: datetime) -> Plan | None:
             return None
         ticket = _sale(row, bid, left, listing)
         if ticket.size <= 0:
-            return None  # all of it is offered by another order
+            return None  # all of it is offered by another order, or its trades have not settled yet
         refusal = gates.check(ticket, listing, now=now)
         if refusal is not None:
             _tell(row, refusal.sentence, refusal.code, now)
@@ -248,8 +248,9 @@ def _tell(row: StopLoss, why: str, code: str, now: datetime) -> None:
 
 
 def _sale(row: StopLoss, bid: Decimal, left: Decimal, listing: Listing) -> Ticket:
-    """What is sold: no more than is held and not offered already, in the market's steps, inside the price collar."""
-    free = holdings.sellable(row.mode, (row.platform, row.market_id, row.outcome))
+    """What is sold: no more than is held, settled and not offered already, in the market's steps, inside the collar."""
+    key = row.platform, row.market_id, row.outcome
+    free = max(ZERO, holdings.sellable(row.mode, key) - holdings.unsettled(row.mode, key))
     size = _in_steps(min(left, free), listing)
     price = row.limit_price
     collar = risk.limits().of("collar", [market_scope(row.market_id)], [row.platform])

@@ -106,11 +106,14 @@ def test_a_leg_that_filled_nothing_ends_the_rest():
     assert isinstance(step, GiveUp) and step.lines == ("LEG1",)
 
 
-def test_a_stale_intent_dies_and_a_stop_never_does():
+def test_a_stale_intent_dies_and_so_does_a_stop_whose_trigger_may_hold_no_more():
+    """Another one is written at once where it does hold."""
     old = at(line(0), line(1), now=later(seconds=3))
     assert next_step(old, PATIENCE) == GiveUp(("LEG0", "LEG1"), "stale", next_step(old, PATIENCE).sentence)
-    stop = at(line(0, role="STOP"), tickets=(ticket(A, side="SELL"),), kind="STOP", now=later(hours=3))
+    stop = at(line(0, role="STOP"), tickets=(ticket(A, side="SELL"),), kind="STOP", now=later(seconds=29))
     assert isinstance(next_step(stop, PATIENCE), Send)
+    step = next_step(replace(stop, now=later(hours=3)), PATIENCE)
+    assert isinstance(step, GiveUp) and step.code == "stale"
 
 
 def test_a_clock_that_was_set_back_makes_no_old_price_young():

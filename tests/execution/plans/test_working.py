@@ -17,6 +17,7 @@ from execution.halting import halts
 from execution.models import Fill, Order, Plan, PlanStep, Position, Settling
 from execution.orders import facts, ordering
 from execution.plans import finishing, saga, working
+from execution.portfolio import holdings
 from execution.risk import stops
 from markets.models import Market
 from markets.platforms.base import KALSHI, POLYMARKET
@@ -337,6 +338,28 @@ def test_a_lone_leg_that_was_netted_is_completed(venues, monkeypatch):
     assert working.pick_up_remainders(timezone.now(), "sandbox") == 1
     plan = worked(plan)
     assert plan.status == Plan.FILLED and not by_role(plan, Order.UNWIND)
+
+
+def test_two_lone_legs_that_were_netted_against_each_other_are_left_alone(venues):
+    """Neither has anything left to complete: what was bought for it would be the only thing held."""
+    plan = a_plan()
+    _, second = order_of_legs(plan)
+    venues[second].answers.append(Declined(NOT_FILLABLE, "nothing on offer"))
+    show(poly=("0.02", "0.98"), kalshi=("0.02", "0.98"))
+    plan = worked(plan)
+    bought = Fill.objects.filter(order__plan=plan).earliest("id")
+    for outcome in ("YES", "NO"):
+        if outcome != bought.outcome:  # the other plan's, alone as well
+            trade(bought.market_id, outcome, "BUY", bought.quantity, "0.5", mode="sandbox", at=timezone.now())
+    with transaction.atomic():
+        holdings.lock_ledger()
+        for outcome in ("YES", "NO"):
+            trade(bought.market_id, outcome, "SELL", bought.quantity, "0.5", mode="sandbox", at=timezone.now(),
+                  kind=Fill.MERGE)  # fmt: skip
+    assert not ledger()
+    show(number=2)
+    assert working.pick_up_remainders(timezone.now(), "sandbox") == 0
+    assert not ledger() and not by_role(plan, Order.COMPLETE)
 
 
 def test_a_stale_intent_dies(venues, monkeypatch):

@@ -98,6 +98,18 @@ def test_never_more_than_is_held_and_not_offered_already(trader):
     assert sorted(Order.objects.values_list("quantity", flat=True)) == [20, 80]
 
 
+def test_what_has_not_settled_yet_is_not_sold(trader):
+    """The platform would refuse it; and if its trade failed, another plan's contracts would be gone."""
+    fill = Fill.objects.earliest("id")
+    Settling.objects.create(fill=fill, trade_id="t", status="MATCHED")
+    stop(trader)
+    bids("0.39")
+    assert look() == [] and StopLoss.objects.get().status == "ACTIVE"
+    Settling.objects.update(status="CONFIRMED")
+    bids("0.39")
+    assert len(look()) == 1
+
+
 def test_what_another_order_offers_is_waited_for_and_nothing_left_is_told(trader):
     first, second = stop(trader), stop(trader)
     bids("0.39")
