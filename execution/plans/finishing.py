@@ -31,7 +31,7 @@ def finish(
 ) -> bool:
     """Write how a plan ended and tell everybody. Fills that cannot be read now are booked when they are told.
 
-    False, and nothing is written, where a fact has come since its `orders` were read (`working.orders_of`): what was the
+    False, and nothing is written, where a fact has come since its `orders` were read (`rows.orders_of`): what was the
     end then is none any more. `facts.reopen` takes the plan's lock, too: either it sees the end, or we see the fact.
     """
     known = _facts(orders), sum((getattr(order, "undone_qty", ZERO) for order in orders), ZERO)

@@ -274,7 +274,7 @@ def test_what_has_not_settled_is_not_offered_for_sale(venues):
 
 def test_no_plan_sells_what_others_have_settled_in_the_place_of_its_own(venues, monkeypatch):
     """The account holds enough for it; but if our own trade then failed, theirs would be gone."""
-    monkeypatch.setattr(working.holdings, "sellable", lambda *_, **__: D(1000))
+    monkeypatch.setattr(holdings, "sellable", lambda *_, **__: D(1000))
     plan = a_plan()
     first, second = order_of_legs(plan)
     venues[first].settles = "MATCHED"
