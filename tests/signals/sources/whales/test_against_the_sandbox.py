@@ -14,7 +14,7 @@ from markets.sandbox.server import running_sandbox
 from markets.sandbox.traders import TraderSpec
 from signals.models import Prediction, Source, WhaleAlert
 from signals.sources import polling
-from signals.sources.whales import defaults, specs, storing
+from signals.sources.whales import defaults, regimes, storing
 from signals.sources.whales.streaming import Follower, Options
 from tests.signals.sources.whales.given import BINANCE
 
@@ -70,7 +70,7 @@ def test_one_transfer_told_by_all_is_one_row_and_a_replaced_block_takes_it_away(
     thread = threading.Thread(target=follower.run, daemon=True)
     thread.start()
     poll("defillama", "etherscan", "whale_alert_rest")
-    assert specs.regime(timezone.now()) is not None
+    assert regimes.regime(timezone.now()) is not None
     deadline = time.monotonic() + SECONDS
     while not follower.health.subscribed and time.monotonic() < deadline:
         time.sleep(0.02)
