@@ -100,6 +100,14 @@ class Tended:
         )  # fmt: skip
 
 
+class QuietArbiter(Arbiter):
+    """circus looks for the dead while it stops, too, and logs a traceback each time that it is refused."""
+
+    def manage_watchers(self) -> Any:
+        """Not while it stops: then nobody is started again."""
+        return None if self._stopping else super().manage_watchers()
+
+
 class Programs(Command):
     """Report the programs."""
 
@@ -148,7 +156,7 @@ def serve(plan: dict[str, Any]) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # circus's own handlers can lose one
     logs, tag = Path(plan["logs"]), plan["tag"]
     watchers = [_watcher(program, logs, tag) for program in plan["programs"]]
-    arbiter = Arbiter(
+    arbiter = QuietArbiter(
         watchers, plan["endpoint"], plan["pubsub"], check_delay=CHECK_SECONDS, proc_name="arbsite-supervisor"
     )
     for signum in STOP_SIGNALS:

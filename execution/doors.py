@@ -25,6 +25,7 @@ def open_all() -> None:
     registry.add_panel("money", panels.money)
     registry.add_summary("execution", panels.summary)
     registry.add_check("trading", trading)
+    registry.add_check("halts", halted, needed=False)
     registry.add_check("executor", executor, needed=False)
     registry.add_job(Job("risk-check", ("report", "--risk"), 120, about="Hourly risk assessment"))
     registry.add_job(
@@ -36,16 +37,32 @@ def open_all() -> None:
 
 
 def trading() -> str:
-    """Whether orders could go out in the mode of the settings, and which halts stand."""
+    """Whether orders could go out in the mode of the settings; which halts stand is a line of its own."""
     from django.conf import settings
     from django.utils import timezone
 
-    from execution.halting import live_checks
+    from execution.halting import halts, live_checks
 
     found = live_checks.problems(timezone.now())
     if found:
         raise Broken("; ".join(found), "See docs/signer.md, “Before real orders”.")
-    return "; ".join([f"{settings.ARBSITE.trading.mode} orders may go out", *live_checks.notes()])
+    mode, standing = settings.ARBSITE.trading.mode, halts.standing()
+    if any(not halt.platform and halt.market_id is None for halt in standing):
+        return f"set up for {mode} orders, but none goes out: everything is halted"
+    return f"{mode} orders may go out" + (", but not where it is halted" if standing else "")
+
+
+def halted() -> str:
+    """Which halts stand. Raises Broken where one does: it waits for a person, or for the executor to begin."""
+    from execution.halting import halts, live_checks
+
+    standing = halts.standing()
+    if not standing:
+        return "none stands"
+    remedy = "The executor lifts it once it has compared the books: `manage.py trade`, `manage.py reconcile`."
+    if any(halt.code != halts.STARTING for halt in standing):
+        remedy = 'When its cause is gone: `manage.py resume --user YOU --why "…"`; `manage.py halt --list` shows each.'
+    raise Broken("; ".join(live_checks.notes()), remedy)
 
 
 def executor() -> str:

@@ -64,8 +64,12 @@ def check_fee_changes() -> None:
 def take_sandbox_pairs() -> None:
     """Take over the pairs of the sandbox, where it stands for the platforms."""
     url = settings.ARBSITE.sandbox.control_url
-    if url:
+    if not url:
+        return
+    try:
         sandbox_pairs.import_pairs(url, now=timezone.now())
+    except PlatformError as error:  # it is starting again; the next beat asks again
+        log.warning("pairs of the sandbox not taken over", extra={"error": str(error)})
 
 
 @shared_task(name="persist.partitions")

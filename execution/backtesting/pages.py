@@ -56,6 +56,7 @@ def sections(found: Mapping[str, Any]) -> list[Section]:
     return [
         Section("Profit by kind", ("kind", "plans", *(name.replace("_", " ") for name in money)), rows, ends),
         Section("Equity", ("", ""), _equity(found["equity"])),
+        Section("Drawdown", ("", ""), _drawdown(found["equity"])),
         Section(
             "Fills by leg", ("leg", "sent", "whole", "part", "nothing", "share whole"), legs,
             f"One-legged: {one_legged['plans']} plans ({_share(one_legged['share'])} of those that filled anything).",
@@ -99,9 +100,14 @@ def _equity(equity: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return [
         ("at the start", reports.dollars(equity["start"])),
         ("at the end", reports.dollars(equity["end"])),
+        ("positions still held", str(equity["still_held"])),
+    ]
+
+
+def _drawdown(equity: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    return [
         ("largest drawdown", reports.dollars(equity["max_drawdown"])),
         ("largest drawdown, share", f"{equity['max_drawdown_pct']:.2%}"),
-        ("positions still held", str(equity["still_held"])),
     ]
 
 
@@ -144,8 +150,8 @@ def html(found: Mapping[str, Any]) -> str:
     pictures = {}
     points = [(one["at"], one["equity"]) for one in equity["points"]]
     if len(points) > 1:
-        pictures["Profit by kind"] = ("Equity", charts.curve(points))
-        pictures["Equity"] = (
+        pictures["Equity"] = ("Equity", charts.curve(points))
+        pictures["Drawdown"] = (
             "Below the highest equity so far",
             charts.curve(summing.drawdowns(equity["points"])),
         )

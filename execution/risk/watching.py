@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import F, Max
 
-from arbsite.models import HIGH, Notice
+from arbsite.models import MEDIUM, Notice
 from execution import crashpoints
 from execution.halting import halts
 from execution.ledger import PositionKey
@@ -213,7 +213,7 @@ def _warning(key: PositionKey, worth: Worth, level: int, now: datetime) -> Notic
     lost = one.cost - one.quantity * mark
     platform, market_id, outcome = key
     return Notice(
-        kind=POSITION_LOSS, severity=HIGH, subject=one.id, created_at=now,
+        kind=POSITION_LOSS, severity=MEDIUM, subject=one.id, created_at=now,
         message=f"{one.quantity:f} {outcome} of {platform}:{market_id} have lost ${lost:.2f}, {lost / one.cost:.1%} of what"
                 f" they cost (best bid {mark:f}); other legs of its bet may have gained it",
         data={"level": level, "life": _life(one), "market_id": market_id, "platform": platform, "lost": f"{lost:.2f}"},

@@ -116,6 +116,7 @@ def test_stop_kills_the_stubborn_with_its_children(folder):
     assert not processes.is_alive(child)
     assert left(folder) == []
     assert not list(folder.glob("*.sock"))
+    assert not any("Traceback" in line or "ConflictError" in line for line in lines(folder, "supervisor"))
     supervisor.stop()  # once more does nothing
 
 

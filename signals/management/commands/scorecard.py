@@ -9,9 +9,7 @@ from rich.table import Table
 
 from arbsite.exact_json import encode
 from arbsite.moments import since_when
-from signals.scoring import reading
-
-WORDS = {True: "met", False: "MISSED", None: "not measured"}
+from signals.scoring import objectives, reading
 
 
 class Command(BaseCommand):
@@ -47,9 +45,9 @@ class Command(BaseCommand):
             self.stdout.write("Nothing has been judged in this period.")
         for name, one in document["sources"].items():
             self.stdout.write(f"{name}: {one['sentence']}")
-        objectives = Table(title="Objectives")
+        table = Table(title="Objectives")
         for name in ("objective", "target", "", "what was measured"):
-            objectives.add_column(name)
+            table.add_column(name)
         for name, one in document["objectives"].items():
-            objectives.add_row(name.replace("_", " "), one["target"], WORDS[one["met"]], one["sentence"])
-        console.print(objectives)
+            table.add_row(name.replace("_", " "), one["target"], objectives.word(one), one["sentence"])
+        console.print(table)

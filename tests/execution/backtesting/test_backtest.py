@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from decimal import ROUND_CEILING
 from decimal import Decimal as D
 from pathlib import Path
@@ -188,6 +189,8 @@ def test_a_page_stands_alone_with_its_curves(tmp_path):
     )  # fmt: skip
     text = page.read_text()
     assert text.count("data:image/svg+xml;base64,") == 3 and "<script" not in text
+    curves = re.findall(r'<h2>([^<]+)</h2>\n<img alt="([^"]+)"', text)
+    assert curves[:2] == [("Equity", "Equity"), ("Drawdown", "Below the highest equity so far")]
     assert "3 plans from 3 signals" in out.getvalue()
 
 

@@ -8,7 +8,7 @@ import requests
 from arbsite import registry
 from execution import doors
 from execution.halting import live_checks
-from execution.models import RiskLimit
+from execution.models import Halt, RiskLimit
 from markets import signer_client
 from tests.arbsite.callers import user
 from tests.arbsite.test_live_rules import LOCAL, SECRET, configured  # noqa: F401
@@ -132,8 +132,28 @@ def test_sandbox_needs_a_signer_and_addresses_here_but_no_limits(configured, hel
 
 def test_the_doctor_shows_the_same(configured, held):  # noqa: F811
     configured("paper")
-    assert doors.trading() == "paper orders may go out"
+    assert doors.trading() == "paper orders may go out" and doors.halted() == "none stands"
     configured("sandbox", **LOCAL)
     held["halted"] = "a drill"
     with pytest.raises(registry.Broken, match="a drill"):
         doors.trading()
+
+
+@pytest.mark.parametrize(
+    ("platform", "words"), [("", "none goes out: everything is halted"), ("kalshi", "not where it is halted")]
+)
+def test_the_doctor_does_not_say_that_all_is_well_under_a_halt(configured, platform, words):  # noqa: F811
+    configured("paper")
+    Halt.objects.create(code="manual", platform=platform, why="keys were seen", by="alice", created_at=NOW)
+    assert words in doors.trading()
+    with pytest.raises(registry.Broken, match="keys were seen") as caught:
+        doors.halted()
+    assert "manage.py resume" in caught.value.remedy
+
+
+def test_a_halt_of_the_start_is_the_executors_to_lift(configured):  # noqa: F811
+    configured("paper")
+    Halt.objects.create(code="starting", platform="kalshi", why="books", by="executor", created_at=NOW)
+    with pytest.raises(registry.Broken) as caught:
+        doors.halted()
+    assert "manage.py resume" not in caught.value.remedy and "executor" in caught.value.remedy

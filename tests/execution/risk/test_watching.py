@@ -6,7 +6,7 @@ from decimal import Decimal as D
 import pytest
 from django.utils import timezone
 
-from arbsite.models import CRITICAL, HIGH, Notice
+from arbsite.models import CRITICAL, MEDIUM, Notice
 from execution.halting import halts
 from execution.ledger import BUY, Entry
 from execution.models import CashMovement, EquityPoint, Halt
@@ -160,7 +160,7 @@ def test_a_position_that_loses_is_told_once_a_level():
         bids(price)
         watching.watch(MODE, later(minutes=minutes))
     told = Notice.objects.filter(kind="position_loss").order_by("id")
-    assert [(row.severity, row.data["level"]) for row in told] == [(HIGH, 1), (HIGH, 2)]
+    assert [(row.severity, row.data["level"]) for row in told] == [(MEDIUM, 1), (MEDIUM, 2)]
     assert "$2.50" in told[0].message
 
 

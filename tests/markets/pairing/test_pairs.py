@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 
 from arbsite import pipeline
 from arbsite.models import Notice
-from markets import bets, services, store
+from markets import bets, services, store, tasks
 from markets.betting import decisions as bet_decisions
 from markets.betting import store as bet_store
 from markets.models import Bet, BetVersion, Market, Pair, PairVersion, UniverseRule
@@ -379,6 +379,14 @@ def test_what_the_sandbox_offers_beside_its_pairs_is_followed(markets, monkeypat
     sandbox_pairs.import_pairs("http://127.0.0.1:1", now=NOW)
     services.rechoose(KALSHI, now=NOW)
     assert not Market.objects.get(pk=IDS[KALSHI]).followed
+
+
+def test_a_sandbox_that_is_starting_again_is_a_warning(monkeypatch, settings, caplog):
+    sandbox = settings.ARBSITE.sandbox.model_copy(update={"control_url": "http://127.0.0.1:1"})
+    monkeypatch.setattr(settings, "ARBSITE", settings.ARBSITE.model_copy(update={"sandbox": sandbox}))
+    tasks.take_sandbox_pairs()  # nobody listens there
+    (told,) = [record for record in caplog.records if "not taken over" in record.message]
+    assert told.levelname == "WARNING" and not told.exc_info and "127.0.0.1:1" in told.error
 
 
 def test_a_sandbox_pair_that_came_meanwhile_is_taken_once(markets, monkeypatch):

@@ -19,7 +19,8 @@ def test_opportunities_are_counted_twice_and_met_by_the_executable_ones():
     ("hits", "total", "met", "word"),
     [
         (900, 1_000, True, "were right"),
-        (8, 10, False, "not proven"),
+        (8, 10, None, "not proven"),
+        (3, 3, None, "not proven"),
         (500, 1_000, False, "missed"),
         (0, 0, None, "No whale"),
     ],
@@ -46,7 +47,10 @@ def test_uptime_is_that_of_the_weakest():
     found = objectives.uptime({"beat": Alive(2_000, 2_000), "worker": Alive(1_990, 2_000)})
     assert found["value"] == 0.995 and found["met"] is False and "worker was up least" in found["sentence"]
     short = objectives.uptime({"beat": Alive(5, 5)})
-    assert short["met"] is True and "too short to prove three nines" in short["sentence"]
+    assert short["met"] is None and "too short to prove three nines" in short["sentence"]
+    assert objectives.uptime({"beat": Alive(3, 6)})["met"] is None
+    assert objectives.uptime({"beat": Alive(2_000, 2_000), "worker": Alive(3, 6)})["met"] is None
+    assert objectives.uptime({"beat": Alive(2_000, 2_000), "worker": Alive(6, 6)})["met"] is True
     assert objectives.uptime({})["met"] is None
     assert Alive(0, 0).share == 0
 
@@ -54,3 +58,12 @@ def test_uptime_is_that_of_the_weakest():
 def test_a_few_minutes_say_nothing_of_a_day():
     found = objectives.opportunities(objectives.Counted(days=0.002, shown=50, executable=50, refused={}))
     assert found["met"] is None and "a day has not been seen yet" in found["sentence"]
+
+
+def test_missed_is_said_only_of_what_is_proven():
+    few, many = {"whale": (3, 3)}, {"whale": (500, 1_000)}
+    assert objectives.word(objectives.accuracy(few, level=0.99)) == "not proven yet"
+    assert objectives.word(objectives.accuracy(many, level=0.99)) == "MISSED"
+    assert objectives.word(objectives.accuracy({}, level=0.99)) == "not measured"
+    assert objectives.word(objectives.uptime({"beat": Alive(5, 6)})) == "not proven yet"
+    assert objectives.word(objectives.uptime({"beat": Alive(1_990, 2_000)})) == "MISSED"
