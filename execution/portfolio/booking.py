@@ -64,7 +64,7 @@ def book(movements: Sequence[Movement], *, mode: str, now: datetime) -> dict[Pos
     bulk.upsert(
         list(changed.values()), key="id",
         update=("order_id", "quantity", "avg_price", "realized_pnl", "opened_at", "closed_at", "updated_at", "cost", "paid",
-                "fees"),
+                "fees", "unrealized_pnl"),
     )  # fmt: skip
     _keep_accounts(changes, mode, now)
     return rows | changed
@@ -200,6 +200,9 @@ def _position(
         row.avg_price = average.quantize(PRICE_STEP)
     elif row.avg_price is None:  # bought and gone at once, as by a trade that failed
         row.avg_price = entry.price
+    # As the next mark would without a live price: the row must agree with itself at once
+    mark = row.current_price if row.current_price is not None else row.avg_price
+    row.unrealized_pnl = value.unrealised(mark)
     row.closed_at = None if value.quantity else now
     row.updated_at = now
     return row

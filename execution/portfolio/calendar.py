@@ -33,6 +33,7 @@ EXPECTED = "expected"  # the day that the platform names
 OVERDUE = "overdue"  # that day has passed without settlement
 IN_DISPUTE = "disputed"  # the result is disputed: nobody knows how long
 UNKNOWN = "unknown"  # no day is named
+PaysIn = defaultdict[str, dict[tuple[str, str], frozenset[str]]]  # by bet, then by market id and outcome
 KINDS = (PAID, DECIDED, EXPECTED, OVERDUE, IN_DISPUTE, UNKNOWN)
 
 
@@ -108,32 +109,49 @@ def of(found: Sequence[Part], mode: str, now: datetime) -> Calendar:
 
 def exactly(found: Sequence[Part], now: datetime) -> list[Entry]:
     """The entries of these parts by day, to the last digit."""
-    bets = {row.id: row for row in Bet.objects.filter(id__in={part.bet_id for part in found} - {NOBODY})}
-    pays_in: dict[str, dict[tuple[str, str], frozenset[str]]] = defaultdict(dict)
-    for row in BetOutcome.objects.filter(bet_id__in=bets):
-        pays_in[row.bet_id][row.market_id, row.outcome] = frozenset(row.pays_in)
-    ids = {part.key[1] for part in found} | {
-        market_id for claims in pays_in.values() for market_id, _ in claims
-    }
-    markets = {row.id: row for row in Market.objects.filter(id__in=ids)}
-    entries: list[Entry] = []
-    for group in _together(found, markets, pays_in):
-        settled = all(_is_settled(markets[part.key[1]]) for part in group)
-        entries.append(
-            _paid(group, markets, now)
-            if settled
-            else _waiting(group, bets.get(group[0].bet_id), pays_in[group[0].bet_id], markets, now)
-        )
+    bets, pays_in, markets = _read(found)
+    entries = [
+        _paid(group, markets, now)
+        if _has_settled(group, markets)
+        else _waiting(group, bets.get(group[0].bet_id), pays_in[group[0].bet_id], markets, now)
+        for group in _together(found, markets, pays_in)
+    ]
     entries.sort(
         key=lambda one: (one.day is None, one.day or date.max, KINDS.index(one.kind), one.bet_id, one.label)
     )
     return entries
 
 
+def lone(found: Sequence[Part]) -> dict[PositionKey, Decimal]:
+    """Contracts of each position that stand behind nothing sure: they pay in some states only."""
+    bets, pays_in, markets = _read(found)
+    left: dict[PositionKey, Decimal] = defaultdict(lambda: ZERO)
+    for group in _together(found, markets, pays_in):
+        if _has_settled(group, markets):
+            continue
+        bet_id = group[0].bet_id
+        _, _, behind = _sure(group, bets.get(bet_id), pays_in[bet_id], markets)
+        for part in group:
+            left[part.key] += part.contracts - _share(part.contracts, behind.get(part.key, ZERO))
+    return {key: contracts for key, contracts in left.items() if contracts > 0}
+
+
+def _read(found: Sequence[Part]) -> tuple[dict[str, Bet], PaysIn, dict[str, Market]]:
+    """The bets of these parts, in which states each of their claims pays, and every market of them."""
+    bets = {row.id: row for row in Bet.objects.filter(id__in={part.bet_id for part in found} - {NOBODY})}
+    pays_in: PaysIn = defaultdict(dict)
+    for row in BetOutcome.objects.filter(bet_id__in=bets):
+        pays_in[row.bet_id][row.market_id, row.outcome] = frozenset(row.pays_in)
+    ids = {part.key[1] for part in found} | {
+        market_id for claims in pays_in.values() for market_id, _ in claims
+    }
+    return bets, pays_in, {row.id: row for row in Market.objects.filter(id__in=ids)}
+
+
 def _together(
     found: Sequence[Part],
     markets: Mapping[str, Market],
-    pays_in: Mapping[str, Mapping[tuple[str, str], frozenset[str]]],
+    pays_in: PaysIn,
 ) -> list[list[Part]]:
     """Parts that come free together: a bet's as a whole; settled ones and those of no bet each alone."""
     groups: dict[tuple[str, ...], list[Part]] = defaultdict(list)
@@ -141,6 +159,10 @@ def _together(
         alone = _is_settled(markets[part.key[1]]) or part.key[1:] not in pays_in[part.bet_id]
         groups[(part.bet_id, *part.key) if alone else (part.bet_id,)].append(part)
     return list(groups.values())
+
+
+def _has_settled(group: Sequence[Part], markets: Mapping[str, Market]) -> bool:
+    return all(_is_settled(markets[part.key[1]]) for part in group)
 
 
 def _is_settled(market: Market) -> bool:
@@ -169,14 +191,27 @@ def _waiting(
     day, kind = _when(rows, now)
     if bet is None or group[0].key[1:] not in pays_in:
         question = rows[0].question or rows[0].id
-        label = question if bet is None else f"{question} (outside its bet)"
-        return _entry(day, kind, group, label, ZERO, group[0].contracts, ONE, {})
+        label, chance = question if bet is None else f"{question} (outside its bet)", ONE
+    else:
+        label, chance = bet.name or bet.id, ONE - bet.m0_upper
+    sure, most, behind = _sure(group, bet, pays_in, markets)
+    return _entry(day, kind, group, label, sure, most, chance, behind)
+
+
+def _sure(
+    group: Sequence[Part],
+    bet: Bet | None,
+    pays_in: Mapping[tuple[str, str], frozenset[str]],
+    markets: Mapping[str, Market],
+) -> tuple[Decimal, Decimal, dict[PositionKey, Decimal]]:
+    """Dollars that come in the worst and in the best state, and the share of each position behind the former."""
+    every = sum((part.contracts for part in group), ZERO)
+    if bet is None or group[0].key[1:] not in pays_in:
+        return ZERO, every, {}
     held = [HeldLeg(*part.key, pays_in[part.key[1:]], part.contracts) for part in group]
     possible = _possible(bet.states, pays_in, markets)
     paid = payoffs(possible, held).values()
-    sure, most = (min(paid), max(paid)) if paid else (ZERO, sum((part.contracts for part in group), ZERO))
-    behind = _behind(possible, held) if paid else {}
-    return _entry(day, kind, group, bet.name or bet.id, sure, most, ONE - bet.m0_upper, behind)
+    return (min(paid), max(paid), _behind(possible, held)) if paid else (ZERO, every, {})
 
 
 def _behind(possible: Sequence[str], held: Sequence[HeldLeg]) -> dict[PositionKey, Decimal]:

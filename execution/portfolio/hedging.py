@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 
 from execution.limits import plain
-from execution.portfolio import holdings
+from execution.portfolio import calendar, exposure, holders, holdings
 from markets import live, store
 from markets.bets import MarketKey
 from markets.models import Market
@@ -75,7 +75,10 @@ class Hedges:
 def look(mode: str, now: datetime) -> Hedges:
     """The hedges of a mode's open positions, by the books of now; a stale book is no book."""
     known = catalogue.current()
-    held = {key: row.quantity for key, row in holdings.rows_of(mode).items() if row.quantity}
+    opened = holders.open_positions(mode)
+    marks = holdings.marks({one.key: one.row for one in opened})
+    # What completes a bet of any number of states is no risk; the rest may be completed across bets
+    held = calendar.lone(exposure.parts(opened, marks))
     markets = {key[:2] for key in held}
     bets = [
         known.bets[bet_id]

@@ -92,6 +92,7 @@ class Offer:
 def uncovered(held: Mapping[tuple[str, str, str], Decimal], bets: Iterable[Bet]) -> list[Stake]:
     """What is held beyond what other positions complete: YES and NO of one market, then the two sides of a two-state bet.
 
+    The caller leaves out what completes a wide bet: that takes the states in which each claim pays.
     Contracts are matched in the order of their names, so the same positions give the same stakes.
     """
     left = {key: amount for key, amount in held.items() if amount > 0}

@@ -17,7 +17,7 @@ from signals.findings import Rules
 from signals.models import MarketCorrelation
 from tests import factories
 from tests.arbsite.callers import reader
-from tests.execution.ledgers import a_market, a_pair, trade
+from tests.execution.ledgers import a_market, a_neg_risk, a_pair, trade
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -63,6 +63,24 @@ def test_what_is_uncovered_is_hedged_exactly_or_by_correlation(lone_leg):
         ("exact", "KX-1", "NO", 40), ("exact", "PM-1", "NO", 40), ("correlated", "KX-9", "NO", 40),
     ]  # fmt: skip
     assert all(one.cost > 0 and one.fee > 0 for one in seen.hedges)
+
+
+def test_of_a_wide_bet_only_what_pays_in_some_states_is_uncovered(redis):
+    bet = a_neg_risk()
+    for name, quantity in (("N-1", 10), ("N-2", 10), ("N-3", 12)):
+        trade(name, "YES", "BUY", quantity, "0.30", bet=bet)
+    seen = hedging.look("paper", timezone.now())
+    assert [(one.market_id, one.outcome, one.contracts) for one in seen.stakes] == [("N-3", "YES", 2)]
+    trade("N-3", "YES", "SELL", 2, "0.30", bet=bet)
+    assert hedging.look("paper", timezone.now()).stakes == ()
+
+
+def test_what_was_bought_by_hand_completes_a_leg_of_a_bet_and_another_by_hand(lone_leg):
+    trade("KX-1", "NO", "BUY", 40, "0.48")
+    trade("KX-9", "YES", "BUY", 5, "0.50")
+    trade("KX-9", "NO", "BUY", 3, "0.50")
+    seen = hedging.look("paper", timezone.now())
+    assert [(one.market_id, one.outcome, one.contracts) for one in seen.stakes] == [("KX-9", "YES", 2)]
 
 
 def test_stale_books_offer_no_hedge(lone_leg):

@@ -39,6 +39,25 @@ def summary(mode="paper"):
     return portfolio.summary(now=SOON, mode=mode)
 
 
+# --- between two marks
+
+
+def test_a_position_agrees_with_itself_right_after_a_fill(redis):
+    def unrealised():
+        return Position.objects.get(market_id="PM-1").unrealized_pnl
+
+    a_pair()
+    trade("PM-1", "YES", "BUY", 100, "0.40", "1.20")
+    assert unrealised() == D("-1.20")  # at the price paid
+    Position.objects.update(current_price=D("0.50"))
+    trade("PM-1", "YES", "BUY", 100, "0.60", "1.20")
+    assert unrealised() == D("-2.40")  # 200 at 0.50, for 102.40
+    portfolio.mark()
+    assert unrealised() == D("-2.40")
+    trade("PM-1", "YES", "SELL", 200, "0.50")
+    assert unrealised() == 0
+
+
 # --- settlement
 
 
