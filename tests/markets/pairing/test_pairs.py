@@ -383,7 +383,7 @@ def test_what_the_sandbox_offers_beside_its_pairs_is_followed(markets, monkeypat
 
 def test_a_sandbox_that_is_starting_again_is_a_warning(monkeypatch, settings, caplog):
     sandbox = settings.ARBSITE.sandbox.model_copy(update={"control_url": "http://127.0.0.1:1"})
-    monkeypatch.setattr(settings, "ARBSITE", settings.ARBSITE.model_copy(update={"sandbox": sandbox}))
+    monkeypatch.setattr(settings.ARBSITE, "sandbox", sandbox)
     tasks.take_sandbox_pairs()  # nobody listens there
     (told,) = [record for record in caplog.records if "not taken over" in record.message]
     assert told.levelname == "WARNING" and not told.exc_info and "127.0.0.1:1" in told.error
