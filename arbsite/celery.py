@@ -13,9 +13,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "arbsite.settings")
 
 APPS = ("arbsite", "markets", "signals", "execution", "alerts")
 QUEUES = (*APPS, "persist", "rest")
-WAITS_ON_PLATFORMS = frozenset(
-    {"signals.recheck", "signals.poll_source"}
-)  # seconds, which no window can spare
+# Seconds, which no window can spare
+WAITS_ON_PLATFORMS = frozenset({"markets.watch_ended", "signals.recheck", "signals.poll_source"})
 MAX_MESSAGE_BYTES = 1_024
 
 

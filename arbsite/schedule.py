@@ -75,6 +75,7 @@ INTERNAL = (
     Every("mark-positions", 5, "execution.mark", "What the positions are worth"),
     Every("worker-heartbeat", 20, "arbsite.heartbeat", "The worker is alive"),
     Every("fee-changes", 600, "markets.fee_changes", "Fees that change between two discoveries"),
+    Every("ended-markets", 5, "markets.watch_ended", "Results of markets that have ended"),
     Every("partitions", 3_600, "persist.partitions", "Partitions of the prices table"),
     Every(
         "sandbox-pairs",

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from arbsite.models import HIGH, Notice
 from markets import catalogue_version, clients, store, universe
@@ -21,6 +21,7 @@ from markets.platforms.base import OTHER_STATUS, SETTLED, Malformed, MarketInfo,
 log = logging.getLogger(__name__)
 
 SETTLED_WATCH = timedelta(days=30)  # how long a closed market is asked for its result
+ASK_AGAIN = timedelta(seconds=5)  # for it, at the earliest
 
 
 def store_markets(infos: Iterable[MarketInfo], *, now: datetime) -> int:
@@ -117,14 +118,33 @@ def rechoose(platform: str, *, now: datetime) -> int:
 
 def refresh_ended(platform: str, *, now: datetime, limit: int = 500) -> int:
     """Read again the markets that should have ended: discovery lists open ones only."""
-    ended = (
+    ended = _ended(platform, now).values_list("id", flat=True)
+    return refresh(platform, list(ended[:limit]), now=now)
+
+
+def watch_ended(platform: str, *, now: datetime, limit: int = 20) -> int:
+    """Read again the ended markets whose result may have come, `limit` at most; returns how many the platform knew.
+
+    A stream tells nothing of a market that is followed no more, so its settlement is asked for: again after an eighth of
+    the time since its end, and five seconds at least. Raises PlatformError.
+    """
+    times = _ended(platform, now).order_by("refreshed_at").values_list("id", "end_date", "refreshed_at")
+    due = [
+        market_id
+        for market_id, end, read in times
+        if read is None or now - read >= max(ASK_AGAIN, (now - end) / 8)
+    ]
+    return refresh(platform, due[:limit], now=now)
+
+
+def _ended(platform: str, now: datetime) -> QuerySet[Market]:
+    """Markets in use that should have ended and have not settled."""
+    return (
         Market.objects.filter(platform=platform, end_date__lt=now, end_date__gt=now - SETTLED_WATCH)
         .exclude(status__in=(SETTLED, OTHER_STATUS))
         .filter(Q(followed=True) | Q(bet_outcomes__isnull=False))
-        .values_list("id", flat=True)
         .distinct()
     )
-    return refresh(platform, list(ended[:limit]), now=now)
 
 
 def refresh(platform: str, market_ids: Iterable[str], *, now: datetime) -> int:

@@ -11,7 +11,7 @@ from arbsite import keys
 from arbsite.connections import redis_client
 from markets import fee_watch, fetching, prices, services
 from markets.pairing import sandbox_pairs
-from markets.platforms.base import KALSHI, POLYMARKET, PlatformError
+from markets.platforms.base import KALSHI, PLATFORMS, POLYMARKET, PlatformError
 
 log = logging.getLogger(__name__)
 STALE_BATCH = 50
@@ -48,6 +48,16 @@ def refresh(*, platform: str) -> None:
     except PlatformError as error:
         client.sadd(keys.stale_markets(platform), *names)
         log.warning("markets not refreshed", extra={"platform": platform, "error": str(error)})
+
+
+@shared_task(name="markets.watch_ended")
+def watch_ended() -> None:
+    """Read again the ended markets whose result may have come."""
+    for platform in PLATFORMS:
+        try:
+            services.watch_ended(platform, now=timezone.now())
+        except PlatformError as error:
+            log.warning("ended markets not read", extra={"platform": platform, "error": str(error)})
 
 
 @shared_task(name="markets.fee_changes")

@@ -36,7 +36,7 @@ def publish(platforms: Mapping[str, str], *, now: datetime) -> int:
     rows = Prediction.objects.filter(
         outcome=Prediction.OPEN, due_at__gt=now, market_id__in=list(platforms)
     ).select_related("fit")
-    return put(rows.order_by("seen_at"), platforms, ill())
+    return put(rows.order_by("seen_at", "pk"), platforms, ill())
 
 
 def put(rows: Iterable[Prediction], platforms: Mapping[str, str], sources: Ill) -> int:

@@ -15,6 +15,7 @@ from signals.correlating import following, judging, predictions
 from signals.models import WhaleAlert
 from tests.signals.correlating.stored import HOUR, NOW, claim, fit, market, prediction, price
 
+WAITING = "idx_whale_alerts_unfollowed"
 GROWING = "prices|predictions|whale_alerts|source_fits|news_events|flow_patterns"
 
 
@@ -53,6 +54,7 @@ def test_no_query_reads_a_whole_table(redis):
             cursor.execute(f"EXPLAIN {sql}", params)
             plan = "\n".join(row[0] for row in cursor.fetchall())
             assert not re.search(rf"Seq Scan on ({GROWING})", plan), plan
-            for node in plan.split("->"):  # neither may an index be walked from end to end
-                walked = re.search(rf"Index (Only )?Scan using \S+ on ({GROWING})", node)
+            # Neither may an index be walked from end to end, save the one that holds nothing but what is waiting
+            for node in plan.split("->"):
+                walked = re.search(rf"Index (Only )?Scan using (?!{WAITING}\b)\S+ on ({GROWING})", node)
                 assert not walked or "Index Cond" in node, plan
